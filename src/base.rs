@@ -1,0 +1,26 @@
+//! The words that every room shares: ids, time, frames, records, faults, timers and private data.
+//!
+//! Nothing here decides anything. What is *not* here: behaviour of a call, of sound, or of a desk.
+
+pub mod fault;
+pub mod frame;
+pub mod id;
+pub mod pii;
+pub mod problem;
+pub mod record;
+pub mod time;
+pub mod timer;
+pub mod wording;
+
+pub use fault::{Fault, Organ};
+pub use frame::{FRAME_MILLIS, FRAME_MICROS, Frame, MAX_FRAME_SAMPLES, Rate};
+pub use id::{AgentId, CallId, LegId, OfferId, PlaybackId, QueueId, TicketId, UtteranceId};
+pub use pii::Pii;
+pub use problem::{Problem, Problems};
+pub use record::{
+    Asked, CallOutcome, Consent, EndedBy, HandoffClock, HandoffOutcome, Happening, Key, Mode, OfferOutcome, Party, Purpose, RECORD_VERSION, Record,
+    SignalKind, StageName,
+};
+pub use time::Time;
+pub use timer::Timers;
+pub use wording::{Phrase, Wording};

@@ -1,0 +1,8 @@
+//! Segue: a voice call handoff gateway.
+
+pub mod base;
+pub mod sound;
+pub mod listen;
+pub mod handoff;
+pub mod speech;
+pub mod bot;

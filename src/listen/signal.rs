@@ -1,0 +1,3 @@
+//! Evidence: one file for each signal, and their fusion to a score.
+
+pub mod repeat;

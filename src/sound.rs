@@ -1,0 +1,6 @@
+//! Sound: codecs, resampling, levels, mixing, tones, keys in band, recordings, playback and the bridge of a call.
+//!
+//! Pure: samples in, samples out. Nothing here allocates per frame. What is *not* here: sockets, files, and any
+//! judgement about what the sound means.
+
+pub mod bridge;
