@@ -154,6 +154,12 @@ pub struct Question {
     pub patience: Duration,
 }
 
+impl Question {
+    /// The id of a question that asks nothing in particular ("how can I help?"). Who says the same again to an open
+    /// question repeats themselves; who gives the same answer to any other question again only answers.
+    pub const OPEN: &str = "open";
+}
+
 /// What goes into a listener.
 #[derive(Clone, Debug)]
 pub enum ListenInput {
@@ -184,6 +190,8 @@ pub enum ListenInput {
     Compared(super::signal::repeat::Verdict),
     /// What the party is doing from now on.
     Scene(Scene),
+    /// Time has passed: sent at the deadline of [`ListenOutput::Idle`] where no frame comes in time.
+    Tick,
 }
 
 /// What comes out of a listener.
