@@ -13,7 +13,7 @@ pub mod timer;
 pub mod wording;
 
 pub use fault::{Fault, Organ};
-pub use frame::{FRAME_MILLIS, FRAME_MICROS, Frame, MAX_FRAME_SAMPLES, Rate};
+pub use frame::{FRAME_MICROS, FRAME_MILLIS, Frame, MAX_FRAME_SAMPLES, Rate};
 pub use id::{AgentId, CallId, LegId, OfferId, PlaybackId, QueueId, TicketId, UtteranceId};
 pub use pii::Pii;
 pub use problem::{Problem, Problems};

@@ -89,4 +89,3 @@ pub enum BotAct {
     /// Says this, after what it said before.
     Say(crate::base::Wording),
 }
-
