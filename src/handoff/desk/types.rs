@@ -10,8 +10,8 @@ use crate::base::{AgentId, CallId, OfferId, OfferOutcome, Pii, QueueId, TicketId
 pub enum DeskInput {
     /// A caller needs a person. A second one with the same ticket changes nothing.
     Seek(Seek),
-    /// The caller needs nobody any more (hung up, was settled otherwise). Its open offers are withdrawn; an agent
-    /// already assigned by it is released into wrap-up only if they had been connected.
+    /// The caller needs nobody any more (hung up, was settled otherwise). Its open offers are withdrawn; an agent who
+    /// accepted, but was never connected, is free again at once. For one who was connected send [`DeskInput::Release`].
     Cancel {
         /// Whose place.
         ticket: TicketId,
@@ -28,7 +28,8 @@ pub enum DeskInput {
         /// `Declined`, `Unanswered` or `Vanished`; others are counted as odd.
         outcome: OfferOutcome,
     },
-    /// The agent of this ticket is done talking: wrap-up begins. With `lost`, the agent's line went away in mid-call.
+    /// The agent of this ticket is done talking, or their line went away in mid-call: wrap-up begins. From anybody else
+    /// it is counted as odd: talk time is never charged to the wrong agent.
     Release {
         /// Whose place.
         ticket: TicketId,
@@ -172,6 +173,11 @@ pub enum DeskOutput {
     },
     /// The callback is on the list. Sent again for a second request of the same ticket.
     CallbackFiled {
+        /// Whose ticket it was.
+        ticket: TicketId,
+    },
+    /// The callback could not be filed (the list is full, or there is no such queue): settle it another way.
+    CallbackRefused {
         /// Whose ticket it was.
         ticket: TicketId,
     },
