@@ -6,3 +6,5 @@ pub mod listen;
 pub mod handoff;
 pub mod speech;
 pub mod bot;
+pub mod store;
+pub mod replay;

@@ -250,6 +250,7 @@ pub enum Consent {
     /// Stays with the bot.
     No,
     /// Said nothing.
+    #[serde(rename = "silent")]
     Silence,
 }
 

@@ -1,0 +1,7 @@
+//! The other driver: recorded audio on virtual time, and what is made of the records that come out.
+//!
+//! [`result`] is the object of `--json`, [`expect`] and [`baseline`] judge it, [`verdict`] and [`terminal`] say it to a person,
+//! [`transcript`] and [`report`] show it.
+
+pub mod result;
+pub mod time_map;

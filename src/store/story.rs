@@ -1,0 +1,535 @@
+//! The story of one call: its records, told in the order in which a person would ask about them.
+//!
+//! Drive it with [`Story::note`], record by record while the call lasts, or with [`Story::tell`] over a journal. It is a pure projection: the same
+//! records give the same story. A record that refers to something it never heard of is counted in [`Story::odd`] and changes nothing else.
+//! A story is as long as its call's journal; whoever writes the journal bounds it. What is *not* here: seconds and names for output
+//! (`replay::result`), and any judgement.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::base::{
+    AgentId, Asked, CallId, CallOutcome, Consent, EndedBy, Fault, HandoffClock, HandoffOutcome, Happening, Key, LegId, Mode, OfferOutcome, Party,
+    PlaybackId, Purpose, QueueId, Record, SignalKind, StageName, Time,
+};
+
+/// Two notice playbacks with less silence than this between them are one notice; a later one is other news.
+const NOTICE_JOIN: Duration = Duration::from_secs(1);
+
+/// Everything that happened in one call.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Story {
+    /// The call; `None` until its first record.
+    pub call: Option<CallId>,
+    /// How it came in.
+    pub arrival: Option<Arrival>,
+    /// Who said what, by begin of the turn.
+    pub turns: Vec<Turn>,
+    /// The evidence, by begin of its span.
+    pub signals: Vec<Signal>,
+    /// The frustration score at each change.
+    pub scores: Vec<Score>,
+    /// The stages, without gaps.
+    pub stages: Vec<Stage>,
+    /// The handoffs, by their triggers.
+    pub handoffs: Vec<Handoff>,
+    /// What was played, by its first sample.
+    pub playbacks: Vec<Playback>,
+    /// Who was in the call, by joining.
+    pub legs: Vec<Leg>,
+    /// Moments at which the caller talked a playback down.
+    pub barge_ins: Vec<Time>,
+    /// Keys that were pressed; `None` where digits are private.
+    pub keys: Vec<(Time, Party, Option<Key>)>,
+    /// The bot's answers.
+    pub replies: Vec<Reply>,
+    /// What was settled when nobody could come to the phone.
+    pub settlements: Vec<(Time, Settlement)>,
+    /// The caller's answer to the survey: when, and the key.
+    pub survey: Option<(Time, Option<u8>)>,
+    /// Trouble, in order.
+    pub faults: Vec<(Time, Fault)>,
+    /// How it ended.
+    pub ended: Option<Ending>,
+    /// Time of the last record.
+    pub last: Time,
+    /// Records that referred to nothing known.
+    pub odd: u64,
+}
+
+/// How a call came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When.
+    pub at: Time,
+    /// The entry's name.
+    pub entry: String,
+    /// The called number.
+    pub called: String,
+    /// The caller's number, if known.
+    pub caller: Option<String>,
+    /// BCP 47 language.
+    pub language: String,
+    /// Whether its triggers act.
+    pub mode: Mode,
+}
+
+/// One party's uninterrupted say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    /// Who spoke.
+    pub who: Party,
+    /// First sound.
+    pub start: Time,
+    /// Last sound.
+    pub end: Time,
+    /// What was said, if it was understood.
+    pub text: Option<String>,
+    /// 0..1 where the recognizer knows.
+    pub confidence: Option<f64>,
+    /// True if somebody cut it short.
+    pub cut: bool,
+}
+
+/// A piece of evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signal {
+    /// When it was known (the end of the span, or later).
+    pub at: Time,
+    /// Who it is about.
+    pub who: Party,
+    /// What kind.
+    pub kind: SignalKind,
+    /// Where the evidence begins.
+    pub start: Time,
+    /// Where it ends.
+    pub end: Time,
+    /// How much, in `unit`.
+    pub value: f64,
+    /// The unit of `value`.
+    pub unit: String,
+    /// What it adds to the score, 0..1.
+    pub weight: f64,
+    /// Why, for a supervisor.
+    pub why: String,
+}
+
+/// A point of the frustration curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    /// When.
+    pub at: Time,
+    /// 0..1
+    pub score: f64,
+    /// What each kind contributes, 0..1.
+    pub parts: BTreeMap<SignalKind, f64>,
+}
+
+/// A stage of the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Which.
+    pub stage: StageName,
+    /// When it was entered.
+    pub start: Time,
+    /// When the next one was entered; `None` for the last.
+    pub end: Option<Time>,
+}
+
+/// Somebody's media path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// Which.
+    pub leg: LegId,
+    /// Whose.
+    pub party: Party,
+    /// The agent's name, for an agent.
+    pub agent: Option<AgentId>,
+    /// When it joined.
+    pub joined: Time,
+    /// When it left and who ended it.
+    pub left: Option<(Time, EndedBy)>,
+}
+
+/// Something that was played.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Playback {
+    /// Which.
+    pub playback: PlaybackId,
+    /// Into which leg.
+    pub leg: LegId,
+    /// Why.
+    pub purpose: Purpose,
+    /// Its words, if any.
+    pub text: Option<String>,
+    /// First sample.
+    pub start: Time,
+    /// Last sample, and whether it was heard to its end; `None` while it sounds.
+    pub stopped: Option<(Time, bool)>,
+}
+
+/// The bot's answer to a turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// When.
+    pub at: Time,
+    /// The intent it found.
+    pub intent: Option<String>,
+    /// What it knew then.
+    pub slots: BTreeMap<String, String>,
+    /// True if a slot was filled or an answer given.
+    pub progress: bool,
+}
+
+/// What was settled instead of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// Somebody will call back.
+    Callback {
+        /// The queue that calls.
+        queue: QueueId,
+        /// The number to call.
+        number: Option<String>,
+    },
+    /// The caller left a message.
+    Message {
+        /// The queue it is for.
+        queue: QueueId,
+        /// Where it begins.
+        start: Time,
+        /// Where it ends.
+        end: Time,
+    },
+    /// A ticket was filed.
+    Ticket {
+        /// The queue it is for.
+        queue: QueueId,
+    },
+}
+
+/// How the call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// When.
+    pub at: Time,
+    /// How.
+    pub outcome: CallOutcome,
+    /// By whom.
+    pub by: EndedBy,
+}
+
+/// From a trigger to the end of what it started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Handoff {
+    /// Counts the call's handoffs from 0.
+    pub n: u32,
+    /// When the trigger fired.
+    pub at: Time,
+    /// The trigger's name, or `entry`.
+    pub trigger: String,
+    /// The largest contributor's name, or `entry`.
+    pub cause: String,
+    /// Acts or only records.
+    pub mode: Mode,
+    /// At once, or by asking the caller.
+    pub asked: Asked,
+    /// Why, for a person.
+    pub reason: String,
+    /// The queue.
+    pub queue: QueueId,
+    /// The caller's answer, if they were asked.
+    pub consent: Option<(Time, Consent)>,
+    /// The handoff clocks.
+    pub clocks: Clocks,
+    /// What the caller was told.
+    pub notice: Option<Notice>,
+    /// Who was asked, in order.
+    pub offers: Vec<Offer>,
+    /// Where the caller stood in the queue, at each change.
+    pub positions: Vec<Position>,
+    /// What the agent was shown last, redacted.
+    pub packet: Option<serde_json::Value>,
+    /// Silence that the caller heard around t5, in ms.
+    pub bridge_gap_ms: Option<f64>,
+    /// Sides from which no sound flowed after t5.
+    pub one_way: Vec<(Time, Party)>,
+    /// How it ended.
+    pub ended: Option<HandoffEnding>,
+}
+
+/// How a handoff ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandoffEnding {
+    /// When.
+    pub at: Time,
+    /// How.
+    pub outcome: HandoffOutcome,
+    /// By whom.
+    pub by: EndedBy,
+}
+
+/// t0 to t6 (DESIGN §4).
+///
+/// Where several agents were asked, t2 and t3 are those of the agent who accepted, or of the last one: a clock that is reached again
+/// before t4 is moved, and from t4 on each stands as first reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clocks(pub [Option<Time>; 7]);
+
+impl Clocks {
+    /// When the clock was reached.
+    pub fn at(&self, clock: HandoffClock) -> Option<Time> {
+        self.0[clock as usize]
+    }
+
+    fn reach(&mut self, clock: HandoffClock, at: Time) {
+        let moves = matches!(clock, HandoffClock::T2 | HandoffClock::T3) && self.at(HandoffClock::T4).is_none();
+        let slot = &mut self.0[clock as usize];
+        if slot.is_none() || moves {
+            *slot = Some(at);
+        }
+    }
+}
+
+/// What the caller was told about the handoff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Its words; `None` for a recording without known words.
+    pub text: Option<String>,
+    /// First sample.
+    pub start: Time,
+    /// Last sample, or `None` while it sounds.
+    pub end: Option<Time>,
+}
+
+/// One agent who was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Counts the call's offers.
+    pub offer: u32,
+    /// Whom.
+    pub agent: AgentId,
+    /// When.
+    pub at: Time,
+    /// When and how it ended.
+    pub settled: Option<(Time, OfferOutcome)>,
+}
+
+/// A place in the queue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Position {
+    /// When it was so.
+    pub at: Time,
+    /// 1 is next.
+    pub position: u32,
+    /// Upper bound of the wait in s, if one can be told.
+    pub expected_wait_s: Option<f64>,
+}
+
+impl Handoff {
+    /// The agent who accepted, if one did.
+    pub fn accepted_by(&self) -> Option<&AgentId> {
+        self.offers.iter().find(|o| matches!(o.settled, Some((_, OfferOutcome::Accepted)))).map(|o| &o.agent)
+    }
+
+    fn blank() -> Handoff {
+        Handoff {
+            n: 0,
+            at: Time::ZERO,
+            trigger: String::new(),
+            cause: String::new(),
+            mode: Mode::Act,
+            asked: Asked::Transfer,
+            reason: String::new(),
+            queue: QueueId::from(""),
+            consent: None,
+            clocks: Clocks::default(),
+            notice: None,
+            offers: Vec::new(),
+            positions: Vec::new(),
+            packet: None,
+            bridge_gap_ms: None,
+            one_way: Vec::new(),
+            ended: None,
+        }
+    }
+
+    fn hear_notice(&mut self, at: Time, words: Option<&str>) {
+        match &mut self.notice {
+            None => self.notice = Some(Notice { text: words.map(str::to_owned), start: at, end: None }),
+            Some(notice) => {
+                let joins = notice.end.is_none_or(|end| at.since(end) < NOTICE_JOIN);
+                if !joins {
+                    return;
+                }
+                notice.end = None;
+                match (&mut notice.text, words) {
+                    (Some(text), Some(words)) => {
+                        text.push(' ');
+                        text.push_str(words);
+                    }
+                    (text @ None, words) => *text = words.map(str::to_owned),
+                    (Some(_), None) => {}
+                }
+            }
+        }
+    }
+}
+
+impl Story {
+    /// The story of a whole journal, in its order.
+    pub fn tell<'a>(records: impl IntoIterator<Item = &'a Record>) -> Story {
+        let mut story = Story::default();
+        for record in records {
+            story.note(record);
+        }
+        story
+    }
+
+    /// The story goes on by one record. Records of another call are odd.
+    pub fn note(&mut self, record: &Record) {
+        if *self.call.get_or_insert(record.subject) != record.subject {
+            self.odd += 1;
+            return;
+        }
+        self.last = self.last.max(record.at);
+        self.on_happening(record.at, &record.kind);
+    }
+
+    /// The highest point of the frustration curve; the first of equals.
+    pub fn peak(&self) -> Option<&Score> {
+        self.scores.iter().reduce(|best, s| if s.score > best.score { s } else { best })
+    }
+
+    fn on_happening(&mut self, at: Time, kind: &Happening) {
+        match kind {
+            Happening::CallBegan { entry, called, caller, language, mode } => {
+                let (entry, called, caller, language) = (entry.clone(), called.clone(), caller.clone(), language.clone());
+                self.arrival = Some(Arrival { at, entry, called, caller, language, mode: *mode });
+            }
+            Happening::StageEntered { stage } => self.on_stage(at, *stage),
+            Happening::LegJoined { leg, party, agent } => {
+                self.legs.push(Leg { leg: *leg, party: *party, agent: agent.clone(), joined: at, left: None });
+            }
+            Happening::LegLeft { leg, by, .. } => match self.legs.iter_mut().find(|l| l.leg == *leg && l.left.is_none()) {
+                Some(found) => found.left = Some((at, *by)),
+                None => self.odd += 1,
+            },
+            Happening::TurnEnded { who, start, end, text, confidence, cut } => {
+                self.on_turn(Turn { who: *who, start: *start, end: *end, text: text.clone(), confidence: *confidence, cut: *cut });
+            }
+            Happening::BargedIn => self.barge_ins.push(at),
+            Happening::KeyPressed { who, key } => self.keys.push((at, *who, *key)),
+            Happening::SignalHeard { who, signal, start, end, value, unit, weight, why } => {
+                let (unit, why) = (unit.clone(), why.clone());
+                self.on_signal(Signal { at, who: *who, kind: *signal, start: *start, end: *end, value: *value, unit, weight: *weight, why });
+            }
+            Happening::ScoreChanged { score, parts } => self.scores.push(Score { at, score: *score, parts: parts.clone() }),
+            Happening::BotReplied { intent, slots, progress } => {
+                self.replies.push(Reply { at, intent: intent.clone(), slots: slots.clone(), progress: *progress });
+            }
+            Happening::Triggered { handoff, trigger, cause, mode, asked, reason, queue } => {
+                let (trigger, cause, reason, queue) = (trigger.clone(), cause.clone(), reason.clone(), queue.clone());
+                self.handoffs.push(Handoff { n: *handoff, at, trigger, cause, mode: *mode, asked: *asked, reason, queue, ..Handoff::blank() });
+            }
+            Happening::Consented { handoff, consent } => self.of(*handoff, |h| h.consent = Some((at, *consent))),
+            Happening::ClockReached { handoff, clock } => self.of(*handoff, |h| h.clocks.reach(*clock, at)),
+            Happening::PositionChanged { handoff, position, expected_wait_s } => {
+                self.of(*handoff, |h| h.positions.push(Position { at, position: *position, expected_wait_s: *expected_wait_s }));
+            }
+            Happening::Offered { handoff, offer, agent, packet } => self.of(*handoff, |h| {
+                h.offers.push(Offer { offer: *offer, agent: agent.clone(), at, settled: None });
+                h.packet = Some(packet.clone());
+            }),
+            Happening::OfferSettled { handoff, offer, outcome, .. } => self.on_offer_settled(at, *handoff, *offer, *outcome),
+            Happening::PacketUpdated { handoff, packet } => self.of(*handoff, |h| h.packet = Some(packet.clone())),
+            Happening::BridgeGapMeasured { handoff, gap_ms } => self.of(*handoff, |h| h.bridge_gap_ms = Some(*gap_ms)),
+            Happening::OneWayAudio { handoff, from } => self.of(*handoff, |h| h.one_way.push((at, *from))),
+            Happening::HandoffEnded { handoff, outcome, by } => {
+                self.of(*handoff, |h| h.ended = Some(HandoffEnding { at, outcome: *outcome, by: *by }));
+            }
+            Happening::PlaybackStarted { playback, leg, purpose, text } => self.on_playback(at, *playback, *leg, *purpose, text.as_deref()),
+            Happening::PlaybackStopped { playback, completed, .. } => self.on_playback_stopped(at, *playback, *completed),
+            Happening::CallbackFiled { queue, number } => {
+                self.settlements.push((at, Settlement::Callback { queue: queue.clone(), number: number.clone() }));
+            }
+            Happening::MessageLeft { queue, start, end } => {
+                self.settlements.push((at, Settlement::Message { queue: queue.clone(), start: *start, end: *end }));
+            }
+            Happening::TicketFiled { queue } => self.settlements.push((at, Settlement::Ticket { queue: queue.clone() })),
+            Happening::SurveyAnswered { rating } => self.survey = Some((at, *rating)),
+            Happening::Faulted { fault } => self.faults.push((at, fault.clone())),
+            Happening::CallEnded { outcome, by } => self.ended = Some(Ending { at, outcome: *outcome, by: *by }),
+        }
+    }
+
+    /// Tells the handoff with this number; counts it as odd if there is none.
+    fn of(&mut self, n: u32, tell: impl FnOnce(&mut Handoff)) {
+        match self.handoffs.iter_mut().rev().find(|h| h.n == n) {
+            Some(handoff) => tell(handoff),
+            None => self.odd += 1,
+        }
+    }
+
+    fn on_turn(&mut self, turn: Turn) {
+        let place = self.turns.partition_point(|t| (t.start, t.end) <= (turn.start, turn.end));
+        self.turns.insert(place, turn);
+    }
+
+    fn on_signal(&mut self, signal: Signal) {
+        let place = self.signals.partition_point(|s| (s.start, s.end) <= (signal.start, signal.end));
+        self.signals.insert(place, signal);
+    }
+
+    fn on_offer_settled(&mut self, at: Time, handoff: u32, offer: u32, outcome: OfferOutcome) {
+        let known = self.handoffs.iter_mut().rev().find(|h| h.n == handoff);
+        match known.and_then(|h| h.offers.iter_mut().find(|o| o.offer == offer && o.settled.is_none())) {
+            Some(open) => open.settled = Some((at, outcome)),
+            None => self.odd += 1,
+        }
+    }
+
+    fn on_stage(&mut self, at: Time, stage: StageName) {
+        if let Some(open) = self.stages.last_mut() {
+            open.end = Some(at);
+        }
+        self.stages.push(Stage { stage, start: at, end: None });
+    }
+
+    fn on_playback(&mut self, at: Time, playback: PlaybackId, leg: LegId, purpose: Purpose, text: Option<&str>) {
+        self.playbacks.push(Playback { playback, leg, purpose, text: text.map(str::to_owned), start: at, stopped: None });
+        if purpose == Purpose::Notice {
+            match self.open_handoff() {
+                Some(handoff) => handoff.hear_notice(at, text),
+                None => self.odd += 1,
+            }
+        }
+    }
+
+    fn on_playback_stopped(&mut self, at: Time, playback: PlaybackId, completed: bool) {
+        // Playbacks are open for seconds, so the search from the end is short.
+        let Some(found) = self.playbacks.iter_mut().rev().find(|p| p.playback == playback && p.stopped.is_none()) else {
+            self.odd += 1;
+            return;
+        };
+        found.stopped = Some((at, completed));
+        let (purpose, begun) = (found.purpose, found.start);
+        if purpose != Purpose::Notice {
+            return;
+        }
+        let handoff = self.handoffs.iter_mut().rev().find(|h| h.mode == Mode::Act && h.at <= begun);
+        if let Some(notice) = handoff.and_then(|h| h.notice.as_mut()) {
+            if notice.end.is_none() {
+                notice.end = Some(at);
+            }
+        }
+    }
+
+    fn open_handoff(&mut self) -> Option<&mut Handoff> {
+        self.handoffs.iter_mut().rev().find(|h| h.mode == Mode::Act && h.ended.is_none())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

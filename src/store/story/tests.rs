@@ -1,0 +1,80 @@
+use super::fixture::{self, Journal, s};
+use super::*;
+
+#[test]
+fn a_bridged_call_is_told_whole() {
+    let story = Story::tell(&fixture::bridged());
+    assert_eq!(story.odd, 0);
+    assert_eq!(story.turns.len(), 13);
+    assert!(story.turns.is_sorted_by_key(|t| t.start));
+    assert_eq!(story.signals.iter().map(|s| s.kind).collect::<Vec<_>>(), [SignalKind::Repeat, SignalKind::RaisedVolume]);
+    let handoff = &story.handoffs[0];
+    assert_eq!(handoff.clocks.0, [25.4, 25.6, 27.42, 27.42, 31.42, 31.5, 31.52].map(|t| Some(s(t))));
+    let notice = handoff.notice.as_ref().expect("it was spoken");
+    assert_eq!((notice.text.as_deref(), notice.start, notice.end), (Some("I am getting a person for you."), s(25.6), Some(s(28.1))));
+    let offers: Vec<_> = handoff.offers.iter().map(|o| (&*o.agent.0, o.at, o.settled.map(|(_, how)| how))).collect();
+    assert_eq!(offers, [("agent-1", s(25.42), Some(OfferOutcome::Declined)), ("agent-2", s(27.42), Some(OfferOutcome::Accepted))]);
+    assert_eq!(handoff.accepted_by(), Some(&"agent-2".into()));
+    assert_eq!(handoff.ended.map(|e| e.outcome), Some(HandoffOutcome::Bridged));
+    assert_eq!(handoff.bridge_gap_ms, Some(60.0));
+    assert_eq!(handoff.packet, Some(fixture::packet()));
+    assert_eq!(story.ended.map(|e| e.outcome), Some(CallOutcome::Bridged));
+    assert_eq!(story.peak().map(|p| p.score), Some(0.74));
+    assert_eq!(story.faults.len(), 1);
+}
+
+#[test]
+fn stages_follow_each_other_without_gaps() {
+    let story = Story::tell(&fixture::bridged());
+    assert!(story.stages.windows(2).all(|w| w[0].end == Some(w[1].start)));
+    assert_eq!(story.stages.last().map(|s| (s.stage, s.end)), Some((StageName::Ended, None)));
+}
+
+#[test]
+fn records_survive_their_journal() {
+    for records in [fixture::bridged(), fixture::contained(), fixture::declined(), fixture::shadow(), fixture::abandoned()] {
+        for record in records {
+            let line = serde_json::to_string(&record).expect("records are plain data");
+            assert_eq!(serde_json::from_str::<Record>(&line).expect("and come back"), record, "{line}");
+        }
+    }
+}
+
+#[test]
+fn joined_notices_are_one_and_a_later_one_is_other_news() {
+    let mut j = Journal::new();
+    j.begin().trigger(1.0, ("asked", "request"), Mode::Act, Asked::Transfer, "").clock(1.0, HandoffClock::T0);
+    j.play(Purpose::Notice, 1.2, 2.0, Some("One moment.")).play(Purpose::Notice, 2.0, 3.0, Some("I get a person."));
+    j.play(Purpose::Notice, 20.0, 21.0, Some("Anna is here now."));
+    let story = Story::tell(&j.records);
+    let expected = Notice { text: Some("One moment. I get a person.".into()), start: s(1.2), end: Some(s(3.0)) };
+    assert_eq!(story.handoffs[0].notice, Some(expected));
+}
+
+#[test]
+fn records_about_nothing_known_are_counted_and_change_nothing() {
+    let mut j = Journal::new();
+    j.begin().trigger(1.0, ("asked", "request"), Mode::Act, Asked::Transfer, "");
+    let before = Story::tell(&j.records);
+    j.at(2.0, Happening::Consented { handoff: 7, consent: Consent::Yes });
+    j.at(2.0, Happening::OfferSettled { handoff: 0, offer: 3, agent: "x".into(), outcome: OfferOutcome::Declined });
+    j.at(2.0, Happening::PlaybackStopped { playback: PlaybackId(9), samples: 1, completed: true });
+    j.at(2.0, Happening::LegLeft { leg: LegId(9), party: Party::Agent, by: EndedBy::Agent });
+    let mut stranger = j.records[0].clone();
+    stranger.subject = CallId(uuid::Uuid::nil());
+    j.records.push(stranger);
+    let after = Story::tell(&j.records);
+    assert_eq!(after.odd, 5);
+    assert_eq!(Story { odd: 0, last: before.last, ..after }, before);
+}
+
+#[test]
+fn a_clock_stands_once_the_agent_has_accepted() {
+    let mut j = Journal::new();
+    j.begin().trigger(1.0, ("asked", "request"), Mode::Act, Asked::Transfer, "");
+    for (at, clock) in [(2.0, HandoffClock::T3), (5.0, HandoffClock::T3), (6.0, HandoffClock::T4), (7.0, HandoffClock::T3), (8.0, HandoffClock::T4)] {
+        j.clock(at, clock);
+    }
+    let clocks = Story::tell(&j.records).handoffs[0].clocks;
+    assert_eq!((clocks.at(HandoffClock::T3), clocks.at(HandoffClock::T4)), (Some(s(5.0)), Some(s(6.0))));
+}
