@@ -518,9 +518,7 @@ impl Story {
         }
         let handoff = self.handoffs.iter_mut().rev().find(|h| h.mode == Mode::Act && h.at <= begun);
         if let Some(notice) = handoff.and_then(|h| h.notice.as_mut()) {
-            if notice.end.is_none() {
-                notice.end = Some(at);
-            }
+            notice.end.get_or_insert(at);
         }
     }
 
