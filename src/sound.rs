@@ -4,3 +4,4 @@
 //! judgement about what the sound means.
 
 pub mod bridge;
+pub mod mix;
