@@ -1,0 +1,97 @@
+//! What a call was begun with: it keeps this to its end, whatever is reloaded meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::{AgentId, CallId, Pii, QueueId, Time};
+use crate::handoff::desk::{HoursTable, Otherwise};
+use crate::handoff::notice::Notices;
+use crate::handoff::trigger::{Rules, WallFacts};
+
+use super::EntryTable;
+
+/// Everything that is fixed for the call.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The call.
+    pub call: CallId,
+    /// The called number.
+    pub called: String,
+    /// The caller's number, if known.
+    pub caller: Option<Pii<String>>,
+    /// What the entry says.
+    pub entry: EntryTable,
+    /// Who serves the caller first.
+    pub bot: BotPlan,
+    /// When a person is brought.
+    pub rules: Arc<Rules>,
+    /// What callers are told.
+    pub notices: Arc<Notices>,
+    /// The queues, by name.
+    pub queues: BTreeMap<QueueId, QueuePlan>,
+    /// Names of agents, for people.
+    pub agents: BTreeMap<AgentId, String>,
+    /// The entry's opening hours.
+    pub hours: Option<HoursTable>,
+    /// Wall time at the origin of [`Time`].
+    pub wall: jiff::Zoned,
+    /// A recorded caller can't react to the bot: whenever they begin to speak, the bot's words stop, and that is no barge-in.
+    pub yields: bool,
+}
+
+/// Who serves the caller before a person does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BotPlan {
+    /// The entry's bot.
+    Serves,
+    /// Another channel of the recording is the bot that the caller heard; it is the call's second leg, mute from t1 on.
+    Recorded,
+    /// Nobody speaks until the notice.
+    Mute,
+    /// The entry has no bot: callers go straight to the queue.
+    None,
+}
+
+/// What a call must know of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuePlan {
+    /// Its name for people.
+    pub title: String,
+    /// What is done when nobody is found, in order.
+    pub otherwise: Vec<Otherwise>,
+}
+
+impl Plan {
+    /// What rules may know of the time of day.
+    pub(super) fn wall_facts(&self, now: Time) -> WallFacts {
+        let wall = self.wall_at(now);
+        WallFacts {
+            hour: wall.hour(),
+            minute: wall.minute(),
+            weekday: wall.weekday().to_monday_one_offset(),
+            open: self.hours.as_ref().is_none_or(|hours| hours.open_at(&wall)),
+        }
+    }
+
+    /// Wall time now.
+    pub(super) fn wall_at(&self, now: Time) -> jiff::Zoned {
+        let span = jiff::SignedDuration::from_micros(i64::try_from(now.as_micros()).unwrap_or(i64::MAX));
+        self.wall.checked_add(span).unwrap_or_else(|_| self.wall.clone())
+    }
+
+    /// A queue's name for people.
+    pub(super) fn queue_title(&self, queue: &QueueId) -> String {
+        self.queues.get(queue).map_or_else(|| queue.to_string(), |q| q.title.clone())
+    }
+
+    /// An agent's name for people.
+    pub(super) fn agent_title(&self, agent: &AgentId) -> String {
+        self.agents.get(agent).cloned().unwrap_or_else(|| agent.to_string())
+    }
+}
+
+/// A configured number of seconds.
+pub(super) fn secs(secs: f64) -> Duration {
+    Duration::try_from_secs_f64(secs).unwrap_or(Duration::ZERO)
+}

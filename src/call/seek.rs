@@ -1,0 +1,330 @@
+//! A person is sought: the desk is told, the caller is told, agents are shown why the caller is here.
+
+use std::time::Duration;
+
+use crate::base::{AgentId, EndedBy, HandoffClock, Happening, LegId, OfferId, OfferOutcome, PlaybackId, Purpose, TicketId, Time, Wording};
+use crate::handoff::desk::{DeskInput, DeskOutput, Seek};
+use crate::handoff::packet::{self, ContextPacket, HandoffFacts};
+
+use super::plan::secs;
+use super::stage::{Answer, AskedAgent, Handoff, Notice, Seeking, Stage, Step};
+use super::{BotPlan, Call, Effect, RECORDED_BOT, Reason};
+
+/// The caller is told something after this long even if the desk has not said a word.
+const NOTICE_DUE: Duration = Duration::from_millis(120);
+/// A desk that has said nothing for this long counts as gone.
+const DESK_PATIENCE: Duration = Duration::from_secs(5);
+/// How long an agent whose line broke is waited for before others are asked.
+const RETURN_PATIENCE: Duration = Duration::from_secs(8);
+
+impl Call {
+    /// Asks the desk for a person.
+    pub(super) fn seek(&mut self, handoff: Handoff, prefer: Option<AgentId>, now: Time) {
+        let ticket = self.next_ticket();
+        self.to_desk(DeskInput::Seek(self.need(&handoff, ticket, prefer, now)));
+        self.timers.set(Reason::NoticeDue, NOTICE_DUE, now);
+        self.timers.set(Reason::DeskSilent, DESK_PATIENCE, now);
+        self.stage = Stage::Seeking(Seeking { handoff, ticket, asked: Vec::new(), notice: Notice::Due, position: None });
+    }
+
+    pub(super) fn need(&self, handoff: &Handoff, ticket: TicketId, prefer: Option<AgentId>, now: Time) -> Seek {
+        Seek {
+            ticket,
+            queue: handoff.queue.clone(),
+            skills: handoff.fired.skills.clone(),
+            language: self.plan.entry.language.clone(),
+            priority: handoff.fired.priority,
+            since: handoff.since,
+            except: handoff.declined.clone(),
+            prefer_until: prefer.is_some().then(|| now + RETURN_PATIENCE),
+            prefer,
+        }
+    }
+
+    pub(super) fn on_desk(&mut self, news: DeskOutput, now: Time) {
+        match news {
+            DeskOutput::Offer { offer, ticket, agent, .. } => self.on_offer(offer, ticket, agent, now),
+            DeskOutput::OfferSettled { offer, agent, outcome, .. } => self.on_offer_settled(offer, agent, outcome, now),
+            DeskOutput::Assigned { ticket, offer, agent } => self.on_assigned(ticket, offer, agent, now),
+            DeskOutput::TooLate { offer } => self.drop_offer(offer, OfferOutcome::Withdrawn),
+            DeskOutput::Position { ticket, position, expected_wait_s } => self.on_position(ticket, position, expected_wait_s, now),
+            DeskOutput::NobodyOnDuty { ticket } | DeskOutput::GaveUp { ticket } => self.on_ticket_closed(ticket, now),
+            DeskOutput::CallbackFiled { ticket } => self.on_callback_filed(ticket, now),
+            DeskOutput::AgentState { .. } | DeskOutput::Idle(_) => self.odd += 1,
+        }
+    }
+
+    fn on_offer(&mut self, offer: OfferId, ticket: TicketId, agent: AgentId, now: Time) {
+        self.timers.clear(Reason::DeskSilent);
+        let asked = AskedAgent { offer, agent: agent.clone(), answer: Answer::None };
+        let handoff = match &mut self.stage {
+            Stage::Seeking(seeking) if seeking.ticket == ticket && !seeking.asked.iter().any(|a| a.offer == offer) => {
+                seeking.asked.push(asked);
+                seeking.handoff.clone()
+            }
+            Stage::Bridged(bridged) if bridged.inviting.as_ref().is_some_and(|i| i.ticket == ticket && !i.asked.iter().any(|a| a.offer == offer)) => {
+                bridged.inviting.as_mut().expect("checked by the guard").asked.push(asked);
+                bridged.handoff.clone()
+            }
+            _ => {
+                self.odd += 1;
+                return;
+            }
+        };
+        let packet = Box::new(self.packet(&handoff, now));
+        let shown = serde_json::to_value(&*packet).unwrap_or_default();
+        self.record(Happening::Offered { handoff: handoff.n, offer: offer.n, agent: agent.clone(), packet: shown });
+        self.out.push_back(Effect::Alert { offer, agent, packet });
+        self.give_notice(now);
+    }
+
+    pub(super) fn packet(&self, handoff: &Handoff, now: Time) -> ContextPacket {
+        let facts = HandoffFacts {
+            n: handoff.n,
+            fired: &handoff.fired,
+            fired_at: handoff.fired_at,
+            queue: self.plan.queue_title(&handoff.queue),
+            since: handoff.since,
+        };
+        ContextPacket::build(&self.dossier, &facts, now)
+    }
+
+    /// The caller said more while waiting: those who are asked see it.
+    pub(super) fn update_packets(&mut self, now: Time) {
+        let Stage::Seeking(seeking) = &self.stage else { return };
+        let handoff = seeking.handoff.clone();
+        let offers: Vec<OfferId> = seeking.asked.iter().map(|a| a.offer).collect();
+        let packet = self.packet(&handoff, now);
+        if !offers.is_empty() {
+            self.record(Happening::PacketUpdated { handoff: handoff.n, packet: serde_json::to_value(&packet).unwrap_or_default() });
+        }
+        for offer in offers {
+            self.out.push_back(Effect::UpdatePacket(offer, Box::new(packet.clone())));
+        }
+    }
+
+    /// Everybody who is being asked now.
+    pub(super) fn asked_mut(&mut self) -> Option<&mut Vec<AskedAgent>> {
+        match &mut self.stage {
+            Stage::Seeking(seeking) => Some(&mut seeking.asked),
+            Stage::Bridged(bridged) => bridged.inviting.as_mut().map(|i| &mut i.asked),
+            Stage::Ringing
+            | Stage::Greeting
+            | Stage::WithBot
+            | Stage::Offered(_)
+            | Stage::Settling(_)
+            | Stage::Moving(..)
+            | Stage::Survey
+            | Stage::Farewell { .. }
+            | Stage::Ending(_)
+            | Stage::Ended => None,
+        }
+    }
+
+    fn asked(&mut self, offer: OfferId) -> Option<&mut AskedAgent> {
+        self.asked_mut()?.iter_mut().find(|a| a.offer == offer)
+    }
+
+    pub(super) fn on_offer_clock(&mut self, offer: OfferId, clock: HandoffClock) {
+        if self.asked(offer).is_none() {
+            self.odd += 1;
+            return;
+        }
+        if let Stage::Seeking(seeking) = &mut self.stage
+            && seeking.handoff.reach(clock)
+        {
+            let handoff = seeking.handoff.n;
+            self.record(Happening::ClockReached { handoff, clock });
+        }
+    }
+
+    /// An agent's ear is open: they are briefed if the entry says so, else they have accepted.
+    pub(super) fn on_agent_answered(&mut self, offer: OfferId, now: Time) {
+        let Some(asked) = self.asked(offer) else {
+            self.odd += 1;
+            return;
+        };
+        if asked.answer != Answer::None {
+            self.odd += 1;
+            return;
+        }
+        let agent = asked.agent.clone();
+        match &self.stage {
+            Stage::Seeking(seeking) if self.plan.entry.whisper => {
+                let briefing = packet::briefing(&self.packet(&seeking.handoff.clone(), now));
+                self.brief(offer, agent, briefing);
+            }
+            _ => {
+                if let Some(asked) = self.asked(offer) {
+                    asked.answer = Answer::Accepting(None);
+                }
+                self.to_desk(DeskInput::Accept { offer });
+            }
+        }
+    }
+
+    fn brief(&mut self, offer: OfferId, agent: AgentId, briefing: Wording) {
+        let leg = self.join(agent, Some(offer));
+        let playback = self.say(leg, Purpose::Briefing, briefing);
+        if let Some(asked) = self.asked(offer) {
+            asked.answer = Answer::Briefing { leg, playback };
+        }
+    }
+
+    /// A leg for an agent's line.
+    pub(super) fn join(&mut self, agent: AgentId, offer: Option<OfferId>) -> LegId {
+        let leg = self.next_leg();
+        self.record(Happening::LegJoined { leg, party: crate::base::Party::Agent, agent: Some(agent.clone()) });
+        self.out.push_back(Effect::Join { leg, agent, offer });
+        leg
+    }
+
+    pub(super) fn on_agent_refused(&mut self, offer: OfferId, outcome: OfferOutcome) {
+        if self.asked(offer).is_none() {
+            self.odd += 1;
+            return;
+        }
+        self.to_desk(DeskInput::Refuse { offer, outcome });
+    }
+
+    fn on_offer_settled(&mut self, offer: OfferId, agent: AgentId, outcome: OfferOutcome, now: Time) {
+        if self.asked(offer).is_none() {
+            self.odd += 1;
+            return;
+        }
+        self.drop_offer(offer, outcome);
+        if let Stage::Seeking(seeking) = &mut self.stage
+            && matches!(outcome, OfferOutcome::Declined)
+            && !seeking.handoff.declined.contains(&agent)
+        {
+            seeking.handoff.declined.push(agent);
+        }
+        self.expect_sound(now, now);
+    }
+
+    /// An offer is over: its agent is no longer alerted, briefed or connected.
+    pub(super) fn drop_offer(&mut self, offer: OfferId, outcome: OfferOutcome) {
+        let handoff = match &self.stage {
+            Stage::Seeking(seeking) => seeking.handoff.n,
+            Stage::Bridged(bridged) => bridged.handoff.n,
+            _ => {
+                self.odd += 1;
+                return;
+            }
+        };
+        let Some(all) = self.asked_mut() else { return };
+        let Some(at) = all.iter().position(|a| a.offer == offer) else {
+            self.odd += 1;
+            return;
+        };
+        let asked = all.remove(at);
+        self.record(Happening::OfferSettled { handoff, offer: offer.n, agent: asked.agent.clone(), outcome });
+        self.out.push_back(Effect::StopAlert(offer));
+        if let Some(leg) = asked.leg() {
+            self.stop_where(|p| p.leg == leg);
+            self.release(leg, EndedBy::Gateway);
+        }
+    }
+
+    /// Takes back every open offer, because the caller does not need them any more.
+    pub(super) fn drop_all_offers(&mut self) {
+        while let Some(offer) = self.asked_mut().and_then(|all| all.first().map(|a| a.offer)) {
+            self.drop_offer(offer, OfferOutcome::Withdrawn);
+        }
+    }
+
+    fn on_position(&mut self, ticket: TicketId, position: u32, wait: Option<f64>, now: Time) {
+        let Stage::Seeking(seeking) = &mut self.stage else {
+            return;
+        };
+        if seeking.ticket != ticket {
+            self.odd += 1;
+            return;
+        }
+        seeking.position = Some((position, wait));
+        let handoff = seeking.handoff.n;
+        self.timers.clear(Reason::DeskSilent);
+        self.record(Happening::PositionChanged { handoff, position, expected_wait_s: wait });
+        self.give_notice(now);
+    }
+
+    /// Tells the caller what happens next, once, as soon as the desk has said what that is.
+    pub(super) fn give_notice(&mut self, now: Time) {
+        let Stage::Seeking(seeking) = &self.stage else { return };
+        if seeking.notice != Notice::Due {
+            return;
+        }
+        let (handoff, position) = (seeking.handoff.clone(), seeking.position);
+        self.timers.clear(Reason::NoticeDue);
+        let name = handoff.fired.notice.clone().unwrap_or_else(|| "transfer".to_owned());
+        let id = if handoff.has_reached(HandoffClock::T4) {
+            self.say_notice(Purpose::Waiting, "agent_lost", Some(&handoff), None)
+        } else {
+            self.say_notice(Purpose::Notice, &name, Some(&handoff), position)
+        };
+        if self.plan.entry.ask_topic && self.dossier.concern_is_unknown() {
+            self.say_notice(Purpose::Waiting, "ask_topic", Some(&handoff), None);
+        }
+        if let Stage::Seeking(seeking) = &mut self.stage {
+            seeking.notice = Notice::Playing(id);
+        }
+        self.timers.set(Reason::StillWaiting, secs(self.plan.entry.waiting_notice_secs), now);
+    }
+
+    /// The first sample of the notice was sent: t1.
+    pub(super) fn on_notice_started(&mut self, id: PlaybackId, now: Time) {
+        let _ = now;
+        let reached = match &mut self.stage {
+            Stage::Seeking(seeking) if seeking.notice == Notice::Playing(id) => seeking.handoff.reach(HandoffClock::T1).then_some(seeking.handoff.n),
+            Stage::Settling(settling) if matches!(settling.step, Step::Told(p) | Step::Asking(p) if p == id) => {
+                settling.handoff.reach(HandoffClock::T1).then_some(settling.handoff.n)
+            }
+            _ => None,
+        };
+        if let Some(handoff) = reached {
+            self.record(Happening::ClockReached { handoff, clock: HandoffClock::T1 });
+            if self.plan.bot == BotPlan::Recorded {
+                self.release(RECORDED_BOT, EndedBy::Gateway);
+            }
+        }
+    }
+
+    /// A notice or briefing is over.
+    pub(super) fn on_search_playback_over(&mut self, id: PlaybackId, completed: bool, now: Time) {
+        let Stage::Seeking(seeking) = &mut self.stage else { return };
+        if seeking.notice == Notice::Playing(id) {
+            seeking.notice = Notice::Done;
+            self.expect_sound(now, now);
+            return;
+        }
+        let briefed = seeking.asked.iter_mut().find(|a| matches!(a.answer, Answer::Briefing { playback, .. } if playback == id));
+        if let Some(asked) = briefed {
+            let offer = asked.offer;
+            asked.answer = Answer::Accepting(asked.leg());
+            if !completed {
+                self.odd += 1;
+            }
+            self.to_desk(DeskInput::Accept { offer });
+        }
+    }
+
+    pub(super) fn on_still_waiting(&mut self, now: Time) {
+        let Stage::Seeking(seeking) = &self.stage else { return };
+        let (handoff, position) = (seeking.handoff.clone(), seeking.position);
+        if !self.caller_is_told() {
+            self.say_notice(Purpose::Waiting, "still_waiting", Some(&handoff), position);
+        }
+        self.timers.set(Reason::StillWaiting, secs(self.plan.entry.waiting_notice_secs), now);
+    }
+
+    /// A message is being left and the caller has said something.
+    pub(super) fn on_message_turn(&mut self, now: Time) {
+        if let Stage::Settling(settling) = &mut self.stage
+            && let Step::Recording { spoke, .. } = &mut settling.step
+        {
+            *spoke = true;
+            self.timers.set(Reason::MessagePause, super::settle::MESSAGE_PAUSE, now);
+        }
+    }
+
+}

@@ -1,0 +1,258 @@
+//! The stages of a call, each with what only it needs.
+
+use crate::base::{AgentId, Asked, EndedBy, HandoffClock, LegId, OfferId, PlaybackId, QueueId, StageName, TicketId, Time};
+use crate::handoff::desk::Otherwise;
+use crate::handoff::trigger::Fired;
+
+/// Where a call is.
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    /// The caller's phone rings.
+    Ringing,
+    /// The bot's first words.
+    Greeting,
+    /// The bot serves the caller.
+    WithBot,
+    /// The caller was asked whether they want a person.
+    Offered(Offering),
+    /// A person is sought.
+    Seeking(Seeking),
+    /// Nobody was found: the caller is helped otherwise.
+    Settling(Settling),
+    /// Caller and agent are, or are just being, connected.
+    Bridged(Bridged),
+    /// The agent sends the caller to somebody outside and stays until that one has answered.
+    Moving(Bridged, String),
+    /// The caller is asked how it went.
+    Survey,
+    /// The last words are spoken, then the call ends.
+    Farewell {
+        /// Who ends it.
+        by: EndedBy,
+        /// True if the bot said goodbye, so that the caller may still go on.
+        by_bot: bool,
+    },
+    /// Everything was told to end; the call is over as soon as it has.
+    Ending(EndedBy),
+    /// Over.
+    Ended,
+}
+
+impl Stage {
+    /// The name in records; [`Stage::Ending`] and [`Stage::Farewell`] are the tail of what was before them.
+    pub(super) fn name(&self) -> Option<StageName> {
+        Some(match self {
+            Stage::Ringing => StageName::Ringing,
+            Stage::Greeting => StageName::Greeting,
+            Stage::WithBot => StageName::WithBot,
+            Stage::Offered(_) => StageName::Offered,
+            Stage::Seeking(seeking) => seeking.name(),
+            Stage::Settling(Settling { step: Step::Filing | Step::Told(_), .. }) => StageName::Waiting,
+            Stage::Settling(Settling { step: Step::Asking(_) | Step::Beep(_) | Step::Recording { .. }, .. }) => StageName::Message,
+            Stage::Bridged(bridged) if bridged.seats.len() > 1 => StageName::Conference,
+            Stage::Bridged(_) => StageName::Bridged,
+            Stage::Moving(..) => StageName::Transfer,
+            Stage::Survey => StageName::Survey,
+            Stage::Farewell { .. } | Stage::Ending(_) => return None,
+            Stage::Ended => StageName::Ended,
+        })
+    }
+}
+
+/// One handoff, from its trigger on.
+#[derive(Clone, Debug)]
+pub(super) struct Handoff {
+    /// Counts the call's handoffs from 0.
+    pub n: u32,
+    /// What fired.
+    pub fired: Fired,
+    /// Where it goes.
+    pub queue: QueueId,
+    /// At once, or by asking the caller.
+    pub asked: Asked,
+    /// When the trigger fired.
+    pub fired_at: Time,
+    /// Which clocks have been reached, t0 first.
+    reached: [bool; 7],
+    /// Since when the caller waits, whatever queue or agent comes between.
+    pub since: Time,
+    /// Agents who are not asked again.
+    pub declined: Vec<AgentId>,
+}
+
+impl Handoff {
+    /// A handoff that has just been triggered.
+    pub(super) fn new(n: u32, fired: Fired, queue: QueueId, asked: Asked, now: Time) -> Self {
+        Handoff { n, fired, queue, asked, fired_at: now, reached: [false; 7], since: now, declined: Vec::new() }
+    }
+
+    /// Notes that a clock was reached; false if it was before.
+    pub(super) fn reach(&mut self, clock: HandoffClock) -> bool {
+        !std::mem::replace(&mut self.reached[clock as usize], true)
+    }
+
+    /// Forgets a clock, because what it stood for came to nothing.
+    pub(super) fn unreach(&mut self, clock: HandoffClock) {
+        self.reached[clock as usize] = false;
+    }
+
+    /// True if the clock was reached.
+    pub(super) fn has_reached(&self, clock: HandoffClock) -> bool {
+        self.reached[clock as usize]
+    }
+}
+
+/// The caller was asked whether they want a person.
+#[derive(Clone, Debug)]
+pub(super) struct Offering {
+    /// What would begin.
+    pub handoff: Handoff,
+    /// The question, while it is spoken.
+    pub question: Option<PlaybackId>,
+    /// How often it was asked.
+    pub asked: u8,
+}
+
+/// A person is sought.
+#[derive(Clone, Debug)]
+pub(super) struct Seeking {
+    /// Why.
+    pub handoff: Handoff,
+    /// The caller's place at the desk.
+    pub ticket: TicketId,
+    /// Agents who are being asked.
+    pub asked: Vec<AskedAgent>,
+    /// What the caller was told.
+    pub notice: Notice,
+    /// Where the caller stands, as the desk last said.
+    pub position: Option<(u32, Option<f64>)>,
+}
+
+impl Seeking {
+    fn name(&self) -> StageName {
+        if self.asked.iter().any(|a| matches!(a.answer, Answer::Briefing { .. } | Answer::Accepting(_))) {
+            StageName::Briefing
+        } else if self.asked.is_empty() {
+            StageName::Waiting
+        } else {
+            StageName::RingingAgent
+        }
+    }
+}
+
+/// What the caller was told of the search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Notice {
+    /// Nothing yet: the desk's first news decides what.
+    Due,
+    /// It is being spoken.
+    Playing(PlaybackId),
+    /// It is over; music plays.
+    Done,
+}
+
+/// An agent who is being asked.
+#[derive(Clone, Debug)]
+pub(super) struct AskedAgent {
+    /// The offer.
+    pub offer: OfferId,
+    /// Whom.
+    pub agent: AgentId,
+    /// How far they are.
+    pub answer: Answer,
+}
+
+/// How far an asked agent is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Alerted.
+    None,
+    /// Their ear is open and they are briefed.
+    Briefing {
+        /// Their leg.
+        leg: LegId,
+        /// The briefing.
+        playback: PlaybackId,
+    },
+    /// They accepted; the desk decides. A briefed agent has a leg already.
+    Accepting(Option<LegId>),
+}
+
+impl AskedAgent {
+    /// The agent's leg, if their ear is open.
+    pub(super) fn leg(&self) -> Option<LegId> {
+        match self.answer {
+            Answer::None => None,
+            Answer::Briefing { leg, .. } => Some(leg),
+            Answer::Accepting(leg) => leg,
+        }
+    }
+}
+
+/// Nobody was found.
+#[derive(Clone, Debug)]
+pub(super) struct Settling {
+    /// The handoff; over once something was settled.
+    pub handoff: Handoff,
+    /// Its ticket.
+    pub ticket: TicketId,
+    /// What else may be tried, in order.
+    pub rest: Vec<Otherwise>,
+    /// What is being done.
+    pub step: Step,
+}
+
+/// What is being done for a caller for whom nobody was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The desk is filing a callback.
+    Filing,
+    /// It is settled and the caller is being told.
+    Told(PlaybackId),
+    /// The caller is asked for a message.
+    Asking(PlaybackId),
+    /// The tone sounds.
+    Beep(PlaybackId),
+    /// The caller speaks.
+    Recording {
+        /// Since when.
+        since: Time,
+        /// True once they have said something.
+        spoke: bool,
+    },
+}
+
+/// Caller and agent are, or are just being, connected.
+#[derive(Clone, Debug)]
+pub(super) struct Bridged {
+    /// Why.
+    pub handoff: Handoff,
+    /// Who is with the caller; the first one has the call.
+    pub seats: Vec<Seat>,
+    /// Sound has crossed from the caller to the agent.
+    pub heard_caller: bool,
+    /// Sound has crossed from the agent to the caller.
+    pub heard_agent: bool,
+    /// One more person who is sought.
+    pub inviting: Option<Inviting>,
+}
+
+/// One agent with the caller.
+#[derive(Clone, Debug)]
+pub(super) struct Seat {
+    /// Their leg.
+    pub leg: LegId,
+    /// Who.
+    pub agent: AgentId,
+    /// The ticket by which they were found.
+    pub ticket: TicketId,
+}
+
+/// One more person is sought.
+#[derive(Clone, Debug)]
+pub(super) struct Inviting {
+    /// Their ticket.
+    pub ticket: TicketId,
+    /// Who is asked.
+    pub asked: Vec<AskedAgent>,
+}

@@ -1,0 +1,133 @@
+//! `[[entry]]`: what a called number means.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Mode, Problems};
+
+/// What a called number (or page) means: its bot, language, queue, hours and triggers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EntryTable {
+    /// The entry's name, in records and on pages.
+    pub name: String,
+    /// Called numbers: exact (`+4930123`), by prefix (`+4930*`), or `*` for every other one.
+    pub called: Vec<String>,
+    /// BCP 47 language of callers.
+    pub language: String,
+    /// The bot that answers, by name; without one callers go straight to the queue.
+    pub bot: Option<String>,
+    /// The queue of handoffs whose trigger names none.
+    pub queue: String,
+    /// Opening hours, by name; without one it is always open.
+    pub hours: Option<String>,
+    /// The triggers in force, by name, in the file's order; without the key all of them.
+    pub triggers: Option<Vec<String>>,
+    /// `act`, or `shadow`: record what would have fired and act on nothing.
+    pub mode: Mode,
+    /// Whether callers may talk over the bot.
+    pub barge_in: bool,
+    /// Whether an agent with a screen is also briefed by ear before the caller is on.
+    pub whisper: bool,
+    /// Whether a caller whose concern is unknown is asked what it is about while a person is sought.
+    pub ask_topic: bool,
+    /// Whether callers are asked how it went, by key 1 to 5, after a person has hung up.
+    pub survey: bool,
+    /// The recording played while waiting, by file stem in the prompts directory.
+    pub music: Option<String>,
+    /// How long the bot may think before it counts as stalled.
+    pub bot_patience_secs: f64,
+    /// How long a yes or no to the offer of a person is waited for.
+    pub offer_patience_secs: f64,
+    /// How often a waiting caller is told where they stand.
+    pub waiting_notice_secs: f64,
+    /// How long sound may take to cross a new bridge before the agent counts as vanished.
+    pub bridge_patience_secs: f64,
+    /// The longest message that a caller may leave.
+    pub message_max_secs: f64,
+    /// The longest call.
+    pub call_max_secs: f64,
+}
+
+impl Default for EntryTable {
+    fn default() -> Self {
+        EntryTable {
+            name: "main".into(),
+            called: vec!["*".into()],
+            language: "en-US".into(),
+            bot: None,
+            queue: String::new(),
+            hours: None,
+            triggers: None,
+            mode: Mode::Act,
+            barge_in: true,
+            whisper: false,
+            ask_topic: true,
+            survey: false,
+            music: None,
+            bot_patience_secs: 8.0,
+            offer_patience_secs: 6.0,
+            waiting_notice_secs: 45.0,
+            bridge_patience_secs: 5.0,
+            message_max_secs: 120.0,
+            call_max_secs: 14_400.0,
+        }
+    }
+}
+
+impl EntryTable {
+    /// Names every mistake that can be seen without the other tables.
+    pub fn check(&self, key: &str, problems: &mut Problems) {
+        if self.name.trim().is_empty() {
+            problems.add(format!("{key}.name"), "is empty; an entry needs a name");
+        }
+        if self.called.is_empty() {
+            problems.add(format!("{key}.called"), "is empty; name the numbers, or `*` for every other one");
+        }
+        for (n, called) in self.called.iter().enumerate() {
+            if called.is_empty() || called.trim_end_matches('*').contains('*') {
+                problems.add(format!("{key}.called[{n}]"), format!("`{called}` is no number, prefix with `*` at its end, or `*`"));
+            }
+        }
+        if self.queue.is_empty() {
+            problems.add(format!("{key}.queue"), "is empty; name the queue for handoffs");
+        }
+        for (name, secs, max) in [
+            ("bot_patience_secs", self.bot_patience_secs, 120.0),
+            ("offer_patience_secs", self.offer_patience_secs, 120.0),
+            ("waiting_notice_secs", self.waiting_notice_secs, 3_600.0),
+            ("bridge_patience_secs", self.bridge_patience_secs, 60.0),
+            ("message_max_secs", self.message_max_secs, 3_600.0),
+            ("call_max_secs", self.call_max_secs, 172_800.0),
+        ] {
+            if !(secs >= 1.0 && secs <= max) {
+                problems.add(format!("{key}.{name}"), format!("is {secs}; it must be between 1 and {max}"));
+            }
+        }
+    }
+
+    /// How well the entry fits a called number: longer prefixes win, an exact number most.
+    pub fn fit(&self, called: &str) -> Option<usize> {
+        self.called
+            .iter()
+            .filter_map(|pattern| match pattern.strip_suffix('*') {
+                Some(prefix) => called.starts_with(prefix).then_some(prefix.len()),
+                None => (pattern == called).then_some(usize::MAX),
+            })
+            .max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_prefix_wins_and_an_exact_number_beats_it() {
+        let entry = |called: &str| EntryTable { called: vec![called.into()], ..EntryTable::default() };
+        assert!(entry("+4930*").fit("+4930123") > entry("+49*").fit("+4930123"));
+        assert!(entry("+4930123").fit("+4930123") > entry("+4930*").fit("+4930123"));
+        assert!(entry("*").fit("+1").is_some());
+        assert_eq!(entry("+1").fit("+2"), None);
+    }
+}

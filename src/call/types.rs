@@ -1,0 +1,274 @@
+//! What goes into a call and what comes out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{AgentId, EndedBy, Fault, Happening, Key, LegId, OfferId, PlaybackId, Purpose, QueueId, Time, Wording};
+use crate::bot::BotEvent;
+use crate::handoff::desk::{DeskInput, DeskOutput, QueueView};
+use crate::handoff::packet::ContextPacket;
+use crate::listen::types::{BotReport, ListenInput, Score, Signal, Turn};
+
+/// What goes into a call.
+#[derive(Clone, Debug)]
+pub enum CallInput {
+    /// The caller's leg is answered and its sound flows.
+    Answered,
+    /// A leg is gone.
+    LegGone(LegId, Gone),
+    /// An agent's ear is open: they pressed accept on their screen, or picked up their phone.
+    AgentAnswered(OfferId),
+    /// An agent said no.
+    AgentDeclined(OfferId),
+    /// An agent's line or page went away before they accepted, or their phone failed.
+    AgentVanished(OfferId),
+    /// The packet is on the agent's screen (t2).
+    PacketShown(OfferId),
+    /// The agent's phone rings or their page alerts (t3).
+    Alerted(OfferId),
+    /// A playback's first sample was sent.
+    PlaybackStarted(PlaybackId),
+    /// A playback is over.
+    PlaybackStopped {
+        /// Which.
+        id: PlaybackId,
+        /// Samples sent.
+        sent: u64,
+        /// True if it was sent to its end.
+        completed: bool,
+    },
+    /// The first sound that `from` sent after the route was opened has been sent to `to`.
+    Crossed {
+        /// Who spoke.
+        from: LegId,
+        /// Who hears.
+        to: LegId,
+        /// Frames in which nothing was sent to the caller since [`Effect::MeasureGap`].
+        gap_frames: u32,
+    },
+    /// For a while nothing came from this leg, although it should.
+    NoMedia(LegId),
+    /// What the listener of a leg found.
+    Heard(LegId, Heard),
+    /// The bot says this in answer to a request.
+    BotSays(BotRequest, Wording),
+    /// The bot's answer to a request is complete.
+    BotReported(BotRequest, BotReport),
+    /// The bot failed at a request.
+    BotFailed(BotRequest, Fault),
+    /// News from the desk.
+    Desk(DeskOutput),
+    /// The state of the entry's queue, for the triggers; sent when it changes.
+    Queue(QueueView),
+    /// An agent, supervisor or operator wants something.
+    Command(Command),
+    /// The outside target of a transfer took the caller, or not.
+    Moved(bool),
+    /// Some part had trouble.
+    Fault(Fault),
+    /// Segue shuts down: the caller is told and the call ends.
+    Shutdown,
+    /// Time has passed.
+    Tick,
+}
+
+/// What a listener found, as far as the call cares.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    /// The party began to speak.
+    SpeechBegan(Time),
+    /// The party talks over what is played.
+    BargeIn,
+    /// A turn is over.
+    Turn(Turn),
+    /// The bot's question got no answer.
+    NoInput,
+    /// A key.
+    Key(Key),
+    /// Evidence.
+    Signal(Signal),
+    /// The score changed.
+    Score(Score),
+}
+
+/// Why a leg is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// The party hung up.
+    HungUp,
+    /// The network, page or phone went away.
+    Lost,
+}
+
+/// Counts what the bot was told, so that late answers are recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BotRequest(pub u32);
+
+/// What people do to a running call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Start a handoff by hand.
+    Handoff {
+        /// To this queue, or the entry's.
+        queue: Option<QueueId>,
+    },
+    /// The agent gives the caller back to the bot.
+    HandBack {
+        /// For the bot and the record.
+        note: Option<String>,
+    },
+    /// The agent sends the caller on.
+    Transfer(Target),
+    /// The agent asks one more person to join.
+    Invite(QueueId),
+    /// The agent is done: hang up their leg.
+    HangUpAgent,
+    /// A supervisor joins and hears everybody; their microphone is closed.
+    Listen {
+        /// Who.
+        supervisor: AgentId,
+    },
+    /// The listening supervisor speaks to the agent only.
+    Whisper,
+    /// The listening supervisor speaks to everybody.
+    Barge,
+    /// The supervisor leaves.
+    StopListening,
+    /// End the call.
+    HangUp,
+}
+
+/// Where a caller is sent on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "to", content = "name", rename_all = "snake_case")]
+pub enum Target {
+    /// To a queue.
+    Queue(QueueId),
+    /// To somebody outside, as a `tel:` or `sip:` URI kept as it is.
+    Outside(String),
+}
+
+/// What a call wants done.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Answer the caller's leg.
+    Answer,
+    /// Say this into a leg.
+    Say {
+        /// The playback.
+        id: PlaybackId,
+        /// Into which leg.
+        leg: LegId,
+        /// Why.
+        purpose: Purpose,
+        /// What.
+        wording: Wording,
+    },
+    /// Play a short tone into a leg.
+    Tone {
+        /// The playback.
+        id: PlaybackId,
+        /// Into which leg.
+        leg: LegId,
+        /// [`Purpose::Comfort`] or [`Purpose::Beep`].
+        purpose: Purpose,
+    },
+    /// Play hold music into a leg until it is stopped.
+    Music {
+        /// The playback.
+        id: PlaybackId,
+        /// Into which leg.
+        leg: LegId,
+    },
+    /// Stop a playback.
+    Stop(PlaybackId),
+    /// Whether `to` hears `from`.
+    Route {
+        /// Who speaks.
+        from: LegId,
+        /// Who hears.
+        to: LegId,
+        /// Whether they do.
+        on: bool,
+    },
+    /// Count the frames in which nothing is sent to the caller from now on.
+    MeasureGap,
+    /// Tell the listener of a leg; a leg that has none yet gets one.
+    Listener(LegId, ListenInput),
+    /// Tell the bot.
+    TellBot(BotRequest, BotEvent),
+    /// The answer to this request is not wanted any more.
+    CancelBot(BotRequest),
+    /// The bot's part in the call is over for good.
+    CloseBot,
+    /// Tell the desk.
+    ToDesk(DeskInput),
+    /// Show the packet to the agent and alert them.
+    Alert {
+        /// The offer.
+        offer: OfferId,
+        /// Whom.
+        agent: AgentId,
+        /// What they are shown.
+        packet: Box<ContextPacket>,
+    },
+    /// Stop alerting: the offer is over.
+    StopAlert(OfferId),
+    /// What the agent is shown has changed.
+    UpdatePacket(OfferId, Box<ContextPacket>),
+    /// The line of this agent (or supervisor) becomes a leg of the call.
+    Join {
+        /// The new leg.
+        leg: LegId,
+        /// Whose line.
+        agent: AgentId,
+        /// The offer that they answered; a supervisor has none.
+        offer: Option<OfferId>,
+    },
+    /// End a leg.
+    Release(LegId, EndedBy),
+    /// Send the caller to somebody outside; answered by [`CallInput::Moved`].
+    Move(String),
+    /// Note what happened.
+    Record(Happening),
+}
+
+/// What comes out of a call.
+#[derive(Clone, Debug)]
+pub enum CallOutput {
+    /// Do this.
+    Do(Effect),
+    /// Nothing to do until then at the latest, and why then.
+    Idle(Option<(Time, Reason)>),
+}
+
+/// Why a call wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The caller has heard nothing since the end of their turn.
+    Comfort,
+    /// The bot has not answered.
+    BotStalled,
+    /// The caller has not answered the offer of a person.
+    ConsentMissing,
+    /// The desk has not said anything yet; the caller is told all the same.
+    NoticeDue,
+    /// The desk has not said anything about the ticket.
+    DeskSilent,
+    /// The caller is told again that they wait.
+    StillWaiting,
+    /// Sound has not crossed the bridge both ways.
+    BridgeSlow,
+    /// The outside target has not answered.
+    MoveSlow,
+    /// The caller is silent after their message.
+    MessagePause,
+    /// The message is as long as it may be.
+    MessageFull,
+    /// The survey was not answered.
+    SurveyOver,
+    /// What is still played to the caller takes too long to end.
+    LastWords,
+    /// The call is as long as it may be.
+    CallTooLong,
+}
