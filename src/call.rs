@@ -30,7 +30,7 @@ pub use table::EntryTable;
 pub use types::{BotRequest, CallInput, CallOutput, Command, Effect, Gone, Heard, Reason, Target};
 
 use crate::base::{
-    CallOutcome, EndedBy, Fault, Happening, Key, LegId, Party, PlaybackId, Purpose, StageName, TicketId, Time, Timers, Wording,
+    AgentId, CallOutcome, EndedBy, Fault, Happening, Key, LegId, Party, PlaybackId, Purpose, StageName, TicketId, Time, Timers, Wording,
 };
 use crate::bot::BotEvent;
 use crate::handoff::desk::{DeskInput, QueueView};
@@ -62,7 +62,12 @@ pub struct Call {
     scenes: BTreeMap<LegId, Scene>,
     /// What has been settled for the caller so far.
     settled: Option<CallOutcome>,
+    /// How the call ends if nothing was settled: contained, unless a handoff was abandoned.
+    fallback_outcome: CallOutcome,
     caller_is_gone: bool,
+    recorded_bot_is_gone: bool,
+    /// What the bot was told and could not answer because the caller was asked something else.
+    unanswered: Option<BotEvent>,
     next: Counters,
     timers: Timers<Reason>,
     out: VecDeque<Effect>,
@@ -131,7 +136,10 @@ impl Call {
             routes: BTreeSet::new(),
             scenes: BTreeMap::new(),
             settled: None,
+            fallback_outcome: CallOutcome::Contained,
             caller_is_gone: false,
+            recorded_bot_is_gone: false,
+            unanswered: None,
             next: Counters { leg: RECORDED_BOT.0 + 1, ..Counters::default() },
             timers: Timers::default(),
             out: VecDeque::new(),
@@ -170,7 +178,7 @@ impl Call {
             CallInput::Crossed { from, to, gap_frames } => self.on_crossed(from, to, gap_frames, now),
             CallInput::NoMedia(leg) => self.on_no_media(leg),
             CallInput::Heard(LegId::CALLER, heard) => self.on_caller(heard, now),
-            CallInput::Heard(leg, heard) => self.on_other_party(leg, heard, now),
+            CallInput::Heard(leg, heard) => self.on_other_party(leg, heard),
             CallInput::BotSays(request, wording) => self.on_bot_says(request, wording),
             CallInput::BotReported(request, report) => self.on_bot_reported(request, report, now),
             CallInput::BotFailed(request, fault) => self.on_bot_failed(request, fault, now),
@@ -204,7 +212,7 @@ impl Call {
     /// True while a person is being sought, or the caller is otherwise in the middle of being handed over.
     pub fn is_handing_off(&self) -> bool {
         match self.stage {
-            Stage::Offered(_) | Stage::Seeking(_) | Stage::Settling(_) | Stage::Moving(..) => true,
+            Stage::Offered(_) | Stage::Seeking(_) | Stage::Settling(_) | Stage::Moving(_) => true,
             Stage::Bridged(ref bridged) => !bridged.handoff.has_reached(crate::base::HandoffClock::T5),
             Stage::Farewell { .. } | Stage::Ending(_) => true,
             Stage::Ringing | Stage::Greeting | Stage::WithBot | Stage::Survey | Stage::Ended => false,
@@ -274,7 +282,7 @@ impl Call {
     }
 
     fn note_bot_turn(&mut self, words: Option<String>, start: Time, end: Time, completed: bool) {
-        self.dossier.on_turn(Party::Bot, start, end, words.as_deref());
+        self.dossier.on_turn(Party::Bot, start, end, words.as_deref(), None);
         self.record(Happening::TurnEnded { who: Party::Bot, start, end, text: words, confidence: None, cut: !completed });
     }
 
@@ -292,13 +300,7 @@ impl Call {
                 }
             }
             Stage::Survey => self.timers.set(Reason::SurveyOver, SURVEY_PATIENCE, now),
-            Stage::Ringing
-            | Stage::Greeting
-            | Stage::WithBot
-            | Stage::Bridged(_)
-            | Stage::Moving(..)
-            | Stage::Ending(_)
-            | Stage::Ended => {}
+            Stage::Ringing | Stage::Greeting | Stage::WithBot | Stage::Bridged(_) | Stage::Moving(_) | Stage::Ending(_) | Stage::Ended => {}
         }
     }
 
@@ -332,21 +334,24 @@ impl Call {
     }
 
     /// An agent, a supervisor or a recorded bot spoke: it belongs to the transcript.
-    fn on_other_party(&mut self, leg: LegId, heard: Heard, now: Time) {
+    fn on_other_party(&mut self, leg: LegId, heard: Heard) {
         let party = if leg == RECORDED_BOT && self.plan.bot == BotPlan::Recorded { Party::Bot } else { Party::Agent };
+        let agent = match &self.stage {
+            Stage::Bridged(bridged) => bridged.seats.iter().find(|seat| seat.leg == leg).map(|seat| seat.agent.clone()),
+            _ => None,
+        };
         match heard {
             Heard::Turn(turn) => {
-                self.dossier.on_turn(party, turn.start, turn.end, turn.text.as_deref());
+                self.dossier.on_turn(party, turn.start, turn.end, turn.text.as_deref(), agent.as_ref());
                 self.record_turn(party, turn);
             }
             Heard::Key(key) => self.record(Happening::KeyPressed { who: party, key: Some(key) }),
             Heard::SpeechBegan(_) | Heard::BargeIn | Heard::NoInput | Heard::Signal(_) | Heard::Score(_) => {}
         }
-        let _ = now;
     }
 
     fn on_caller_turn(&mut self, turn: Turn, now: Time) {
-        self.dossier.on_turn(Party::Caller, turn.start, turn.end, turn.text.as_deref());
+        self.dossier.on_turn(Party::Caller, turn.start, turn.end, turn.text.as_deref(), None);
         self.record_turn(Party::Caller, turn.clone());
         self.expect_sound(turn.end, now);
         match &self.stage {
@@ -358,17 +363,12 @@ impl Call {
             Stage::Offered(_) => self.on_consent_words(turn, now),
             Stage::Seeking(_) => self.update_packets(now),
             Stage::Settling(_) => self.on_message_turn(now),
-            Stage::Ringing
-            | Stage::Bridged(_)
-            | Stage::Moving(..)
-            | Stage::Survey
-            | Stage::Farewell { .. }
-            | Stage::Ending(_)
-            | Stage::Ended => {}
+            Stage::Ringing | Stage::Bridged(_) | Stage::Moving(_) | Stage::Survey | Stage::Farewell { .. } | Stage::Ending(_) | Stage::Ended => {}
         }
     }
 
     fn on_caller_key(&mut self, key: Key, now: Time) {
+        self.dossier.on_key(key, now);
         self.record(Happening::KeyPressed { who: Party::Caller, key: Some(key) });
         self.expect_sound(now, now);
         match &self.stage {
@@ -379,13 +379,7 @@ impl Call {
             Stage::Offered(_) => self.on_consent_key(key, now),
             Stage::Settling(_) => self.on_message_key(key, now),
             Stage::Survey => self.on_rating(key, now),
-            Stage::Ringing
-            | Stage::Seeking(_)
-            | Stage::Bridged(_)
-            | Stage::Moving(..)
-            | Stage::Farewell { .. }
-            | Stage::Ending(_)
-            | Stage::Ended => {}
+            Stage::Ringing | Stage::Seeking(_) | Stage::Bridged(_) | Stage::Moving(_) | Stage::Farewell { .. } | Stage::Ending(_) | Stage::Ended => {}
         }
     }
 
@@ -454,19 +448,34 @@ impl Call {
 
     /// Tells the caller one of the configured notices.
     fn say_notice(&mut self, purpose: Purpose, name: &str, handoff: Option<&Handoff>, position: Option<(u32, Option<f64>)>) -> PlaybackId {
+        self.say_notice_of(purpose, name, handoff, position, None)
+    }
+
+    /// Tells the caller one of the configured notices, with the name of an agent.
+    fn say_notice_of(
+        &mut self,
+        purpose: Purpose,
+        name: &str,
+        handoff: Option<&Handoff>,
+        position: Option<(u32, Option<f64>)>,
+        agent: Option<&AgentId>,
+    ) -> PlaybackId {
         let facts = NoticeFacts {
             queue: handoff.map(|h| self.plan.queue_title(&h.queue)),
             reason: handoff.map(|h| h.fired.reason.clone()),
             position: position.map(|(p, _)| p),
-            expected_wait_s: position.and_then(|(_, wait)| wait),
-            agent: None,
+            agent: agent.map(|a| self.plan.agent_title(a)),
+            wait_s: position.and_then(|(_, wait)| wait),
         };
         let wording = self.plan.notices.wording(name, &facts);
         self.say(LegId::CALLER, purpose, wording)
     }
 
     fn stop_where(&mut self, fits: impl Fn(&play::Playing) -> bool) {
-        for id in self.playbacks.which(fits) {
+        for id in self.playbacks.which(|p| !p.stopping && fits(p)) {
+            if let Some(playing) = self.playbacks.get_mut(id) {
+                playing.stopping = true;
+            }
             self.out.push_back(Effect::Stop(id));
         }
     }

@@ -4,6 +4,7 @@ pub mod base;
 pub mod sound;
 pub mod listen;
 pub mod handoff;
+pub mod call;
 pub mod speech;
 pub mod bot;
 pub mod store;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::{Asked, Consent, EndedBy, HandoffClock, HandoffOutcome, Happening, Key, Mode, PlaybackId, Purpose, QueueId, Time};
 use crate::bot::{BotEvent, Resumption};
-use crate::handoff::trigger::Fired;
+use crate::handoff::trigger::{Does, Fired};
 use crate::listen::types::Turn;
 
 use super::plan::secs;
@@ -19,12 +19,12 @@ const BY_ENTRY: &str = "entry";
 impl Call {
     /// The entry has no bot: the caller goes straight to its queue.
     pub(super) fn begin_by_entry(&mut self, now: Time) {
-        self.begin(Fired::by_hand(BY_ENTRY, "The called number goes straight to a person."), now);
+        self.begin(by_hand(BY_ENTRY, "The called number goes straight to a person."), now);
     }
 
     /// The bot is broken: the caller is brought to a person whatever the triggers say.
     pub(super) fn begin_by_failure(&mut self, now: Time) {
-        self.begin(Fired::by_hand("bot_failed", "The bot does not answer any more."), now);
+        self.begin(by_hand("bot_failed", "The bot does not answer any more."), now);
     }
 
     /// Begins a handoff at once.
@@ -45,8 +45,8 @@ impl Call {
     /// Records what would have been done.
     pub(super) fn shadow(&mut self, fired: Fired) {
         let asked = match fired.does {
-            crate::handoff::trigger::Does::Offer => Asked::Offer,
-            crate::handoff::trigger::Does::Transfer | crate::handoff::trigger::Does::Off => Asked::Transfer,
+            Does::Offer => Asked::Offer,
+            Does::Transfer | Does::Off => Asked::Transfer,
         };
         let handoff = self.trigger(fired, asked, Mode::Shadow, Time::ZERO);
         self.record(Happening::HandoffEnded { handoff: handoff.n, outcome: HandoffOutcome::Shadow, by: EndedBy::Gateway });
@@ -55,6 +55,9 @@ impl Call {
     fn trigger(&mut self, fired: Fired, asked: Asked, mode: Mode, now: Time) -> Handoff {
         let n = self.next.handoff;
         self.next.handoff += 1;
+        if mode == Mode::Act {
+            self.dossier.on_handoff();
+        }
         let queue = fired.queue.clone().unwrap_or_else(|| QueueId::from(self.plan.entry.queue.as_str()));
         self.record(Happening::Triggered {
             handoff: n,
@@ -65,7 +68,13 @@ impl Call {
             reason: fired.reason.clone(),
             queue: queue.clone(),
         });
-        Handoff::new(n, fired, queue, asked, now)
+        Handoff::new(n, fired, queue, now)
+    }
+
+    /// Records a handoff that somebody, not a rule, asked for.
+    pub(super) fn trigger_by_hand(&mut self, mut fired: Fired, queue: QueueId, now: Time) -> Handoff {
+        fired.queue = Some(queue);
+        self.trigger(fired, Asked::Transfer, Mode::Act, now)
     }
 
     /// The handoff is wanted: t0.
@@ -147,7 +156,7 @@ impl Call {
             }
             Consent::No | Consent::Silence => {
                 self.record(Happening::HandoffEnded { handoff: handoff.n, outcome: HandoffOutcome::KeptWithBot, by: EndedBy::Caller });
-                self.watch.declined(&handoff.fired, now);
+                self.watch.on_declined(now);
                 let event = self.unanswered.take().unwrap_or(BotEvent::Resume(Resumption::Declined));
                 self.back_to_bot(event, now);
             }
@@ -165,6 +174,22 @@ impl Call {
             super::BotPlan::Recorded | super::BotPlan::Mute => self.stage = Stage::WithBot,
             super::BotPlan::None => self.farewell(EndedBy::Gateway, false, now),
         }
+    }
+}
+
+/// A handoff that no rule asked for.
+pub(super) fn by_hand(name: &str, reason: &str) -> Fired {
+    Fired {
+        rule: usize::MAX,
+        name: name.to_owned(),
+        does: Does::Transfer,
+        cause: name.to_owned(),
+        reason: reason.to_owned(),
+        queue: None,
+        skills: Vec::new(),
+        priority: 0,
+        notice: None,
+        sentence: None,
     }
 }
 

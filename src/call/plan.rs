@@ -67,9 +67,9 @@ impl Plan {
     pub(super) fn wall_facts(&self, now: Time) -> WallFacts {
         let wall = self.wall_at(now);
         WallFacts {
-            hour: wall.hour(),
-            minute: wall.minute(),
-            weekday: wall.weekday().to_monday_one_offset(),
+            hour: wall.hour().unsigned_abs(),
+            minute: wall.minute().unsigned_abs(),
+            weekday: wall.weekday().to_monday_one_offset().unsigned_abs(),
             open: self.hours.as_ref().is_none_or(|hours| hours.open_at(&wall)),
         }
     }

@@ -15,6 +15,8 @@ pub(super) struct Playing {
     pub words: Option<String>,
     /// When its first sample was sent.
     pub started: Option<Time>,
+    /// True once it was told to stop.
+    pub stopping: bool,
 }
 
 /// All playbacks that are not over.
@@ -29,7 +31,7 @@ impl Playbacks {
     pub(super) fn add(&mut self, leg: LegId, purpose: Purpose, words: Option<String>) -> PlaybackId {
         let id = PlaybackId(self.next);
         self.next += 1;
-        self.all.insert(id, Playing { leg, purpose, words, started: None });
+        self.all.insert(id, Playing { leg, purpose, words, started: None, stopping: false });
         id
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::base::{AgentId, EndedBy, HandoffClock, Happening, LegId, OfferId, OfferOutcome, PlaybackId, Purpose, TicketId, Time, Wording};
 use crate::handoff::desk::{DeskInput, DeskOutput, Seek};
+use crate::handoff::notice;
 use crate::handoff::packet::{self, ContextPacket, HandoffFacts};
 
 use super::plan::secs;
@@ -50,6 +51,7 @@ impl Call {
             DeskOutput::Position { ticket, position, expected_wait_s } => self.on_position(ticket, position, expected_wait_s, now),
             DeskOutput::NobodyOnDuty { ticket } | DeskOutput::GaveUp { ticket } => self.on_ticket_closed(ticket, now),
             DeskOutput::CallbackFiled { ticket } => self.on_callback_filed(ticket, now),
+            DeskOutput::CallbackRefused { ticket } => self.on_callback_refused(ticket, now),
             DeskOutput::AgentState { .. } | DeskOutput::Idle(_) => self.odd += 1,
         }
     }
@@ -79,13 +81,7 @@ impl Call {
     }
 
     pub(super) fn packet(&self, handoff: &Handoff, now: Time) -> ContextPacket {
-        let facts = HandoffFacts {
-            n: handoff.n,
-            fired: &handoff.fired,
-            fired_at: handoff.fired_at,
-            queue: self.plan.queue_title(&handoff.queue),
-            since: handoff.since,
-        };
+        let facts = HandoffFacts::of_trigger(&handoff.fired, handoff.n, &self.plan.queue_title(&handoff.queue), handoff.since);
         ContextPacket::build(&self.dossier, &facts, now)
     }
 
@@ -113,7 +109,7 @@ impl Call {
             | Stage::WithBot
             | Stage::Offered(_)
             | Stage::Settling(_)
-            | Stage::Moving(..)
+            | Stage::Moving(_)
             | Stage::Survey
             | Stage::Farewell { .. }
             | Stage::Ending(_)
@@ -256,14 +252,14 @@ impl Call {
         }
         let (handoff, position) = (seeking.handoff.clone(), seeking.position);
         self.timers.clear(Reason::NoticeDue);
-        let name = handoff.fired.notice.clone().unwrap_or_else(|| "transfer".to_owned());
-        let id = if handoff.has_reached(HandoffClock::T4) {
-            self.say_notice(Purpose::Waiting, "agent_lost", Some(&handoff), None)
+        let name = handoff.fired.notice.clone().unwrap_or_else(|| notice::TRANSFER.to_owned());
+        let id = if handoff.agent_was_lost {
+            self.say_notice(Purpose::Waiting, notice::AGENT_LOST, Some(&handoff), None)
         } else {
             self.say_notice(Purpose::Notice, &name, Some(&handoff), position)
         };
-        if self.plan.entry.ask_topic && self.dossier.concern_is_unknown() {
-            self.say_notice(Purpose::Waiting, "ask_topic", Some(&handoff), None);
+        if self.plan.entry.ask_topic && self.dossier.bot().intent.is_none() && self.dossier.caller_turns() <= 1 {
+            self.say_notice(Purpose::Waiting, notice::ASK_TOPIC, Some(&handoff), None);
         }
         if let Stage::Seeking(seeking) = &mut self.stage {
             seeking.notice = Notice::Playing(id);
@@ -312,7 +308,7 @@ impl Call {
         let Stage::Seeking(seeking) = &self.stage else { return };
         let (handoff, position) = (seeking.handoff.clone(), seeking.position);
         if !self.caller_is_told() {
-            self.say_notice(Purpose::Waiting, "still_waiting", Some(&handoff), position);
+            self.say_notice(Purpose::Waiting, notice::STILL_WAITING, Some(&handoff), position);
         }
         self.timers.set(Reason::StillWaiting, secs(self.plan.entry.waiting_notice_secs), now);
     }
@@ -326,5 +322,4 @@ impl Call {
             self.timers.set(Reason::MessagePause, super::settle::MESSAGE_PAUSE, now);
         }
     }
-
 }

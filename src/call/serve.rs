@@ -143,7 +143,7 @@ impl Call {
             return;
         }
         let wall = self.plan.wall_facts(now);
-        let considered = self.watch.consider(&self.dossier, &self.view, &wall, now);
+        let considered = self.watch.consider(&self.dossier, &self.view, wall, now);
         for fault in considered.faults {
             self.record(Happening::Faulted { fault });
         }
@@ -173,7 +173,7 @@ impl Call {
     pub(super) fn on_comfort_due(&mut self, now: Time) {
         let waits = match &self.stage {
             Stage::Greeting | Stage::WithBot => self.bot != BotState::Idle || self.playbacks.any(|p| p.leg == LegId::CALLER),
-            Stage::Offered(_) | Stage::Seeking(_) | Stage::Settling(_) | Stage::Moving(..) | Stage::Survey | Stage::Farewell { .. } => true,
+            Stage::Offered(_) | Stage::Seeking(_) | Stage::Settling(_) | Stage::Moving(_) | Stage::Survey | Stage::Farewell { .. } => true,
             Stage::Ringing | Stage::Bridged(_) | Stage::Ending(_) | Stage::Ended => return,
         };
         if self.caller_hears() || self.is_message_being_recorded() {
@@ -184,6 +184,11 @@ impl Call {
         if waits {
             self.timers.set(Reason::Comfort, COMFORT_AGAIN, now);
         }
+    }
+
+    /// A person's voice is gone from the line: something else must be heard soon.
+    pub(super) fn expect_sound_after_person(&mut self, now: Time) {
+        self.timers.set(Reason::Comfort, COMFORT_AFTER, now);
     }
 
     /// True if the caller hears words or music now.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::base::{CallOutcome, EndedBy, HandoffOutcome, Happening, Key, LegId, PlaybackId, Purpose, TicketId, Time};
 use crate::bot::{BotEvent, Resumption};
 use crate::handoff::desk::{DeskInput, Otherwise};
+use crate::handoff::notice;
 
 use super::plan::secs;
 use super::stage::{Handoff, Settling, Stage, Step};
@@ -65,12 +66,12 @@ impl Call {
                 None => self.try_next(now),
             },
             Otherwise::Message => {
-                let id = self.say_notice(Purpose::Notice, "nobody_message", Some(&handoff), None);
+                let id = self.say_notice(Purpose::Notice, notice::NOBODY_MESSAGE, Some(&handoff), None);
                 self.step(Step::Asking(id));
             }
             Otherwise::Bot => {
                 self.end_handoff(&handoff, HandoffOutcome::KeptWithBot, EndedBy::Gateway);
-                let id = self.say_notice(Purpose::Notice, "nobody", Some(&handoff), None);
+                let id = self.say_notice(Purpose::Notice, notice::NOBODY_BOT, Some(&handoff), None);
                 self.step(Step::Told(id));
             }
         }
@@ -97,9 +98,16 @@ impl Call {
         self.record(Happening::CallbackFiled { queue: handoff.queue.clone(), number });
         self.settled(CallOutcome::Callback);
         self.end_handoff(&handoff, HandoffOutcome::Callback, EndedBy::Gateway);
-        let id = self.say_notice(Purpose::Notice, "nobody_callback", Some(&handoff), None);
+        let id = self.say_notice(Purpose::Notice, notice::NOBODY_CALLBACK, Some(&handoff), None);
         self.step(Step::Told(id));
         self.expect_sound(now, now);
+    }
+
+    pub(super) fn on_callback_refused(&mut self, ticket: TicketId, now: Time) {
+        match &self.stage {
+            Stage::Settling(Settling { ticket: ours, step: Step::Filing, .. }) if *ours == ticket => self.try_next(now),
+            _ => self.odd += 1,
+        }
     }
 
     pub(super) fn on_settling_playback_over(&mut self, id: PlaybackId, now: Time) {
@@ -140,7 +148,7 @@ impl Call {
         let (handoff, since, spoke) = (handoff.clone(), *since, *spoke);
         if spoke {
             self.leave_message(&handoff, since, now);
-            let id = self.say_notice(Purpose::Waiting, "message_thanks", Some(&handoff), None);
+            let id = self.say_notice(Purpose::Waiting, notice::MESSAGE_THANKS, Some(&handoff), None);
             self.step(Step::Told(id));
         } else {
             self.try_next(now);
@@ -164,6 +172,5 @@ impl Call {
 
     pub(super) fn end_handoff(&mut self, handoff: &Handoff, outcome: HandoffOutcome, by: EndedBy) {
         self.record(Happening::HandoffEnded { handoff: handoff.n, outcome, by });
-        self.watch.ended(&handoff.fired, handoff.since);
     }
 }

@@ -1,6 +1,6 @@
 //! The stages of a call, each with what only it needs.
 
-use crate::base::{AgentId, Asked, EndedBy, HandoffClock, LegId, OfferId, PlaybackId, QueueId, StageName, TicketId, Time};
+use crate::base::{AgentId, EndedBy, HandoffClock, LegId, OfferId, PlaybackId, QueueId, StageName, TicketId, Time};
 use crate::handoff::desk::Otherwise;
 use crate::handoff::trigger::Fired;
 
@@ -22,7 +22,7 @@ pub(super) enum Stage {
     /// Caller and agent are, or are just being, connected.
     Bridged(Bridged),
     /// The agent sends the caller to somebody outside and stays until that one has answered.
-    Moving(Bridged, String),
+    Moving(Bridged),
     /// The caller is asked how it went.
     Survey,
     /// The last words are spoken, then the call ends.
@@ -51,7 +51,7 @@ impl Stage {
             Stage::Settling(Settling { step: Step::Asking(_) | Step::Beep(_) | Step::Recording { .. }, .. }) => StageName::Message,
             Stage::Bridged(bridged) if bridged.seats.len() > 1 => StageName::Conference,
             Stage::Bridged(_) => StageName::Bridged,
-            Stage::Moving(..) => StageName::Transfer,
+            Stage::Moving(_) => StageName::Transfer,
             Stage::Survey => StageName::Survey,
             Stage::Farewell { .. } | Stage::Ending(_) => return None,
             Stage::Ended => StageName::Ended,
@@ -68,22 +68,20 @@ pub(super) struct Handoff {
     pub fired: Fired,
     /// Where it goes.
     pub queue: QueueId,
-    /// At once, or by asking the caller.
-    pub asked: Asked,
-    /// When the trigger fired.
-    pub fired_at: Time,
     /// Which clocks have been reached, t0 first.
     reached: [bool; 7],
     /// Since when the caller waits, whatever queue or agent comes between.
     pub since: Time,
     /// Agents who are not asked again.
     pub declined: Vec<AgentId>,
+    /// True if the caller had an agent and lost them, so that they are told so.
+    pub agent_was_lost: bool,
 }
 
 impl Handoff {
     /// A handoff that has just been triggered.
-    pub(super) fn new(n: u32, fired: Fired, queue: QueueId, asked: Asked, now: Time) -> Self {
-        Handoff { n, fired, queue, asked, fired_at: now, reached: [false; 7], since: now, declined: Vec::new() }
+    pub(super) fn new(n: u32, fired: Fired, queue: QueueId, now: Time) -> Self {
+        Handoff { n, fired, queue, reached: [false; 7], since: now, declined: Vec::new(), agent_was_lost: false }
     }
 
     /// Notes that a clock was reached; false if it was before.

@@ -29,6 +29,8 @@ pub struct EntryTable {
     pub barge_in: bool,
     /// Whether an agent with a screen is also briefed by ear before the caller is on.
     pub whisper: bool,
+    /// Whether the caller is told the agent's name (notice `connecting`) as they come on.
+    pub announce_agent: bool,
     /// Whether a caller whose concern is unknown is asked what it is about while a person is sought.
     pub ask_topic: bool,
     /// Whether callers are asked how it went, by key 1 to 5, after a person has hung up.
@@ -62,6 +64,7 @@ impl Default for EntryTable {
             mode: Mode::Act,
             barge_in: true,
             whisper: false,
+            announce_agent: false,
             ask_topic: true,
             survey: false,
             music: None,

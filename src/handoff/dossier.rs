@@ -329,8 +329,7 @@ impl Dossier {
     /// Of the caller's last `n` turns, how many have a signal of this kind.
     pub fn turns_with(&self, kind: SignalKind, n: u32) -> u32 {
         let Some(latest) = self.latest_turn() else { return 0 };
-        let turns: BTreeSet<u32> =
-            self.signals.iter().filter(|s| s.kind == kind).filter_map(|s| s.turn).filter(|t| latest - t < n).collect();
+        let turns: BTreeSet<u32> = self.signals.iter().filter(|s| s.kind == kind).filter_map(|s| s.turn).filter(|t| latest - t < n).collect();
         turns.len() as u32
     }
 

@@ -46,6 +46,10 @@ pub const RESUMED: &str = "resumed";
 pub const AGENT_LOST: &str = "agent_lost";
 /// Last words.
 pub const GOODBYE: &str = "goodbye";
+/// While a person is sought: the one question what it is about.
+pub const ASK_TOPIC: &str = "ask_topic";
+/// After a person has hung up: how did it go, by key 1 to 5.
+pub const SURVEY: &str = "survey";
 
 /// Placeholders of a notice.
 const PLACEHOLDERS: [&str; 5] = ["queue", "reason", "position", "agent", "wait"];
@@ -70,7 +74,8 @@ impl NoticeTable {
         match &self.prompt {
             None if self.text.trim().is_empty() => problems.add(format!("{key}.text"), "is empty; a notice needs a text, a prompt or both"),
             Some(name) if name.is_empty() || name.contains(['/', '\\', '.']) => {
-                problems.add(format!("{key}.prompt"), format!("`{name}` is no name of a recording; expected a file name without directory and ending"));
+                problems
+                    .add(format!("{key}.prompt"), format!("`{name}` is no name of a recording; expected a file name without directory and ending"));
             }
             None | Some(_) => {}
         }

@@ -249,7 +249,15 @@ mod tests {
         let keys: Vec<&str> = problems.0.iter().map(|p| p.key.as_str()).collect();
         assert_eq!(
             keys,
-            ["hours[0].name", "hours[0].timezone", "hours[0].monday[0]", "hours[0].monday[1]", "hours[0].monday[3]", "hours[0].monday[4]", "hours[0].closed_on[0]"]
+            [
+                "hours[0].name",
+                "hours[0].timezone",
+                "hours[0].monday[0]",
+                "hours[0].monday[1]",
+                "hours[0].monday[3]",
+                "hours[0].monday[4]",
+                "hours[0].closed_on[0]"
+            ]
         );
     }
 }

@@ -12,7 +12,10 @@ pub fn default_notices() -> BTreeMap<String, NoticeTable> {
         (CONNECTING, "Thank you for waiting. {agent} is with you now."),
         (STILL_WAITING, "I am still looking for a person for you. You are number {position} in line. It should take {wait}."),
         (NOBODY_CALLBACK, "I am sorry, nobody is free right now. We will call you back on the number that you are calling from."),
-        (NOBODY_MESSAGE, "I am sorry, nobody is free right now. Please leave a message after the tone, and hang up or press the pound key when you are done."),
+        (
+            NOBODY_MESSAGE,
+            "I am sorry, nobody is free right now. Please leave a message after the tone, and hang up or press the pound key when you are done.",
+        ),
         (NOBODY_BOT, "I am sorry, nobody is free right now. Let me go on helping you myself."),
         (NOBODY_TICKET, "I am sorry, nobody is free right now. I have written down what you need, and somebody will look after it."),
         (MESSAGE_THANKS, "Thank you. I pass your message on."),

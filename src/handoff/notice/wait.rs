@@ -17,8 +17,26 @@ const BOUNDS: [(f64, &str); 10] = [
 const LONGER: &str = "more than one hour";
 /// Small numbers in words; larger ones are left to the synthesizer.
 const NUMBERS: [&str; 20] = [
-    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen",
-    "seventeen", "eighteen", "nineteen", "twenty",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
 ];
 
 /// The smallest bound that is spoken for a wait of so many s; `None` beyond an hour, or where the wait is no number.

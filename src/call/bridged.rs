@@ -1,0 +1,368 @@
+//! Caller and agent hear each other: connecting them, and whatever the agent does with the caller then.
+
+use std::time::Duration;
+
+use crate::base::{
+    AgentId, CallOutcome, EndedBy, FRAME_MILLIS, HandoffClock, HandoffOutcome, Happening, LegId, OfferId, OfferOutcome, Party, Purpose, QueueId,
+    TicketId, Time,
+};
+use crate::bot::{BotEvent, Resumption};
+use crate::handoff::desk::DeskInput;
+use crate::handoff::notice;
+
+use super::offer::by_hand;
+use super::plan::secs;
+use super::stage::{Bridged, Handoff, Inviting, Seat, Stage};
+use super::{Call, Command, Effect, HeardBy, Reason, Supervisor, Target};
+
+/// How long an outside target may take to answer.
+const MOVE_PATIENCE: Duration = Duration::from_secs(30);
+
+impl Call {
+    pub(super) fn on_assigned(&mut self, ticket: TicketId, offer: OfferId, agent: AgentId, now: Time) {
+        match &self.stage {
+            Stage::Seeking(seeking) if seeking.ticket == ticket => {
+                let handoff = seeking.handoff.clone();
+                self.connect(handoff, ticket, offer, agent, now);
+            }
+            Stage::Bridged(bridged) if bridged.inviting.as_ref().is_some_and(|i| i.ticket == ticket) => self.add_seat(ticket, offer, agent),
+            _ => {
+                // The caller left, or was helped otherwise, while the desk decided: the agent is free again.
+                self.odd += 1;
+                if !self.holds(ticket) {
+                    self.to_desk(DeskInput::Release { ticket, agent });
+                }
+            }
+        }
+    }
+
+    fn holds(&self, ticket: TicketId) -> bool {
+        match &self.stage {
+            Stage::Bridged(bridged) | Stage::Moving(bridged) => bridged.seats.iter().any(|seat| seat.ticket == ticket),
+            _ => false,
+        }
+    }
+
+    /// t4: the agent has the caller. Everything played to the caller stops and the routes open.
+    fn connect(&mut self, handoff: Handoff, ticket: TicketId, offer: OfferId, agent: AgentId, now: Time) {
+        self.out.push_back(Effect::MeasureGap);
+        self.reach_now(HandoffClock::T4);
+        let leg = self.seat_winner(handoff.n, offer, &agent);
+        let handoff = match &self.stage {
+            Stage::Seeking(seeking) => seeking.handoff.clone(),
+            _ => handoff,
+        };
+        self.drop_all_offers();
+        self.stop_where(|p| p.leg == LegId::CALLER);
+        self.timers.set(Reason::BridgeSlow, secs(self.plan.entry.bridge_patience_secs), now);
+        if self.plan.entry.announce_agent {
+            self.say_notice_of(Purpose::Waiting, notice::CONNECTING, Some(&handoff), None, Some(&agent));
+        }
+        let seats = vec![Seat { leg, agent, ticket }];
+        self.stage = Stage::Bridged(Bridged { handoff, seats, heard_caller: false, heard_agent: false, inviting: None });
+    }
+
+    /// The offer is accepted: its agent gets a leg, unless the briefing gave them one.
+    fn seat_winner(&mut self, handoff: u32, offer: OfferId, agent: &AgentId) -> LegId {
+        self.record(Happening::OfferSettled { handoff, offer: offer.n, agent: agent.clone(), outcome: OfferOutcome::Accepted });
+        self.out.push_back(Effect::StopAlert(offer));
+        let briefed = self.asked_mut().and_then(|all| {
+            let at = all.iter().position(|a| a.offer == offer)?;
+            all.remove(at).leg()
+        });
+        match briefed {
+            Some(leg) => {
+                self.stop_where(|p| p.leg == leg);
+                leg
+            }
+            None => self.join(agent.clone(), Some(offer)),
+        }
+    }
+
+    fn add_seat(&mut self, ticket: TicketId, offer: OfferId, agent: AgentId) {
+        let Stage::Bridged(bridged) = &self.stage else { return };
+        let n = bridged.handoff.n;
+        let leg = self.seat_winner(n, offer, &agent);
+        self.drop_all_offers();
+        if let Stage::Bridged(bridged) = &mut self.stage {
+            bridged.inviting = None;
+            bridged.seats.push(Seat { leg, agent, ticket });
+        }
+    }
+
+    /// Sound has crossed: when it has both ways, that is t5, and the bot is gone.
+    pub(super) fn on_crossed(&mut self, from: LegId, to: LegId, gap_frames: u32, now: Time) {
+        let _ = now;
+        let Stage::Bridged(bridged) = &mut self.stage else {
+            return;
+        };
+        if bridged.handoff.has_reached(HandoffClock::T5) {
+            return;
+        }
+        let is_seat = |leg: LegId| bridged.seats.iter().any(|seat| seat.leg == leg);
+        if from == LegId::CALLER && is_seat(to) {
+            bridged.heard_caller = true;
+        } else if to == LegId::CALLER && is_seat(from) {
+            bridged.heard_agent = true;
+        }
+        if bridged.heard_caller && bridged.heard_agent {
+            let handoff = bridged.handoff.n;
+            self.timers.clear(Reason::BridgeSlow);
+            self.reach_now(HandoffClock::T5);
+            self.record(Happening::BridgeGapMeasured { handoff, gap_ms: f64::from(gap_frames) * FRAME_MILLIS as f64 });
+            self.settled(CallOutcome::Bridged);
+            self.cancel_bot();
+            self.reach_now(HandoffClock::T6);
+        }
+    }
+
+    /// Sound did not cross in time. An agent who cannot be heard is as good as gone; a caller who is silent is not.
+    pub(super) fn on_bridge_slow(&mut self, now: Time) {
+        let Stage::Bridged(bridged) = &self.stage else { return };
+        let (handoff, leg) = (bridged.handoff.n, bridged.seats.first().map(|seat| seat.leg));
+        let from = if bridged.heard_agent { Party::Caller } else { Party::Agent };
+        self.record(Happening::OneWayAudio { handoff, from });
+        if from == Party::Agent
+            && let Some(leg) = leg
+        {
+            self.release(leg, EndedBy::Gateway);
+            self.on_seat_gone(leg, true, now);
+        }
+    }
+
+    pub(super) fn on_no_media(&mut self, leg: LegId) {
+        let Stage::Bridged(bridged) = &self.stage else { return };
+        let from = if leg == LegId::CALLER { Party::Caller } else { Party::Agent };
+        self.record(Happening::OneWayAudio { handoff: bridged.handoff.n, from });
+    }
+
+    /// An agent's leg ended. The last one to hang up ends the call; one who was lost, or hung up before anybody heard
+    /// anything, is replaced.
+    pub(super) fn on_seat_gone(&mut self, leg: LegId, lost: bool, now: Time) {
+        let (bridged, is_moving) = match &mut self.stage {
+            Stage::Bridged(bridged) => (bridged, false),
+            Stage::Moving(bridged) => (bridged, true),
+            _ => {
+                self.odd += 1;
+                return;
+            }
+        };
+        let Some(at) = bridged.seats.iter().position(|seat| seat.leg == leg) else {
+            self.odd += 1;
+            return;
+        };
+        let seat = bridged.seats.remove(at);
+        let is_last = bridged.seats.is_empty();
+        let (handoff, talked) = (bridged.handoff.clone(), bridged.handoff.has_reached(HandoffClock::T5));
+        self.stop_where(|p| p.leg == leg);
+        self.to_desk(DeskInput::Release { ticket: seat.ticket, agent: seat.agent.clone() });
+        if !is_last || is_moving {
+            return;
+        }
+        self.cancel_invitation();
+        if talked && !lost {
+            self.end_handoff(&handoff, HandoffOutcome::Bridged, EndedBy::Agent);
+            self.after_person(now);
+        } else {
+            self.replace(handoff, seat.agent, talked, lost, now);
+        }
+    }
+
+    /// The caller lost their agent: another one is sought, the same first if their line broke. They keep their age.
+    fn replace(&mut self, mut handoff: Handoff, agent: AgentId, talked: bool, lost: bool, now: Time) {
+        if talked {
+            self.end_handoff(&handoff, HandoffOutcome::Bridged, EndedBy::LostMedia);
+            let since = handoff.since;
+            handoff = self.trigger_by_hand(by_hand("agent_lost", "The agent's line was lost in the middle of the call."), handoff.queue, now);
+            self.reach(&mut handoff, HandoffClock::T0);
+            handoff.since = since;
+            handoff.agent_was_lost = true;
+        } else {
+            handoff.agent_was_lost = true;
+            handoff.unreach(HandoffClock::T4);
+        }
+        self.expect_sound_after_person(now);
+        self.seek(handoff, lost.then_some(agent), now);
+    }
+
+    fn cancel_invitation(&mut self) {
+        self.drop_all_offers();
+        if let Stage::Bridged(bridged) = &mut self.stage
+            && let Some(Inviting { ticket, .. }) = bridged.inviting.take()
+        {
+            self.to_desk(DeskInput::Cancel { ticket });
+        }
+    }
+
+    /// Takes every agent's leg away.
+    pub(super) fn release_seats(&mut self, by: EndedBy) {
+        self.cancel_invitation();
+        let seats = match &mut self.stage {
+            Stage::Bridged(bridged) | Stage::Moving(bridged) => std::mem::take(&mut bridged.seats),
+            _ => return,
+        };
+        for seat in seats {
+            self.stop_where(|p| p.leg == seat.leg);
+            self.release(seat.leg, by);
+            self.to_desk(DeskInput::Release { ticket: seat.ticket, agent: seat.agent });
+        }
+    }
+
+    pub(super) fn on_command(&mut self, command: Command, now: Time) {
+        match command {
+            Command::Handoff { queue } => self.on_handoff_by_hand(queue, now),
+            Command::HandBack { note } => self.on_hand_back(note, now),
+            Command::Transfer(target) => self.on_transfer(target, now),
+            Command::Invite(queue) => self.on_invite(queue, now),
+            Command::HangUpAgent => self.on_hang_up_agent(now),
+            Command::Listen { supervisor } => self.on_supervisor(supervisor),
+            Command::Whisper => self.on_supervisor_speaks(HeardBy::Agents),
+            Command::Barge => self.on_supervisor_speaks(HeardBy::Everybody),
+            Command::StopListening => self.release_supervisor(EndedBy::Supervisor),
+            Command::HangUp => self.end(EndedBy::Supervisor, now),
+        }
+    }
+
+    fn on_handoff_by_hand(&mut self, queue: Option<QueueId>, now: Time) {
+        match &self.stage {
+            Stage::Greeting | Stage::WithBot => {
+                let mut fired = by_hand("console", "Somebody at the console asked for a person.");
+                fired.queue = queue.filter(|q| self.plan.queues.contains_key(q));
+                self.begin(fired, now);
+            }
+            _ => self.odd += 1,
+        }
+    }
+
+    /// The bridge that the agent is in, if sound has crossed it.
+    fn talking(&mut self) -> Option<&mut Bridged> {
+        match &mut self.stage {
+            Stage::Bridged(bridged) if bridged.handoff.has_reached(HandoffClock::T5) => Some(bridged),
+            _ => {
+                self.odd += 1;
+                None
+            }
+        }
+    }
+
+    fn on_hand_back(&mut self, note: Option<String>, now: Time) {
+        let Some(handoff) = self.talking().map(|b| b.handoff.clone()) else { return };
+        self.release_seats(EndedBy::Agent);
+        self.end_handoff(&handoff, HandoffOutcome::HandedBack, EndedBy::Agent);
+        self.expect_sound_after_person(now);
+        self.back_to_bot(BotEvent::Resume(Resumption::HandedBack(note)), now);
+    }
+
+    fn on_transfer(&mut self, target: Target, now: Time) {
+        let Some(bridged) = self.talking().map(|b| b.clone()) else { return };
+        match target {
+            Target::Queue(queue) if self.plan.queues.contains_key(&queue) => {
+                self.release_seats(EndedBy::Agent);
+                self.end_handoff(&bridged.handoff, HandoffOutcome::Bridged, EndedBy::Agent);
+                let mut handoff = self.trigger_by_hand(by_hand("agent_transfer", "The agent sent the caller on."), queue, now);
+                self.reach(&mut handoff, HandoffClock::T0);
+                self.expect_sound_after_person(now);
+                self.seek(handoff, None, now);
+            }
+            Target::Queue(_) => self.odd += 1,
+            Target::Outside(uri) => {
+                self.cancel_invitation();
+                let bridged = match &self.stage {
+                    Stage::Bridged(bridged) => bridged.clone(),
+                    _ => bridged,
+                };
+                self.stage = Stage::Moving(bridged);
+                self.timers.set(Reason::MoveSlow, MOVE_PATIENCE, now);
+                self.out.push_back(Effect::Move(uri));
+            }
+        }
+    }
+
+    /// The outside target took the caller, or the caller comes back to the agent, or to the queue if the agent has left.
+    pub(super) fn on_moved(&mut self, taken: bool, now: Time) {
+        let Stage::Moving(bridged) = &self.stage else {
+            self.odd += 1;
+            return;
+        };
+        let bridged = bridged.clone();
+        if taken {
+            self.release_seats(EndedBy::Agent);
+            self.end_handoff(&bridged.handoff, HandoffOutcome::Bridged, EndedBy::Agent);
+            self.end(EndedBy::Agent, now);
+        } else if bridged.seats.is_empty() {
+            self.end_handoff(&bridged.handoff, HandoffOutcome::Bridged, EndedBy::Agent);
+            let mut handoff =
+                self.trigger_by_hand(by_hand("move_failed", "The outside line did not answer and the agent has left."), bridged.handoff.queue, now);
+            self.reach(&mut handoff, HandoffClock::T0);
+            handoff.agent_was_lost = true;
+            self.seek(handoff, None, now);
+        } else {
+            self.stage = Stage::Bridged(bridged);
+        }
+    }
+
+    fn on_invite(&mut self, queue: QueueId, now: Time) {
+        if !self.plan.queues.contains_key(&queue) {
+            self.odd += 1;
+            return;
+        }
+        let Some(bridged) = self.talking() else { return };
+        if bridged.inviting.is_some() {
+            self.odd += 1;
+            return;
+        }
+        let mut handoff = bridged.handoff.clone();
+        handoff.queue = queue;
+        handoff.declined.extend(bridged.seats.iter().map(|seat| seat.agent.clone()));
+        let ticket = self.next_ticket();
+        let need = self.need(&handoff, ticket, None, now);
+        self.to_desk(DeskInput::Seek(need));
+        if let Stage::Bridged(bridged) = &mut self.stage {
+            bridged.inviting = Some(Inviting { ticket, asked: Vec::new() });
+        }
+    }
+
+    fn on_hang_up_agent(&mut self, now: Time) {
+        let Stage::Bridged(bridged) = &self.stage else {
+            self.odd += 1;
+            return;
+        };
+        let Some(leg) = bridged.seats.first().map(|seat| seat.leg) else { return };
+        self.release(leg, EndedBy::Agent);
+        self.on_seat_gone(leg, false, now);
+    }
+
+    fn on_supervisor(&mut self, supervisor: AgentId) {
+        if self.supervisor.is_some() || matches!(self.stage, Stage::Ringing | Stage::Ending(_) | Stage::Ended) {
+            self.odd += 1;
+            return;
+        }
+        let leg = self.next_leg();
+        self.record(Happening::LegJoined { leg, party: Party::Supervisor, agent: Some(supervisor.clone()) });
+        self.out.push_back(Effect::Join { leg, agent: supervisor, offer: None });
+        self.supervisor = Some(Supervisor { leg, heard_by: HeardBy::Nobody });
+    }
+
+    fn on_supervisor_speaks(&mut self, heard_by: HeardBy) {
+        match &mut self.supervisor {
+            Some(supervisor) => supervisor.heard_by = heard_by,
+            None => self.odd += 1,
+        }
+    }
+
+    pub(super) fn release_supervisor(&mut self, by: EndedBy) {
+        match self.supervisor.take() {
+            Some(supervisor) => self.release(supervisor.leg, by),
+            None => self.odd += 1,
+        }
+    }
+
+    fn after_person(&mut self, now: Time) {
+        if self.plan.entry.survey {
+            self.stage = Stage::Survey;
+            self.say_notice(Purpose::Survey, notice::SURVEY, None, None);
+        } else {
+            self.end(EndedBy::Agent, now);
+        }
+    }
+}
