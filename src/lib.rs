@@ -9,3 +9,5 @@ pub mod speech;
 pub mod bot;
 pub mod store;
 pub mod replay;
+pub mod config;
+pub mod cmd;

@@ -1,3 +1,5 @@
-//! The command `segue`.
+//! The command `segue`. Everything is in the library, so that tests can reach it.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    segue::cmd::run()
+}
