@@ -4,4 +4,7 @@
 //! recognizer's answers come in as inputs) and decisions (the call machine has the triggers).
 
 pub mod types;
+pub mod effort;
+mod resample;
 pub mod signal;
+pub mod vad;

@@ -1,0 +1,165 @@
+//! Vocal effort: what a raised voice changes and the gain of a line cannot.
+//!
+//! Push each frame into [`Effort`]; out come the level of that frame, and pitch, tilt, alpha ratio and flux of the
+//! frame five frames earlier, because the pitch is decided late. Everything runs at 8 kHz and is causal. Statistics of
+//! a stretch of frames are in [`stats`]. What is *not* here: any judgement (see `signal::raised_volume`).
+
+pub(super) mod filter;
+mod pitch;
+mod spectrum;
+pub mod stats;
+
+use crate::base::{Frame, Rate};
+
+use super::resample::Resample;
+use filter::Section;
+pub use pitch::LATE_FRAMES;
+use pitch::Pitch;
+use spectrum::{Colour, Spectrum};
+
+/// The rate at which voices are looked at.
+const RATE_HZ: f32 = 8_000.0;
+/// What lies below is hum and offset, no voice.
+const HUM_HZ: f32 = 50.0;
+/// Quality of a Butterworth section.
+const BUTTERWORTH_Q: f32 = std::f32::consts::FRAC_1_SQRT_2;
+/// The frequency from which semitones are counted.
+const SEMITONE_REFERENCE_HZ: f32 = 100.0;
+/// The level of digital silence in dB re full scale, below anything that 16 bits can hold.
+pub const SILENCE_DB: f32 = -120.0;
+
+/// What one pushed frame tells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FrameEffort {
+    /// Level of the frame just pushed and the one before it (40 ms) in dB re full scale, hum and offset removed.
+    pub level_db: f32,
+    /// The frame [`LATE_FRAMES`] before it, decided now; `None` at the beginning.
+    pub decided: Option<DecidedFrame>,
+}
+
+impl FrameEffort {
+    /// True if the frame decided now has a pitch.
+    pub fn voiced(&self) -> bool {
+        self.decided.is_some_and(|frame| frame.f0_semitones.is_some())
+    }
+}
+
+/// What is known of a frame once its pitch is decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DecidedFrame {
+    /// Pitch in semitones above 100 Hz; `None` without pitch.
+    pub f0_semitones: Option<f32>,
+    /// Level in dB re full scale over 40 ms.
+    pub level_db: f32,
+    /// Slope of the spectrum in dB an octave.
+    pub tilt: f32,
+    /// Level at 1–3.4 kHz against 0.3–1 kHz in dB.
+    pub alpha: f32,
+    /// Share of the amplitude spectrum that is new in this frame, 0..1.
+    pub flux: f32,
+}
+
+/// The front end of vocal effort: frames in, features out.
+pub struct Effort {
+    resample: Resample,
+    hum: Section,
+    pitch: Pitch,
+    spectrum: Spectrum,
+    /// Mean square of the frame before.
+    power_before: f32,
+    /// Levels and colours that wait for their pitch, a ring.
+    waiting: [(f32, Colour); LATE_FRAMES + 1],
+    pushed: usize,
+}
+
+impl Effort {
+    /// For frames of this rate.
+    pub fn new(rate: Rate) -> Self {
+        Effort {
+            resample: Resample::new(rate, Rate::Hz8000),
+            hum: Section::high_pass(HUM_HZ, BUTTERWORTH_Q, RATE_HZ),
+            pitch: Pitch::new(RATE_HZ),
+            spectrum: Spectrum::new(),
+            power_before: 0.0,
+            waiting: [(SILENCE_DB, Colour::default()); LATE_FRAMES + 1],
+            pushed: 0,
+        }
+    }
+
+    /// Takes the next 20 ms.
+    pub fn push(&mut self, frame: &Frame) -> FrameEffort {
+        let mut samples = [0.0; Rate::Hz8000.frame_samples()];
+        for (x, &raw) in samples.iter_mut().zip(self.resample.push(frame)) {
+            *x = self.hum.filter(raw);
+        }
+        self.hum.settle();
+        let power = mean_square(&samples);
+        let level_db = level_db(0.5 * (power + self.power_before));
+        self.power_before = power;
+
+        let at = self.pushed % self.waiting.len();
+        self.waiting[at] = (level_db, self.spectrum.push(&samples));
+        self.pushed += 1;
+        let f0 = self.pitch.push(&samples);
+        let decided = (self.pushed > LATE_FRAMES).then(|| {
+            let (level_db, colour) = self.waiting[self.pushed % self.waiting.len()];
+            DecidedFrame { f0_semitones: f0.map(semitones), level_db, tilt: colour.tilt, alpha: colour.alpha, flux: colour.flux }
+        });
+        FrameEffort { level_db, decided }
+    }
+}
+
+/// The mean of the squares of samples in ±1.
+pub(super) fn mean_square(samples: &[f32]) -> f32 {
+    samples.iter().map(|x| x * x).sum::<f32>() / samples.len().max(1) as f32
+}
+
+/// A mean square in dB re full scale, not below [`SILENCE_DB`].
+pub(super) fn level_db(mean_square: f32) -> f32 {
+    (10.0 * mean_square.log10()).max(SILENCE_DB)
+}
+
+fn semitones(hz: f32) -> f32 {
+    12.0 * (hz / SEMITONE_REFERENCE_HZ).log2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f32::consts::PI;
+
+    fn buzz(rate: Rate, f0: f32, gain: f32, offset: f32) -> Vec<FrameEffort> {
+        let mut effort = Effort::new(rate);
+        (0..40)
+            .map(|n| {
+                let len = rate.frame_samples();
+                let samples: Vec<i16> = (0..len)
+                    .map(|i| {
+                        let t = (n * len + i) as f32 / rate.hz() as f32;
+                        let x: f32 = (2..14).map(|k| (2.0 * PI * f0 * k as f32 * t).cos() / k as f32).sum();
+                        (x * gain + offset) as i16
+                    })
+                    .collect();
+                effort.push(&Frame::from_samples(rate, &samples))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nothing_is_decided_before_five_frames_have_passed() {
+        let heard = buzz(Rate::Hz8000, 200.0, 4_000.0, 0.0);
+        assert!(heard[..LATE_FRAMES].iter().all(|frame| frame.decided.is_none()));
+        assert_eq!(heard[LATE_FRAMES].decided.map(|frame| frame.level_db), Some(heard[0].level_db));
+    }
+
+    #[test]
+    fn both_rates_and_an_offset_give_the_same_picture() {
+        let plain = buzz(Rate::Hz8000, 200.0, 2_000.0, 0.0);
+        for other in [buzz(Rate::Hz16000, 200.0, 2_000.0, 0.0), buzz(Rate::Hz8000, 200.0, 2_000.0, 2_000.0)] {
+            let (a, b) = (plain[39].decided.expect("late enough"), other[39].decided.expect("late enough"));
+            let (fa, fb) = (a.f0_semitones.expect("voiced"), b.f0_semitones.expect("voiced"));
+            assert!((fa - 12.0).abs() < 0.3 && (fb - 12.0).abs() < 0.3, "{fa} {fb}");
+            assert!((a.tilt - b.tilt).abs() < 0.3 && (a.alpha - b.alpha).abs() < 0.3 && (a.level_db - b.level_db).abs() < 0.3, "{a:?} {b:?}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Voice activity: does the near talker speak in this frame?
+//!
+//! Push each frame into [`SpeechDetector`] together with the pitch decision of that moment. A detector (earshot, on
+//! 16 kHz) says whether there is speech at all; the near-talker gate then passes only what is about as loud as this
+//! talker has been, because no detector can tell babble from a caller. What is *not* here: where turns begin and end.
+//!
+//! Levels are compared with each other only, so the gain of the line changes nothing.
+
+mod gate;
+mod leveller;
+
+use earshot::Detector;
+
+use crate::base::{Frame, MAX_FRAME_SAMPLES, Rate};
+
+use super::effort::filter::Section;
+use super::effort::{level_db, mean_square};
+use super::resample::Resample;
+use gate::NearTalkerGate;
+use leveller::Leveller;
+
+/// Samples that the detector takes at once: 16 ms at 16 kHz.
+const CHUNK: usize = 256;
+/// The detector's score from which a frame is speech, wide band.
+const THRESHOLD_WIDE: f32 = 0.5;
+/// The same for a line that gives 8 kHz.
+const THRESHOLD_NARROW: f32 = 0.55;
+/// What lies below is hum and offset, no voice.
+const HUM_HZ: f32 = 50.0;
+
+/// Hears whether the near talker speaks.
+pub struct SpeechDetector {
+    resample: Resample,
+    hum: Section,
+    detector: Detector,
+    threshold: f32,
+    leveller: Leveller,
+    gate: NearTalkerGate,
+    /// Samples that wait for a full chunk; never more than a chunk and a frame.
+    waiting: [f32; CHUNK + MAX_FRAME_SAMPLES],
+    waiting_len: usize,
+    score: f32,
+    power_before: f32,
+}
+
+impl SpeechDetector {
+    /// For frames of this rate.
+    pub fn new(rate: Rate) -> Self {
+        SpeechDetector {
+            resample: Resample::new(rate, Rate::Hz16000),
+            hum: Section::high_pass(HUM_HZ, std::f32::consts::FRAC_1_SQRT_2, Rate::Hz16000.hz() as f32),
+            detector: Detector::default(),
+            threshold: match rate {
+                Rate::Hz8000 => THRESHOLD_NARROW,
+                Rate::Hz16000 => THRESHOLD_WIDE,
+            },
+            leveller: Leveller::default(),
+            gate: NearTalkerGate::default(),
+            waiting: [0.0; CHUNK + MAX_FRAME_SAMPLES],
+            waiting_len: 0,
+            score: 0.0,
+            power_before: 0.0,
+        }
+    }
+
+    /// Takes the next 20 ms; true while the near talker speaks. Lags by about 40 ms, and stays true for 160 ms after.
+    ///
+    /// `voiced` is the pitch decision as it comes, five frames late ([`super::effort::FrameEffort::voiced`]).
+    pub fn push(&mut self, frame: &Frame, voiced: bool) -> bool {
+        let mut samples = [0.0; MAX_FRAME_SAMPLES];
+        for (x, &raw) in samples.iter_mut().zip(self.resample.push(frame)) {
+            *x = self.hum.filter(raw);
+        }
+        self.hum.settle();
+        let power = mean_square(&samples);
+        let level = level_db(0.5 * (power + self.power_before));
+        self.power_before = power;
+
+        let gain = self.leveller.gain(level);
+        self.detect(&samples, gain);
+        self.gate.push(level, self.score >= self.threshold, voiced)
+    }
+
+    /// Gives the detector its chunks; the last one's score counts.
+    fn detect(&mut self, samples: &[f32], gain: f32) {
+        for (slot, x) in self.waiting[self.waiting_len..].iter_mut().zip(samples) {
+            *slot = (x * gain).clamp(-1.0, 1.0);
+        }
+        self.waiting_len += samples.len();
+        while self.waiting_len >= CHUNK {
+            self.score = self.detector.predict_f32(&self.waiting[..CHUNK]);
+            self.waiting.copy_within(CHUNK..self.waiting_len, 0);
+            self.waiting_len -= CHUNK;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_and_noise_are_no_speech() {
+        for rate in [Rate::Hz8000, Rate::Hz16000] {
+            let mut detector = SpeechDetector::new(rate);
+            let mut seed = 3_u32;
+            let mut spoke = 0;
+            for n in 0..300 {
+                let mut frame = Frame::silence(rate);
+                if n >= 300 {
+                    for sample in frame.samples_mut() {
+                        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        *sample = (seed >> 20) as i16 / 8 - 256;
+                    }
+                }
+                spoke += usize::from(detector.push(&frame, false));
+            }
+            assert!(spoke <= 15, "{rate:?}: {spoke} of 300 frames are speech");
+        }
+    }
+}
