@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::Sender;
 
-use crate::base::{CallId, Key};
-use crate::listen::types::BotReport;
+use crate::base::CallId;
+pub use crate::listen::types::{BotEvent, BotReport, Resumption};
 use crate::speech::Answering;
 
 /// A voice bot.
@@ -48,39 +48,6 @@ pub struct BotOpening {
 pub trait BotStream: Send {
     /// Works on one event; sends what to say as it gets ready.
     fn tell(&mut self, event: BotEvent, acts: Sender<BotAct>) -> Answering<'_, BotReport>;
-}
-
-/// What a bot hears.
-#[derive(Clone, Debug, PartialEq)]
-pub enum BotEvent {
-    /// The call begins: greet.
-    Begin,
-    /// The caller finished a turn.
-    Said {
-        /// Which turn.
-        turn: u32,
-        /// What was said; `None` where it was not understood.
-        text: Option<String>,
-        /// 0..1 where the recognizer knows.
-        confidence: Option<f32>,
-    },
-    /// The caller pressed a key.
-    Key(Key),
-    /// The caller did not answer the bot's question.
-    NoInput,
-    /// The caller chose to stay with the bot, or nobody was found: go on.
-    Resume(Resumption),
-}
-
-/// Why the bot has the caller again.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Resumption {
-    /// The caller declined a person.
-    Declined,
-    /// Nobody was found; what was settled instead has been said.
-    NobodyFound,
-    /// An agent gave the caller back, with a note.
-    HandedBack(Option<String>),
 }
 
 /// What a bot does.

@@ -32,7 +32,7 @@ pub use types::{BotRequest, CallInput, CallOutput, Command, Effect, Gone, Heard,
 use crate::base::{
     AgentId, CallOutcome, EndedBy, Fault, Happening, Key, LegId, Party, PlaybackId, Purpose, StageName, TicketId, Time, Timers, Wording,
 };
-use crate::bot::BotEvent;
+use crate::listen::types::BotEvent;
 use crate::handoff::desk::{DeskInput, QueueView};
 use crate::handoff::dossier::{CallerData, Dossier};
 use crate::handoff::notice::NoticeFacts;

@@ -6,7 +6,7 @@ use crate::base::{
     AgentId, CallOutcome, EndedBy, FRAME_MILLIS, HandoffClock, HandoffOutcome, Happening, LegId, OfferId, OfferOutcome, Party, Purpose, QueueId,
     TicketId, Time,
 };
-use crate::bot::{BotEvent, Resumption};
+use crate::listen::types::{BotEvent, Resumption};
 use crate::handoff::desk::DeskInput;
 use crate::handoff::notice;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{Asked, Consent, EndedBy, HandoffClock, HandoffOutcome, Happening, Key, Mode, PlaybackId, Purpose, QueueId, Time};
-use crate::bot::{BotEvent, Resumption};
+use crate::listen::types::{BotEvent, Resumption};
 use crate::handoff::trigger::{Does, Fired};
 use crate::listen::types::Turn;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{CallOutcome, EndedBy, HandoffOutcome, Happening, Key, LegId, PlaybackId, Purpose, TicketId, Time};
-use crate::bot::{BotEvent, Resumption};
+use crate::listen::types::{BotEvent, Resumption};
 use crate::handoff::desk::{DeskInput, Otherwise};
 use crate::handoff::notice;
 

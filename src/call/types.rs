@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{AgentId, EndedBy, Fault, Happening, Key, LegId, OfferId, PlaybackId, Purpose, QueueId, Time, Wording};
-use crate::bot::BotEvent;
+use crate::listen::types::BotEvent;
 use crate::handoff::desk::{DeskInput, DeskOutput, QueueView};
 use crate::handoff::packet::ContextPacket;
 use crate::listen::types::{BotReport, ListenInput, Score, Signal, Turn};

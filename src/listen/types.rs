@@ -118,6 +118,39 @@ pub struct BotReport {
     pub goodbye: bool,
 }
 
+/// What a bot hears.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BotEvent {
+    /// The call begins: greet.
+    Begin,
+    /// The caller finished a turn.
+    Said {
+        /// Which turn.
+        turn: u32,
+        /// What was said; `None` where it was not understood.
+        text: Option<String>,
+        /// 0..1 where the recognizer knows.
+        confidence: Option<f32>,
+    },
+    /// The caller pressed a key.
+    Key(Key),
+    /// The caller did not answer the bot's question.
+    NoInput,
+    /// The caller chose to stay with the bot, or nobody was found: go on.
+    Resume(Resumption),
+}
+
+/// Why the bot has the caller again.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resumption {
+    /// The caller declined a person.
+    Declined,
+    /// Nobody was found; what was settled instead has been said.
+    NobodyFound,
+    /// An agent gave the caller back, with a note.
+    HandedBack(Option<String>),
+}
+
 /// How the bot understood a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Understood {
