@@ -1,10 +1,13 @@
 //! `segue check`: is the configuration right?
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::Ending;
+use super::terminal::{self, WELL, WRONG};
+use crate::config::{BUILT_IN, Config};
 
 /// Check a configuration and name every mistake by its key
 #[derive(Debug, Args)]
@@ -25,10 +28,42 @@ pub struct CheckArgs {
     schema: bool,
 }
 
-/// Checks, and says what was found.
+/// Checks, and says what was found: the verdict first, then one line a mistake on standard error.
 ///
 /// # Errors
 /// If standard output can't be written.
-pub fn run(_: &CheckArgs) -> anyhow::Result<Ending> {
-    Ok(Ending::Well)
+pub fn run(args: &CheckArgs) -> anyhow::Result<Ending> {
+    let mut out = anstream::stdout();
+    if args.schema {
+        writeln!(out, "{}", serde_json::to_string_pretty(&Config::schema())?)?;
+        return Ok(Ending::Well);
+    }
+    let path = args.file.as_deref().or(args.config.as_deref());
+    let name = path.map_or_else(|| capital(BUILT_IN), |path| path.display().to_string());
+    match Config::load(path) {
+        Ok(config) => {
+            writeln!(out, "{name} {WELL}is fine{WELL:#}: {}.", contents(&config))?;
+            Ok(Ending::Well)
+        }
+        Err(problems) => {
+            writeln!(out, "{name} {WRONG}has {}{WRONG:#}:", count(problems.0.len(), "mistake", "mistakes"))?;
+            out.flush()?;
+            terminal::mistakes(&problems);
+            Ok(Ending::Bad)
+        }
+    }
+}
+
+fn contents(config: &Config) -> String {
+    let parts = [(config.entry.len(), "entry", "entries"), (config.queue.len(), "queue", "queues"), (config.triggers().len(), "trigger", "triggers")];
+    parts.map(|(n, one, many)| count(n, one, many)).join(", ")
+}
+
+fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -6,11 +6,10 @@ use anstyle::{AnsiColor, Style};
 use tracing_subscriber::EnvFilter;
 
 use super::Ending;
+use crate::base::{Problem, Problems};
 
 /// What went wrong.
 pub const WRONG: Style = AnsiColor::Red.on_default().bold();
-/// What deserves a look.
-pub const LOOK: Style = AnsiColor::Yellow.on_default().bold();
 /// What is well.
 pub const WELL: Style = AnsiColor::Green.on_default().bold();
 
@@ -44,4 +43,12 @@ pub fn failed(error: &anyhow::Error) -> Ending {
 pub fn complain(line: &str) {
     // If it fails, nobody is left to be told.
     let _ = writeln!(anstream::stderr(), "{WRONG}segue:{WRONG:#} {line}");
+}
+
+/// Tells of mistakes in what a person wrote, one line each, beginning with the place.
+pub fn mistakes(problems: &Problems) {
+    let mut err = anstream::stderr().lock();
+    for Problem { key, what } in &problems.0 {
+        let _ = writeln!(err, "{WRONG}{key}{WRONG:#}: {what}");
+    }
 }

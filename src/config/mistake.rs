@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, told once for each key and in the order of the lines.
 
-use super::key::{KeyPath, Place, Places};
+use super::key::{KeyPath, Place, Places, Step};
 use crate::base::Problems;
 
 /// One mistake.
@@ -46,9 +46,11 @@ impl Mistakes {
         }
     }
 
-    /// True if a key at or below `key` is wrong.
-    pub fn touch(&self, key: &KeyPath) -> bool {
-        self.found.iter().any(|mistake| mistake.file.is_empty() && mistake.key.is_within(key))
+    /// True if something in this section may not be known by its name because it is wrong itself.
+    pub fn hide_names_of(&self, section: &str) -> bool {
+        let section = KeyPath::default().name(section);
+        let hides = |key: &KeyPath| key.is_within(&section) && (key.0.len() <= 2 || key.0[2..] == [Step::Name("name".into())]);
+        self.found.iter().any(|mistake| mistake.file.is_empty() && hides(&mistake.key))
     }
 
     /// True if nothing is wrong.

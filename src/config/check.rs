@@ -1,0 +1,95 @@
+//! What can only be seen of the whole configuration: every room's own check, and names that refer to nothing.
+
+use std::collections::BTreeMap;
+
+use super::Config;
+use super::fit::Fitted;
+use super::hint::suggestion;
+use super::mistake::Mistakes;
+use crate::base::Problems;
+use crate::handoff::notice::{Notices, default_notices};
+use crate::handoff::trigger::Rules;
+
+/// Notes every mistake that is left when all values fit their types.
+pub fn check(fitted: &Fitted<Config>, mistakes: &mut Mistakes) {
+    let config = &fitted.value;
+    let mut problems = Problems::default();
+    if let Err(found) = Rules::compile(&config.trigger, "trigger") {
+        problems.0.extend(found.0);
+    }
+    if let Err(found) = Notices::new(&config.notice, "notice") {
+        problems.0.extend(found.0);
+    }
+    config.desk().check("", &mut problems);
+    for (n, entry) in config.entry.iter().enumerate() {
+        entry.check(&format!("entry[{n}]"), &mut problems);
+    }
+    once(config.trigger.iter().map(|trigger| &trigger.name), "trigger", &mut problems);
+    once(config.entry.iter().map(|entry| &entry.name), "entry", &mut problems);
+    called_once(config, &mut problems);
+    references(config, mistakes, &mut problems);
+    mistakes.add_all(problems, |key| fitted.original(key));
+}
+
+fn once<'a>(names: impl Iterator<Item = &'a String>, section: &str, problems: &mut Problems) {
+    let mut first = BTreeMap::new();
+    for (n, name) in names.enumerate() {
+        if let Some(before) = first.insert(name, n).filter(|_| !name.is_empty()) {
+            problems.add(format!("{section}[{n}].name"), format!("`{name}` is the name of {section}[{before}] already"));
+        }
+    }
+}
+
+fn called_once(config: &Config, problems: &mut Problems) {
+    if config.entry.is_empty() {
+        problems.add("entry", "there is none, so no call would be served; write an [[entry]] with called = [\"*\"]");
+    }
+    let mut first = BTreeMap::new();
+    for (n, entry) in config.entry.iter().enumerate() {
+        for (m, called) in entry.called.iter().enumerate() {
+            if let Some(before) = first.insert(called, n) {
+                problems.add(format!("entry[{n}].called[{m}]"), format!("`{called}` leads to entry[{before}] already"));
+            }
+        }
+    }
+}
+
+/// Names that refer to something elsewhere in the configuration.
+struct Known<'a> {
+    /// What it is called in a sentence.
+    noun: &'static str,
+    names: Vec<&'a str>,
+    /// False if names of this kind may be missing only because they are wrong themselves.
+    sure: bool,
+}
+
+impl Known<'_> {
+    fn hold(&self, key: &str, name: &str, problems: &mut Problems) {
+        if self.sure && !name.is_empty() && !self.names.contains(&name) {
+            problems.add(key, format!("there is no {} `{name}`{}", self.noun, suggestion(name, &self.names)));
+        }
+    }
+}
+
+fn references(config: &Config, mistakes: &Mistakes, problems: &mut Problems) {
+    let sure = |section: &str| !mistakes.hide_names_of(section);
+    let triggers = config.triggers();
+    let default_notices = default_notices();
+    let queues = Known { noun: "queue", names: config.queue.iter().map(|q| q.name.as_str()).collect(), sure: sure("queue") };
+    let hours = Known { noun: "[[hours]] named", names: config.hours.iter().map(|h| h.name.as_str()).collect(), sure: sure("hours") };
+    let rules = Known { noun: "trigger", names: triggers.iter().map(|t| t.name.as_str()).collect(), sure: sure("trigger") };
+    let notices =
+        Known { noun: "notice", names: default_notices.keys().chain(config.notice.keys()).map(String::as_str).collect(), sure: sure("notice") };
+    for (n, entry) in config.entry.iter().enumerate() {
+        let key = |name: &str| format!("entry[{n}].{name}");
+        queues.hold(&key("queue"), &entry.queue, problems);
+        hours.hold(&key("hours"), entry.hours.as_deref().unwrap_or_default(), problems);
+        for (m, trigger) in entry.triggers.iter().flatten().enumerate() {
+            rules.hold(&key(&format!("triggers[{m}]")), trigger, problems);
+        }
+    }
+    for (n, trigger) in config.trigger.iter().enumerate() {
+        queues.hold(&format!("trigger[{n}].queue"), trigger.queue.as_deref().unwrap_or_default(), problems);
+        notices.hold(&format!("trigger[{n}].notice"), trigger.notice.as_deref().unwrap_or_default(), problems);
+    }
+}
