@@ -1,0 +1,133 @@
+//! Who is asked for whom, and where callers go for whom nobody is there.
+
+use super::Desk;
+use super::agents::{Agent, Busy};
+use super::tickets::{OpenOffer, Place, Ticket};
+use super::types::DeskOutput;
+use crate::base::{OfferId, TicketId, Time};
+
+impl Desk {
+    /// Makes every offer that can be made, and moves callers on who wait in vain.
+    pub(super) fn route(&mut self) {
+        loop {
+            for id in self.in_order() {
+                if !self.agents.iter().any(Agent::is_free) {
+                    break;
+                }
+                while let Some(agent) = self.next_agent(&self.tickets[&id]) {
+                    self.offer(id, agent);
+                }
+            }
+            let in_vain: Vec<(TicketId, DeskOutput)> =
+                self.in_order().into_iter().filter_map(|id| Some((id, self.waits_in_vain(&self.tickets[&id])?))).collect();
+            if in_vain.is_empty() {
+                return;
+            }
+            // Each one leaves the desk, or enters a queue where it has not been: this comes to an end.
+            in_vain.into_iter().for_each(|(id, why)| self.move_on(id, why));
+        }
+    }
+
+    /// Sends a caller on to the first overflow queue with room where they have not been, or tells why not.
+    pub(super) fn move_on(&mut self, id: TicketId, why: DeskOutput) {
+        let Some(ticket) = self.tickets.get(&id) else { return };
+        let mut visited = ticket.visited.clone();
+        let mut next = self.queues[ticket.queue].overflow;
+        while let Some(queue) = next.filter(|q| visited.insert(*q)) {
+            if self.waiting_in(queue) < self.queues[queue].max_waiting {
+                let now = self.now;
+                let ticket = self.tickets.get_mut(&id).expect("it was just looked at");
+                ticket.queue = queue;
+                ticket.entered = now;
+                ticket.visited = visited;
+                ticket.returned = false;
+                return;
+            }
+            next = self.queues[queue].overflow;
+        }
+        self.tickets.remove(&id);
+        self.out.push_back(why);
+    }
+
+    /// What to tell a caller for whom waiting here is pointless; `None` while there is hope.
+    fn waits_in_vain(&self, ticket: &Ticket) -> Option<DeskOutput> {
+        if !ticket.offers().is_empty() {
+            return None;
+        }
+        let id = ticket.seek.ticket;
+        let hope = self.agents.iter().enumerate().any(|(n, agent)| self.may_ask(n, agent, ticket) && (agent.takes_calls() || agent.may_be_back(self.now)));
+        if !hope {
+            return Some(DeskOutput::NobodyOnDuty { ticket: id });
+        }
+        (self.now >= self.gives_up_at(ticket)).then_some(DeskOutput::GaveUp { ticket: id })
+    }
+
+    fn gives_up_at(&self, ticket: &Ticket) -> Time {
+        ticket.entered + self.queues[ticket.queue].max_wait
+    }
+
+    /// Whom to ask next for a waiting caller, if anybody.
+    fn next_agent(&self, ticket: &Ticket) -> Option<usize> {
+        let Place::Waiting { offers, .. } = &ticket.place else { return None };
+        if offers.len() >= self.queues[ticket.queue].offers_at_once {
+            return None;
+        }
+        let preferred = ticket.seek.prefer.as_ref().and_then(|p| self.agents.iter().position(|a| a.id == *p));
+        if let Some(n) = preferred {
+            let agent = &self.agents[n];
+            if self.is_asked_now(n, agent, ticket) {
+                return Some(n);
+            }
+            let waits_for_them = ticket.seek.prefer_until.is_some_and(|until| self.now < until);
+            if waits_for_them && agent.takes_calls() && self.may_ask(n, agent, ticket) {
+                return None;
+            }
+        }
+        let free = self.agents.iter().enumerate().filter(|(n, agent)| self.is_asked_now(*n, agent, ticket));
+        free.min_by_key(|(n, agent)| (agent.busy.len(), agent.idle_since, *n)).map(|(n, _)| n)
+    }
+
+    fn is_asked_now(&self, n: usize, agent: &Agent, ticket: &Ticket) -> bool {
+        agent.is_free() && self.may_ask(n, agent, ticket)
+    }
+
+    /// True if this agent may ever be asked for this caller where they are now.
+    fn may_ask(&self, n: usize, agent: &Agent, ticket: &Ticket) -> bool {
+        !ticket.except.contains(&n) && !agent.is_with(ticket.seek.ticket.call) && self.fits(agent, ticket)
+    }
+
+    /// Queue, skills and language.
+    pub(super) fn fits(&self, agent: &Agent, ticket: &Ticket) -> bool {
+        agent.serves[ticket.queue]
+            && agent.can(&self.queues[ticket.queue].skills)
+            && agent.can(&ticket.seek.skills)
+            && agent.speaks(&ticket.seek.language)
+    }
+
+    fn offer(&mut self, id: TicketId, agent: usize) {
+        let call = self.remember(id.call);
+        let offer = OfferId { call: id.call, n: call.next_offer };
+        call.next_offer += 1;
+        let Some(ticket) = self.tickets.get_mut(&id) else { return };
+        let deadline = self.now + self.queues[ticket.queue].ring;
+        if let Place::Waiting { offers, .. } = &mut ticket.place {
+            offers.push(OpenOffer { id: offer, agent, deadline });
+        }
+        self.agents[agent].busy.push(Busy::Offer(offer, id));
+        self.out.push_back(DeskOutput::Offer { offer, ticket: id, agent: self.agents[agent].id.clone(), deadline });
+    }
+
+    /// When something happens by itself next: an offer's deadline, the end of a wrap-up, of a wait, of the time in
+    /// which a caller waits for one agent only, or of the time in which a lost line may come back.
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        let offers = self.tickets.values().flat_map(|t| t.offers()).map(|o| o.deadline);
+        let wrap_ups = self.agents.iter().flat_map(|a| &a.busy).filter_map(|b| match b {
+            Busy::WrapUp { until, .. } => Some(*until),
+            Busy::Offer(..) | Busy::Call { .. } => None,
+        });
+        let unasked = || self.tickets.values().filter(|t| t.is_waiting() && t.offers().is_empty());
+        let waits = unasked().flat_map(|t| [Some(self.gives_up_at(t)), t.seek.prefer_until]).flatten();
+        let lines = self.agents.iter().filter_map(Agent::back_by).filter(|_| unasked().next().is_some());
+        offers.chain(wrap_ups).chain(waits).chain(lines).filter(|at| *at > self.now).min()
+    }
+}
