@@ -3,5 +3,11 @@
 //! [`result`] is the object of `--json`, [`expect`] and [`baseline`] judge it, [`verdict`] and [`terminal`] say it to a person,
 //! [`transcript`] and [`report`] show it.
 
+pub mod baseline;
+pub mod expect;
+pub mod options;
 pub mod result;
+pub mod terminal;
 pub mod time_map;
+pub mod transcript;
+pub mod verdict;

@@ -114,17 +114,32 @@ impl Journal {
 /// What an agent would be shown in [`bridged`].
 pub(crate) fn packet() -> serde_json::Value {
     json!({
-        "headline": "Wants to know where order 4711 is; asked twice; frustrated; number not verified",
-        "caller": {"number": "+4917012345", "name": null, "verified": false},
-        "why": "The caller raised their voice",
-        "trigger": {"name": "upset", "said": "where is my order <b>now</b>"},
-        "summary": "The caller asked for the state of an order twice. The bot could not find it.",
+        "headline": "Order status; number 4711 not found, asked twice; frustrated; not verified",
+        "wants": "order status",
+        "tried": "The bot looked for order 4711 and did not find it.",
+        "mood": {"word": "frustrated", "score": 0.74},
+        "verified": "not verified",
+        "caller": "+4917012345",
+        "called": "+4930555000",
+        "entry": "front desk",
+        "data": {"customer": "Dana Miller"},
+        "reason": "The caller asked the same twice and raised their voice.",
+        "trigger": {"name": "upset", "cause": "raised_volume", "sentence": "where is my order <b>now</b>", "in_words": true, "said_at_s": 22.6},
+        "summary": "The caller wants to know where an order is. The bot could not find the number 4711. The caller asked again and got loud.",
         "intent": "order status",
-        "slots": {"order_number": "4711"},
+        "slots": {"order_number": {"value": "4711", "confirmed": true}, "surname": {"value": "Miller", "confirmed": false}},
+        "transcript": [
+            {"who": "caller", "agent": null, "at_s": 5.0, "text": "where is my order"},
+            {"who": "bot", "agent": null, "at_s": 7.5, "text": "What is your order number?"},
+            {"who": "caller", "agent": null, "at_s": 22.6, "text": "where is my order <b>now</b>"}
+        ],
+        "signals": [{"kind": "repeat", "at_s": 17.0, "why": "Said “where is my order” again, 10 s after the first time."}],
+        "score_over_time": [{"at_s": 19.0, "score": 0.35}, {"at_s": 25.4, "score": 0.74}],
         "language": "en-US",
-        "waited_s": 0.2,
-        "next_step": "Look the order up by name and address",
-        "transcript": [{"who": "caller", "text": "where is my order"}]
+        "waited_s": 0.0,
+        "next_step": "Look the order up by name and address.",
+        "queue": "Orders",
+        "handoff": 0
     })
 }
 
