@@ -5,3 +5,5 @@
 
 pub mod bridge;
 pub mod mix;
+pub mod recording;
+pub mod resample;
