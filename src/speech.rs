@@ -4,7 +4,16 @@
 //! A [`Recognizer`] opens one [`RecognizerStream`] for a leg; utterances pass through it one after the other. Each
 //! call of a stream is a request that is answered once, so that replay can wait for it; a hosted engine drains in
 //! `push` what its socket has brought, and waits only in `end`. A [`Synthesizer`] gives sound in chunks as it gets
-//! ready. Dropping a stream cancels it.
+//! ready. Dropping a stream cancels it. [`voice::Voice`] is what a call speaks with: synthesizer, prompts and cache in
+//! one, which is never silent. [`doctor::doctor`] says what is not installed.
+
+pub mod doctor;
+pub mod flite;
+pub mod pocketsphinx;
+mod rate;
+mod sentence;
+mod table;
+pub mod voice;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,6 +21,12 @@ use std::time::Duration;
 
 use crate::base::{CallId, Fault, Frame, LegId, Rate, Time, UtteranceId};
 use crate::listen::types::Hypothesis;
+
+pub use sentence::sentences;
+pub use table::{FliteVoice, RecognizerEngine, RecognizerTable, SpeechTable, SynthesizerEngine, SynthesizerTable, VoiceTable};
+
+/// How to get what is missing, as a person types it.
+pub const INSTALL: &str = "get it with: apt-get install libpocketsphinx3 pocketsphinx-en-us libflite1";
 
 /// A future of an engine.
 pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
