@@ -5,25 +5,32 @@
 //! call of a stream is a request that is answered once, so that replay can wait for it; a hosted engine drains in
 //! `push` what its socket has brought, and waits only in `end`. A [`Synthesizer`] gives sound in chunks as it gets
 //! ready. Dropping a stream cancels it. [`voice::Voice`] is what a call speaks with: synthesizer, prompts and cache in
-//! one, which is never silent. [`doctor::doctor`] says what is not installed.
+//! one, which is never silent. [`doctor`] says what is not installed.
+//! Engines are chosen by [`SpeechTable`], and know nothing of each other.
 
-pub mod doctor;
+mod doctor;
 pub mod flite;
 pub mod pocketsphinx;
-mod rate;
-mod sentence;
-mod table;
 pub mod voice;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{CallId, Fault, Frame, LegId, Rate, Time, UtteranceId};
+use audioadapter_buffers::direct::InterleavedSlice;
+use rubato::{Fft, FixedSync, Resampler};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::base::{CallId, Fault, Frame, LegId, Problems, Rate, Time, UtteranceId};
 use crate::listen::types::Hypothesis;
 
-pub use sentence::sentences;
-pub use table::{FliteVoice, RecognizerEngine, RecognizerTable, SpeechTable, SynthesizerEngine, SynthesizerTable, VoiceTable};
+
+pub use doctor::Doctor;
+pub use flite::{FliteTable, FliteVoice};
+pub use pocketsphinx::PocketSphinxTable;
+pub use voice::VoiceTable;
 
 /// How to get what is missing, as a person types it.
 pub const INSTALL: &str = "get it with: apt-get install libpocketsphinx3 pocketsphinx-en-us libflite1";
@@ -82,4 +89,185 @@ pub trait Synthesizer: Send + Sync {
 pub trait VoiceStream: Send {
     /// The next chunk; `None` when everything was given.
     fn next(&mut self) -> Answering<'_, Option<Vec<i16>>>;
+}
+
+/// `[speech]`: the ear, the voice, and the recorded prompts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpeechTable {
+    /// The recognizer (speech to text): `pocketsphinx` (default) or `off`.
+    pub recognizer: RecognizerEngine,
+    /// The synthesizer (text to speech): `flite` (default) or `off`.
+    pub synthesizer: SynthesizerEngine,
+    /// The embedded recognizer.
+    pub pocketsphinx: PocketSphinxTable,
+    /// The embedded synthesizer.
+    pub flite: FliteTable,
+    /// Recorded prompts, and what is kept of what was said.
+    pub voice: VoiceTable,
+}
+
+/// Which recognizer listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RecognizerEngine {
+    /// Debian's PocketSphinx: offline, US English, knows the words of the bot's sentences and no others.
+    #[default]
+    PocketSphinx,
+    /// None: keys, voice activity, raised volume and repeats in sound still work.
+    Off,
+}
+
+/// Which synthesizer speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SynthesizerEngine {
+    /// Debian's flite: offline, US English.
+    #[default]
+    Flite,
+    /// None: recorded prompts only; what has none is a short signal tone.
+    Off,
+}
+
+impl SpeechTable {
+    /// Names every mistake below `key`.
+    pub fn check(&self, key: &str, problems: &mut Problems) {
+        self.pocketsphinx.check(&format!("{key}.pocketsphinx"), problems);
+        self.flite.check(&format!("{key}.flite"), problems);
+        self.voice.check(&format!("{key}.voice"), problems);
+    }
+
+    /// Opens the recognizer for these sentences; `None` if it is off.
+    ///
+    /// # Errors
+    /// Those of the engine's `load`.
+    pub fn recognizer(&self, sentences: &[String]) -> Result<Option<Arc<dyn Recognizer>>, Fault> {
+        match self.recognizer {
+            RecognizerEngine::PocketSphinx => Ok(Some(Arc::new(pocketsphinx::PocketSphinx::load(&self.pocketsphinx, sentences)?))),
+            RecognizerEngine::Off => Ok(None),
+        }
+    }
+
+    /// Opens the synthesizer; `None` if it is off.
+    ///
+    /// # Errors
+    /// Those of the engine's `load`.
+    pub fn synthesizer(&self) -> Result<Option<Arc<dyn Synthesizer>>, Fault> {
+        match self.synthesizer {
+            SynthesizerEngine::Flite => Ok(Some(Arc::new(flite::Flite::load(&self.flite)?))),
+            SynthesizerEngine::Off => Ok(None),
+        }
+    }
+}
+
+/// Tries the configured engines, and says what they lack on this machine.
+pub fn doctor(table: &SpeechTable) -> Doctor {
+    Doctor { ear: table.recognizer(&["yes".to_owned()]).err(), voice: table.synthesizer().err() }
+}
+
+/// Longest delay that replay may be told for an engine; beyond it the caller would have hung up.
+const MAX_REPLAY_DELAY_SECS: f64 = 30.0;
+
+/// The delay of a key in seconds; of a wrong one, none.
+fn delay(secs: f64) -> Duration {
+    Duration::try_from_secs_f64(secs).unwrap_or_default()
+}
+
+fn check_delay(secs: f64, key: &str, problems: &mut Problems) {
+    if !(0.0..=MAX_REPLAY_DELAY_SECS).contains(&secs) {
+        problems.add(format!("{key}.replay_delay_secs"), format!("must be between 0 and {MAX_REPLAY_DELAY_SECS}, not {secs}"));
+    }
+}
+
+/// Blocks a second: 20 ms, long enough for a clean band edge.
+const BLOCKS: u32 = 50;
+
+/// The same sound at `to`, as long as before; `None` if no resampler takes `from` (0 Hz).
+fn converted(samples: &[i16], from: u32, to: Rate) -> Option<Vec<i16>> {
+    if from == to.hz() {
+        return Some(samples.to_vec());
+    }
+    let block = usize::try_from(from / BLOCKS).ok()?;
+    let mut fft = Fft::<f32>::new(usize::try_from(from).ok()?, to.hz() as usize, block, 1, FixedSync::Both).ok()?;
+    let wanted = (samples.len() as u64 * u64::from(to.hz()) / u64::from(from)) as usize;
+    let (mut input, mut output) = (vec![0f32; fft.input_frames_next()], vec![0f32; fft.output_frames_max()]);
+    let mut late = fft.output_delay();
+    let mut made: Vec<i16> = Vec::with_capacity(wanted);
+    let mut rest = samples;
+    while made.len() < wanted {
+        let (now, later) = rest.split_at(rest.len().min(input.len()));
+        rest = later;
+        input.fill(0.0);
+        input.iter_mut().zip(now).for_each(|(to, &from)| *to = f32::from(from));
+        let (frames_in, frames_out) = (input.len(), output.len());
+        let adapter = InterleavedSlice::new(&input, 1, frames_in).ok()?;
+        let mut out = InterleavedSlice::new_mut(&mut output, 1, frames_out).ok()?;
+        let (_, given) = fft.process_into_buffer(&adapter, &mut out, None).ok()?;
+        let skip = late.min(given);
+        late -= skip;
+        made.extend(output[skip..given].iter().take(wanted - made.len()).map(|s| s.round() as i16));
+    }
+    Some(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> String {
+        let table: SpeechTable = match toml::from_str(text) {
+            Ok(table) => table,
+            Err(error) => return error.message().to_owned(),
+        };
+        let mut problems = Problems::default();
+        table.check("speech", &mut problems);
+        problems.to_string()
+    }
+
+    #[test]
+    fn the_default_has_no_mistake() {
+        assert_eq!(mistakes(""), "");
+        assert_eq!(mistakes("recognizer = \"off\"\nsynthesizer = \"off\""), "");
+    }
+
+    #[test]
+    fn every_mistake_is_named_by_its_key() {
+        for (wrong, named) in [
+            ("pocketsphinx.pool = 0", "speech.pocketsphinx.pool"),
+            ("pocketsphinx.pool = 100000", "speech.pocketsphinx.pool"),
+            ("pocketsphinx.accept_margin = nan", "speech.pocketsphinx.accept_margin"),
+            ("pocketsphinx.longest_utterance_secs = 0.0", "speech.pocketsphinx.longest_utterance_secs"),
+            ("pocketsphinx.longest_utterance_secs = inf", "speech.pocketsphinx.longest_utterance_secs"),
+            ("pocketsphinx.replay_delay_secs = -1.0", "speech.pocketsphinx.replay_delay_secs"),
+            ("flite.replay_delay_secs = nan", "speech.flite.replay_delay_secs"),
+            ("recognizer = \"whisper\"", "`pocketsphinx`"),
+            ("flite.voice = \"bob\"", "`kal16`"),
+            ("voice.cache_mb = -1", "-1"),
+            ("recogniser = \"off\"", "recogniser"),
+        ] {
+            let said = mistakes(wrong);
+            assert!(said.contains(named), "{wrong}: {said:?} does not name {named}");
+        }
+    }
+
+    #[test]
+    fn a_tone_keeps_its_pitch_place_and_length() {
+        for (from, to) in [(16_000, Rate::Hz8000), (8_000, Rate::Hz16000), (44_100, Rate::Hz8000), (8_000, Rate::Hz8000)] {
+            let tone = |secs: f64| 9_000.0 * (std::f64::consts::TAU * 700.0 * secs).sin();
+            let samples: Vec<i16> = (0..from).map(|n| tone(f64::from(n) / f64::from(from)) as i16).collect();
+            let made = converted(&samples, from, to).expect("a usual rate");
+            assert_eq!(made.len(), to.hz() as usize);
+            for (n, &sample) in made.iter().enumerate().take(made.len() / 2).skip(made.len() / 4) {
+                assert!((f64::from(sample) - tone(n as f64 / f64::from(to.hz()))).abs() < 30.0, "{from} to {to:?} at {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn impossible_rates_give_nothing() {
+        for from in [0, 1, 49] {
+            assert!(converted(&[1, 2, 3], from, Rate::Hz8000).is_none(), "{from}");
+        }
+        assert_eq!(converted(&[], 16_000, Rate::Hz8000), Some(vec![]));
+    }
 }

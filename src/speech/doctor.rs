@@ -1,7 +1,6 @@
 //! What is not installed, said in one line a person can act on.
 
-use super::pocketsphinx::PocketSphinx;
-use super::{INSTALL, RecognizerEngine, SpeechTable, SynthesizerEngine};
+use super::INSTALL;
 use crate::base::Fault;
 
 /// What works without a recognizer.
@@ -36,19 +35,6 @@ impl Doctor {
     }
 }
 
-/// Tries the configured engines.
-pub fn doctor(table: &SpeechTable) -> Doctor {
-    let ear = match table.recognizer.engine {
-        RecognizerEngine::PocketSphinx => PocketSphinx::load(&table.recognizer, &["yes".to_owned()]).err(),
-        RecognizerEngine::Off => None,
-    };
-    let voice = match table.synthesizer.engine {
-        SynthesizerEngine::Flite => super::flite::Flite::load(&table.synthesizer).err(),
-        SynthesizerEngine::Off => None,
-    };
-    Doctor { ear, voice }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,13 +52,5 @@ mod tests {
             assert!(line.contains(words) && line.contains("apt-get install") && !line.contains('\n'), "{line}");
         }
         assert_eq!(Doctor::default().line(), None);
-    }
-
-    #[test]
-    fn engines_that_are_off_lack_nothing() {
-        let mut table = SpeechTable::default();
-        table.recognizer.engine = RecognizerEngine::Off;
-        table.synthesizer.engine = SynthesizerEngine::Off;
-        assert!(doctor(&table).is_well());
     }
 }

@@ -1,20 +1,21 @@
 //! The embedded synthesizer: Debian's flite, opened at run time.
 //!
-//! A text is spoken sentence by sentence, each when it is asked for, so that the first sound comes after one sentence
-//! (about 10 ms for a second of speech). Levels are evened out to −20 dBFS of active speech. The same text gives the same
-//! samples. What is *not* here: caching and pauses, which the [`Voice`](super::voice::Voice) adds.
+//! A text is spoken when the stream is first asked, as one piece: give it sentence by sentence (about 10 ms of work for a
+//! second of speech). Levels are evened out to −20 dBFS of active speech. The same text gives the same samples. What is
+//! *not* here: cutting into sentences, caching and pauses, which the voice of a call adds.
 
 mod ffi;
+mod table;
 
-use std::collections::VecDeque;
 use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::{Fault, Organ, Rate};
-use crate::speech::rate::converted;
-use crate::speech::{Answering, FliteVoice, INSTALL, Synthesizer, SynthesizerTable, VoiceStream, sentences};
+use crate::speech::{Answering, INSTALL, Synthesizer, VoiceStream, converted};
 
 use ffi::Speaker;
+
+pub use table::{FliteTable, FliteVoice};
 
 /// Level of active speech that sentences are brought to: −20 dBFS, where a telephone line is used best without clipping.
 const ACTIVE_RMS: f32 = 3_277.0;
@@ -36,7 +37,7 @@ impl Flite {
     ///
     /// # Errors
     /// [`Fault::Unavailable`] names the missing package and how to get it.
-    pub fn load(table: &SynthesizerTable) -> Result<Flite, Fault> {
+    pub fn load(table: &FliteTable) -> Result<Flite, Fault> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut said = String::new();
         for voice in [table.voice, FliteVoice::Rms, FliteVoice::Slt, FliteVoice::Kal16] {
@@ -73,24 +74,24 @@ impl Synthesizer for Flite {
             let detail = format!("flite speaks English only, not {language:?}");
             return Box::pin(ready(Err(Fault::Unavailable { organ: Organ::Voice, detail })));
         }
-        let stream = Sentences { speaker: Arc::clone(&self.speaker), left: sentences(text).into(), rate };
+        let stream = Once { speaker: Arc::clone(&self.speaker), text: Some(text.to_owned()), rate };
         Box::pin(ready(Ok(Box::new(stream) as Box<dyn VoiceStream>)))
     }
 }
 
-/// The sentences still to be spoken.
-struct Sentences {
+/// A text still to be spoken.
+struct Once {
     speaker: Arc<Mutex<Speaker>>,
-    left: VecDeque<String>,
+    text: Option<String>,
     rate: Rate,
 }
 
-impl VoiceStream for Sentences {
+impl VoiceStream for Once {
     fn next(&mut self) -> Answering<'_, Option<Vec<i16>>> {
-        let Some(sentence) = self.left.pop_front() else { return Box::pin(ready(Ok(None))) };
+        let Some(text) = self.text.take() else { return Box::pin(ready(Ok(None))) };
         let spoken = {
             let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-            self.speaker.lock().unwrap_or_else(PoisonError::into_inner).speak(&sentence)
+            self.speaker.lock().unwrap_or_else(PoisonError::into_inner).speak(&text)
         };
         let sound = spoken.and_then(|(samples, rate)| {
             let mut sound = converted(&samples, rate, self.rate).ok_or("flite's rate can't be converted")?;

@@ -13,6 +13,7 @@ mod model;
 mod ngram;
 mod pronounce;
 mod resample;
+mod table;
 
 use std::future::ready;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use crate::base::{FRAME_MILLIS, Fault, Frame, Organ, Rate, Time, UtteranceId};
 use crate::listen::types::{Hypothesis, Word};
-use crate::speech::{Answering, EarOpening, INSTALL, Recognizer, RecognizerStream, RecognizerTable};
+use crate::speech::{Answering, EarOpening, INSTALL, Recognizer, RecognizerStream};
 
 use cepstra::{FrontEnd, Tables};
 use ffi::{Api, Decoder, Segment};
@@ -30,6 +31,8 @@ use model::ModelDirectory;
 use ngram::Trigram;
 use pronounce::Lexicon;
 use resample::Upsampler;
+
+pub use table::PocketSphinxTable;
 
 /// Frames of 20 ms between two partial results: 200 ms.
 const PARTIAL_EVERY: usize = 10;
@@ -75,7 +78,7 @@ impl PocketSphinx {
     /// # Errors
     /// [`Fault::Unavailable`] names the missing package and how to get it, or says that there is no sentence;
     /// [`Fault::Failed`] what the library or the file system said.
-    pub fn load(table: &RecognizerTable, sentences: &[String]) -> Result<PocketSphinx, Fault> {
+    pub fn load(table: &PocketSphinxTable, sentences: &[String]) -> Result<PocketSphinx, Fault> {
         let api = Api::open().map_err(|error| missing(&format!("PocketSphinx ({error})")))?;
         let cmudict = std::fs::read_to_string(&table.dictionary)
             .map_err(|error| missing(&format!("the dictionary {} ({error})", table.dictionary.display())))?;
@@ -390,7 +393,7 @@ mod tests {
 
     #[test]
     fn a_missing_package_is_named_with_the_line_that_installs_it() {
-        let table = RecognizerTable { dictionary: "/nowhere/dict".into(), ..RecognizerTable::default() };
+        let table = PocketSphinxTable { dictionary: "/nowhere/dict".into(), ..PocketSphinxTable::default() };
         let Err(fault) = PocketSphinx::load(&table, &["yes".into()]) else { panic!("there is no such dictionary") };
         assert!(fault.to_string().contains("apt-get install libpocketsphinx3 pocketsphinx-en-us libflite1"), "{fault}");
         assert!(!fault.is_retryable());

@@ -4,6 +4,8 @@
 //! global tables while it speaks, so one [`Speaker`] is used by one thread at a time (`&mut self`) and lives as long as
 //! the process needs a voice. What is *not* here: sentences, level, rates.
 
+#![expect(unsafe_code, reason = "this is one of the two doors to C libraries")]
+
 use std::ffi::{CString, c_char, c_int, c_short, c_void};
 use std::ptr::{self, NonNull};
 

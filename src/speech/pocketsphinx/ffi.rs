@@ -4,6 +4,8 @@
 //! Debian ships as `libpocketsphinx.so.3`. A [`Decoder`] is used by one thread at a time (`&mut self`), and frees itself.
 //! What is *not* here: features, language models, rejection.
 
+#![expect(unsafe_code, reason = "this is one of the two doors to C libraries")]
+
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,8 +82,10 @@ impl Api {
                     *$library.get(concat!(stringify!($name), "\0").as_bytes()).map_err(|e| e.to_string())?
                 };
             }
-            // Without a callback nothing is logged; the library would write to standard error.
+            // Without callback and stream nothing is logged; the library would write to standard error.
             let err_set_callback: unsafe extern "C" fn(*const c_void, *mut c_void) = of!(base, err_set_callback);
+            let err_set_logfp: unsafe extern "C" fn(*mut c_void) = of!(base, err_set_logfp);
+            err_set_logfp(ptr::null_mut());
             err_set_callback(ptr::null(), ptr::null_mut());
             let functions = Functions {
                 cmd_ln_parse_r: of!(base, cmd_ln_parse_r),

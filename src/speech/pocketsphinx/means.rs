@@ -29,9 +29,9 @@ impl Means {
     /// Learns the frame, and takes the mean away from it.
     pub fn normalise(&mut self, frame: &mut Cepstrum) {
         self.frames = (self.frames + 1.0).min(MEMORY_FRAMES);
-        for c in 0..CEPSTRA {
-            self.mean[c] += (frame[c] - self.mean[c]) / self.frames;
-            frame[c] -= self.mean[c];
+        for (coefficient, mean) in frame.iter_mut().zip(&mut self.mean) {
+            *mean += (*coefficient - *mean) / self.frames;
+            *coefficient -= *mean;
         }
     }
 }

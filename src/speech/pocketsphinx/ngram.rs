@@ -65,11 +65,6 @@ impl Trigram {
         }
     }
 
-    /// The words that it knows, without the marks of begin and end.
-    pub fn words(&self) -> impl Iterator<Item = &str> {
-        self.words.iter().map(String::as_str).filter(|w| *w != END)
-    }
-
     /// P(word | history), interpolated down to an equal share for every word.
     fn probability(&self, history: &[String], word: &str) -> f64 {
         let shorter = match history.split_first() {
@@ -149,11 +144,10 @@ mod tests {
     fn every_history_of_the_written_file_sums_to_one() {
         let model = model(&["i want my order", "i want a person", "where is my order", "my order my order please", "yes"]);
         let grams = read(&model.arpa());
-        let words: Vec<String> = model.words().map(str::to_owned).chain([END.to_owned()]).collect();
-        let mut histories: Vec<Vec<String>> = vec![vec![], vec!["never".into()], vec![BEGIN.into(), "order".into()]];
+        let words = model.words.clone();
+        let mut histories: Vec<Vec<String>> = vec![vec![], vec!["unseen".into(), "order".into()]];
         histories.extend(grams.keys().filter(|g| g.len() <= HISTORY && g.last().is_some_and(|w| w != END)).cloned());
         for history in histories {
-            let history: Vec<String> = if history == ["never"] { vec![] } else { history };
             let sum: f64 = words.iter().map(|w| backed_off(&grams, &history, w)).sum();
             assert!((sum - 1.0).abs() < 1e-4, "{history:?} sums to {sum}");
         }

@@ -49,9 +49,9 @@ mod tests {
             wide.extend_from_slice(upsampler.push(block, &mut [0.0; MAX_FRAME_SAMPLES]));
         }
         let late = (Upsampler::DELAY.as_secs_f64() * 16_000.0) as usize;
-        for n in 1_000..2_500 {
+        for (n, &sample) in wide.iter().enumerate().take(2_500).skip(1_000) {
             let expected = tone((n - late) as f64 / 16_000.0);
-            assert!((f64::from(wide[n]) - expected).abs() < 10.0, "sample {n}: {} for {expected}", wide[n]);
+            assert!((f64::from(sample) - expected).abs() < 10.0, "sample {n}: {sample} for {expected}");
         }
     }
 }
