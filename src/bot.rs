@@ -4,6 +4,8 @@
 //! [`BotAct`]s as they get ready (a sentence at a time, from a streaming model too), and it ends with one
 //! [`BotReport`](crate::listen::types::BotReport). Dropping the request or the stream cancels it.
 
+pub mod configured;
+
 use std::sync::Arc;
 
 use tokio::sync::mpsc::Sender;
