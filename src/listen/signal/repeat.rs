@@ -59,7 +59,10 @@ impl RepeatTable {
     pub fn check(&self, key: &str, problems: &mut Problems) {
         for (name, value) in [("threshold", self.threshold), ("threshold_angry", self.threshold_angry)] {
             if !(value > 0.0 && value <= 1.0) {
-                problems.add(format!("{key}.{name}"), format!("{value} should lie above 0 and not above 1 (0.592 lets one false repeat in a hundred through)"));
+                problems.add(
+                    format!("{key}.{name}"),
+                    format!("{value} should lie above 0 and not above 1 (0.592 lets one false repeat in a hundred through)"),
+                );
             }
         }
         if !(1..=50).contains(&self.turns) {

@@ -257,9 +257,8 @@ mod tests {
 
     fn tone(frames: usize, amplitude: f32) -> impl Iterator<Item = Frame> {
         (0..frames).map(move |n| {
-            let samples: Vec<i16> = (0..160)
-                .map(|i| (amplitude * (2.0 * std::f32::consts::PI * 1_000.0 * (n * 160 + i) as f32 / 8_000.0).sin()) as i16)
-                .collect();
+            let samples: Vec<i16> =
+                (0..160).map(|i| (amplitude * (2.0 * std::f32::consts::PI * 1_000.0 * (n * 160 + i) as f32 / 8_000.0).sin()) as i16).collect();
             Frame::from_samples(Rate::Hz8000, &samples)
         })
     }
