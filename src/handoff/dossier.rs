@@ -4,7 +4,7 @@
 //! ([`redact`]), so nothing that is built from it shows a card number. What does not fit is dropped, oldest first, and
 //! counted. What is *not* here: any judgement (rules) and any wording (packet).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::base::pii::redact;
 use crate::base::{AgentId, CallId, Key, Party, Pii, SignalKind, Time};
@@ -119,7 +119,7 @@ pub struct Dossier {
     bot: BotFile,
     keys: VecDeque<(Time, Key)>,
     caller_turns: u32,
-    signals_heard: u64,
+    heard: BTreeMap<SignalKind, u64>,
     handoffs: u32,
     dropped: u64,
     revision: u64,
@@ -141,7 +141,7 @@ impl Dossier {
             bot: BotFile::default(),
             keys: VecDeque::new(),
             caller_turns: 0,
-            signals_heard: 0,
+            heard: BTreeMap::new(),
             handoffs: 0,
             dropped,
             revision: 1,
@@ -167,9 +167,9 @@ impl Dossier {
             self.bot.errors += 1;
             self.bot.failures += 1;
         }
+        *self.heard.entry(signal.kind).or_default() += 1;
         let place = self.signals.partition_point(|s| s.end <= signal.end);
         self.signals.insert(place, signal);
-        self.signals_heard += 1;
         bound(&mut self.signals, MAX_SIGNALS, &mut self.dropped);
         self.revision += 1;
     }
@@ -307,7 +307,12 @@ impl Dossier {
 
     /// Signals heard so far, those dropped since included.
     pub fn signals_heard(&self) -> u64 {
-        self.signals_heard
+        self.heard.values().sum()
+    }
+
+    /// Signals of this kind heard so far, those dropped since included.
+    pub fn heard(&self, kind: SignalKind) -> u64 {
+        self.heard.get(&kind).copied().unwrap_or_default()
     }
 
     /// Things that did not fit and were dropped or cut.
@@ -324,13 +329,6 @@ impl Dossier {
     pub fn latest_turn(&self) -> Option<u32> {
         let finished = self.caller_turns.checked_sub(1);
         finished.max(self.signals.iter().filter_map(|s| s.turn).max())
-    }
-
-    /// Of the caller's last `n` turns, how many have a signal of this kind.
-    pub fn turns_with(&self, kind: SignalKind, n: u32) -> u32 {
-        let Some(latest) = self.latest_turn() else { return 0 };
-        let turns: BTreeSet<u32> = self.signals.iter().filter(|s| s.kind == kind).filter_map(|s| s.turn).filter(|t| latest - t < n).collect();
-        turns.len() as u32
     }
 
     /// The caller's line that a signal belongs to: its turn, or what was said while it lasted.

@@ -8,6 +8,9 @@ mod cut;
 mod defaults;
 mod wait;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;

@@ -6,14 +6,17 @@
 mod headline;
 mod summary;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Party, SignalKind, Time, Wording};
-use crate::handoff::dossier::Dossier;
+use crate::base::{Party, SignalKind, Time};
+use crate::handoff::dossier::{Dossier, Line};
 use crate::handoff::trigger::{Fired, TriggeringSentence};
-use crate::listen::types::SlotValue;
+use crate::listen::types::{Signal, SlotValue};
 
 pub use summary::briefing;
 
@@ -175,4 +178,55 @@ pub struct ScorePoint {
     pub at_s: f64,
     /// 0..1
     pub score: f64,
+}
+
+impl ContextPacket {
+    /// The packet as things stand.
+    pub fn build(dossier: &Dossier, facts: &HandoffFacts, now: Time) -> ContextPacket {
+        let caller = dossier.caller();
+        let bot = dossier.bot();
+        let wants = headline::wants(dossier);
+        let tried = headline::tried(dossier);
+        let mood = headline::mood(dossier, facts);
+        let verified = headline::verified(dossier);
+        let mut packet = ContextPacket {
+            headline: headline::headline(&wants, &tried, &mood, &verified),
+            wants,
+            tried,
+            mood,
+            verified,
+            caller: caller.caller.as_ref().map(|c| c.0.clone()),
+            called: caller.called.clone(),
+            entry: caller.entry.clone(),
+            data: caller.data.clone(),
+            reason: facts.reason.clone(),
+            trigger: summary::trigger(dossier, facts),
+            summary: String::new(),
+            intent: bot.intent_title.clone().or_else(|| bot.intent.clone()),
+            slots: bot.slots.clone(),
+            transcript: dossier.lines().map(PacketLine::of).collect(),
+            signals: dossier.signals().map(PacketSignal::of).collect(),
+            score_over_time: dossier.scores().iter().map(|(at, score)| ScorePoint { at_s: at.as_secs_f64(), score: *score }).collect(),
+            language: caller.language.clone(),
+            waited_s: now.since(facts.since).as_secs_f64(),
+            next_step: String::new(),
+            queue: facts.queue.clone(),
+            handoff: facts.handoff,
+        };
+        packet.summary = summary::summary(&packet);
+        packet.next_step = summary::next_step(dossier, facts, &packet);
+        packet
+    }
+}
+
+impl PacketLine {
+    fn of(line: &Line) -> Self {
+        PacketLine { who: line.who, agent: line.agent.as_ref().map(ToString::to_string), at_s: line.start.as_secs_f64(), text: line.text.clone() }
+    }
+}
+
+impl PacketSignal {
+    fn of(signal: &Signal) -> Self {
+        PacketSignal { kind: signal.kind, at_s: signal.start.as_secs_f64(), why: signal.why.clone() }
+    }
 }
