@@ -21,19 +21,21 @@ mod layers;
 pub mod mistake;
 mod variables;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Problems;
+use crate::bot::configured::BotTable;
 use crate::call::EntryTable;
 use crate::handoff::desk::{AgentTable, DeskTables, HoursTable, QueueTable};
 use crate::handoff::notice::NoticeTable;
 use crate::handoff::trigger::{TriggerTable, default_triggers};
+use crate::speech::SpeechTable;
 use key::KeyPath;
 use mistake::Mistakes;
-use std::collections::BTreeMap;
 
 /// What the built-in configuration is called in messages.
 pub const BUILT_IN: &str = "the built-in configuration";
@@ -46,10 +48,15 @@ pub const SAMPLE: [&str; 5] = ["entry", "queue", "agent", "hours", "bot"];
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// The ear and the voice.
+    pub speech: SpeechTable,
     /// What called numbers mean.
     pub entry: Vec<EntryTable>,
     /// Where callers wait for a person.
     pub queue: Vec<QueueTable>,
+    /// The bots, by name: in a file of their own, or right here.
+    #[schemars(with = "BTreeMap<String, BotSource>")]
+    pub bot: BTreeMap<String, BotTable>,
     /// Who takes calls.
     pub agent: Vec<AgentTable>,
     /// Opening hours.
@@ -58,6 +65,20 @@ pub struct Config {
     pub trigger: Vec<TriggerTable>,
     /// What callers are told, by name; in place of the defaults of the same name, or beside them.
     pub notice: BTreeMap<String, NoticeTable>,
+}
+
+/// How a bot is named in the file.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only its schema is used: files are read before values are fitted")]
+enum BotSource {
+    /// In a file of its own.
+    File {
+        /// Its path, from the directory of the configuration.
+        file: String,
+    },
+    /// Right here.
+    Here(Box<BotTable>),
 }
 
 impl Config {
@@ -132,5 +153,12 @@ impl Config {
         schemars::schema_for!(Config).to_value()
     }
 
-    fn name_bots(&mut self) {}
+    /// A bot that says no name is called as it is here.
+    fn name_bots(&mut self) {
+        for (name, bot) in &mut self.bot {
+            if bot.name.is_empty() {
+                bot.name.clone_from(name);
+            }
+        }
+    }
 }

@@ -150,7 +150,7 @@ fn the_schema_is_json_and_documents_its_keys() {
     let (status, out, _) = run(&["check", "--schema"]);
     let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(status, 0);
-    for section in ["entry", "queue", "agent", "hours", "trigger", "notice"] {
+    for section in ["entry", "bot", "queue", "agent", "hours", "trigger", "notice", "speech"] {
         assert!(schema["properties"][section]["description"].is_string(), "{section}");
     }
 }

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+
+use crate::replay::options::{AgentScript, BotChoice, Channel, Pace, parse_at};
 
 /// The longest `--linger`: an hour, in s.
 const MAX_LINGER_SECS: f64 = 3_600.0;
@@ -60,18 +62,18 @@ pub struct ReplayArgs {
 
     /// Where the caller is in a recording of two channels (default: left)
     #[arg(long, value_name = "SIDE", help_heading = "The call")]
-    pub channel: Option<ChannelChoice>,
+    pub channel: Option<Channel>,
 
     /// Whether the recording waits for our bot to finish (default: recording)
     #[arg(long, value_name = "PACE", help_heading = "The call")]
-    pub pace: Option<PaceChoice>,
+    pub pace: Option<Pace>,
 
     /// What agents do, in the order in which they are asked
     ///
     /// Comma separated, each one agent, with seconds after the offer: `accept:4`, `decline`, `decline:2`, `silent`,
     /// `vanish:2`; or `none` for nobody on duty (default: accept:4)
-    #[arg(long, value_name = "SCRIPT", value_parser = agents, help_heading = "The call")]
-    pub agents: Option<String>,
+    #[arg(long, value_name = "SCRIPT", help_heading = "The call")]
+    pub agents: Option<AgentScript>,
 
     /// The wall time at which the call begins, such as 2026-03-03T10:00 (default: a fixed Tuesday, 10:00)
     #[arg(long, value_name = "TIME", value_parser = wall_time, help_heading = "The call")]
@@ -90,63 +92,11 @@ pub struct ReplayArgs {
     pub linger: Option<f64>,
 }
 
-/// Who speaks with the caller until the handoff.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum BotChoice {
-    /// Our bot answers
-    Speak,
-    /// The other channel is the bot or agent whom the caller heard
-    Recorded,
-    /// Nobody, until the notice
-    None,
-}
-
-/// Where the caller is in a recording of two channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ChannelChoice {
-    /// On the left
-    Left,
-    /// On the right
-    Right,
-    /// Both channels together are the caller
-    Mix,
-}
-
-/// How recording and call go together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PaceChoice {
-    /// Call time is the recording's time
-    Recording,
-    /// After each of the caller's turns the recording waits until our bot has finished
-    Turns,
-}
-
 fn seconds(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|secs| (0.0..=MAX_LINGER_SECS).contains(secs)).ok_or_else(|| format!("seconds from 0 to {MAX_LINGER_SECS} are wanted"))
+    text.parse().ok().filter(|secs| (0.0..=MAX_LINGER_SECS).contains(secs)).ok_or_else(|| format!("wanted are seconds from 0 to {MAX_LINGER_SECS}"))
 }
 
+/// The zone is that of the entry, which is not known yet; whether it is a time can be said.
 fn wall_time(text: &str) -> Result<String, String> {
-    let known = text.parse::<jiff::civil::DateTime>().is_ok() || text.parse::<jiff::Zoned>().is_ok() || text.parse::<jiff::Timestamp>().is_ok();
-    known.then(|| text.to_owned()).ok_or_else(|| "a time is wanted, such as 2026-03-03T10:00 or 2026-03-03T10:00:00+01:00[Europe/Berlin]".into())
-}
-
-fn agents(text: &str) -> Result<String, String> {
-    if text == "none" {
-        return Ok(text.to_owned());
-    }
-    for item in text.split(',') {
-        let (what, after) = item.split_once(':').map_or((item, None), |(what, after)| (what, Some(after)));
-        let timed = after.is_none_or(|secs| seconds(secs).is_ok());
-        let known = match what {
-            "accept" | "decline" | "vanish" => timed,
-            "silent" => after.is_none(),
-            _ => false,
-        };
-        if !known {
-            return Err(format!(
-                "`{item}` is none of `accept:4`, `decline:2`, `silent`, `vanish:2` (seconds after the offer), nor is all of it `none`"
-            ));
-        }
-    }
-    Ok(text.to_owned())
+    parse_at(text, &jiff::tz::TimeZone::UTC).map(|_| text.to_owned())
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Config;
 use super::fit::Fitted;
 use super::hint::suggestion;
+use super::key::KeyPath;
 use super::mistake::Mistakes;
 use crate::base::Problems;
 use crate::handoff::notice::{Notices, default_notices};
@@ -14,6 +15,7 @@ use crate::handoff::trigger::Rules;
 pub fn check(fitted: &Fitted<Config>, mistakes: &mut Mistakes) {
     let config = &fitted.value;
     let mut problems = Problems::default();
+    config.speech.check("speech", &mut problems);
     if let Err(found) = Rules::compile(&config.trigger, "trigger") {
         problems.0.extend(found.0);
     }
@@ -21,6 +23,9 @@ pub fn check(fitted: &Fitted<Config>, mistakes: &mut Mistakes) {
         problems.0.extend(found.0);
     }
     config.desk().check("", &mut problems);
+    for (name, bot) in &config.bot {
+        bot.check(&KeyPath::default().name("bot").name(name).to_string(), &mut problems);
+    }
     for (n, entry) in config.entry.iter().enumerate() {
         entry.check(&format!("entry[{n}]"), &mut problems);
     }
@@ -77,12 +82,14 @@ fn references(config: &Config, mistakes: &Mistakes, problems: &mut Problems) {
     let default_notices = default_notices();
     let queues = Known { noun: "queue", names: config.queue.iter().map(|q| q.name.as_str()).collect(), sure: sure("queue") };
     let hours = Known { noun: "[[hours]] named", names: config.hours.iter().map(|h| h.name.as_str()).collect(), sure: sure("hours") };
+    let bots = Known { noun: "bot", names: config.bot.keys().map(String::as_str).collect(), sure: sure("bot") };
     let rules = Known { noun: "trigger", names: triggers.iter().map(|t| t.name.as_str()).collect(), sure: sure("trigger") };
     let notices =
         Known { noun: "notice", names: default_notices.keys().chain(config.notice.keys()).map(String::as_str).collect(), sure: sure("notice") };
     for (n, entry) in config.entry.iter().enumerate() {
         let key = |name: &str| format!("entry[{n}].{name}");
         queues.hold(&key("queue"), &entry.queue, problems);
+        bots.hold(&key("bot"), entry.bot.as_deref().unwrap_or_default(), problems);
         hours.hold(&key("hours"), entry.hours.as_deref().unwrap_or_default(), problems);
         for (m, trigger) in entry.triggers.iter().flatten().enumerate() {
             rules.hold(&key(&format!("triggers[{m}]")), trigger, problems);

@@ -10,7 +10,7 @@ use super::variables;
 use super::{BUILT_IN, DOCUMENTED, SAMPLE};
 
 /// The bots that are built in, by the path that the documented configuration names.
-const BUILT_IN_BOTS: [(&str, &str); 0] = [];
+const BUILT_IN_BOTS: [(&str, &str); 1] = [("bots/mercury.toml", include_str!("../../config/bots/mercury.toml"))];
 
 /// The values of all layers, and where each comes from.
 pub fn layered(
