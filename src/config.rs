@@ -33,6 +33,8 @@ use crate::call::EntryTable;
 use crate::handoff::desk::{AgentTable, DeskTables, HoursTable, QueueTable};
 use crate::handoff::notice::NoticeTable;
 use crate::handoff::trigger::{TriggerTable, default_triggers};
+use crate::listen::signal::SignalsTable;
+use crate::listen::table::ListenTable;
 use crate::speech::SpeechTable;
 use key::KeyPath;
 use mistake::Mistakes;
@@ -48,6 +50,10 @@ pub const SAMPLE: [&str; 5] = ["entry", "queue", "agent", "hours", "bot"];
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// How long pauses are, and what counts as talking over the bot.
+    pub listen: ListenTable,
+    /// What counts as evidence, and how much.
+    pub signal: SignalsTable,
     /// The ear and the voice.
     pub speech: SpeechTable,
     /// What called numbers mean.

@@ -15,6 +15,8 @@ use crate::handoff::trigger::Rules;
 pub fn check(fitted: &Fitted<Config>, mistakes: &mut Mistakes) {
     let config = &fitted.value;
     let mut problems = Problems::default();
+    config.listen.check("listen", &mut problems);
+    config.signal.check("signal", &mut problems);
     config.speech.check("speech", &mut problems);
     if let Err(found) = Rules::compile(&config.trigger, "trigger") {
         problems.0.extend(found.0);
