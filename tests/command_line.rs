@@ -91,7 +91,17 @@ fn the_version_is_that_of_the_package() {
 fn the_built_in_configuration_is_fine() {
     let (status, out, err) = run(&["check"]);
     assert_eq!((status, err.as_str()), (0, ""));
-    assert!(out.starts_with("The built-in configuration is fine: 1 entry, "), "{out}");
+    let verdict = "The built-in configuration is fine: 1 entry, 2 queues, 12 triggers, 1 bot.";
+    assert_eq!(out.lines().next(), Some(verdict), "{out}");
+}
+
+#[test]
+fn what_is_missing_on_the_machine_is_one_more_line() {
+    let path = file("model.toml", "[speech.pocketsphinx]\nmodel = \"/no/such/model\"\n");
+    let (status, out, err) = run(&["check", path.to_str().unwrap()]);
+    assert_eq!((status, err.as_str()), (0, ""));
+    let missing = out.lines().nth(1).unwrap_or_default();
+    assert!(out.lines().count() == 2 && missing.starts_with("Missing on this machine: ") && missing.contains("apt-get install"), "{out}");
 }
 
 #[test]
@@ -150,7 +160,7 @@ fn the_schema_is_json_and_documents_its_keys() {
     let (status, out, _) = run(&["check", "--schema"]);
     let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(status, 0);
-    for section in ["entry", "bot", "queue", "agent", "hours", "trigger", "notice", "speech"] {
+    for section in ["listen", "signal", "speech", "entry", "bot", "queue", "agent", "hours", "trigger", "notice"] {
         assert!(schema["properties"][section]["description"].is_string(), "{section}");
     }
 }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Ending;
-use super::terminal::{self, WELL, WRONG};
+use super::terminal::{self, LOOK, WELL, WRONG};
 use crate::config::{BUILT_IN, Config};
+use crate::speech::doctor;
 
 /// Check a configuration and name every mistake by its key
 #[derive(Debug, Args)]
@@ -43,6 +44,9 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<Ending> {
     match Config::load(path) {
         Ok(config) => {
             writeln!(out, "{name} {WELL}is fine{WELL:#}: {}.", contents(&config))?;
+            if let Some(missing) = doctor(&config.speech).line() {
+                writeln!(out, "{LOOK}Missing on this machine:{LOOK:#} {missing}")?;
+            }
             Ok(Ending::Well)
         }
         Err(problems) => {

@@ -10,6 +10,8 @@ use crate::base::{Problem, Problems};
 
 /// What went wrong.
 pub const WRONG: Style = AnsiColor::Red.on_default().bold();
+/// What deserves a look.
+pub const LOOK: Style = AnsiColor::Yellow.on_default().bold();
 /// What is well.
 pub const WELL: Style = AnsiColor::Green.on_default().bold();
 
