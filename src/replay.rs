@@ -6,6 +6,7 @@
 pub mod baseline;
 pub mod expect;
 pub mod options;
+pub mod report;
 pub mod result;
 pub mod terminal;
 pub mod time_map;
