@@ -2,7 +2,7 @@
 
 use super::rules::Rule;
 use super::{Fired, TriggeringSentence};
-use crate::base::{Party, QueueId, SignalKind};
+use crate::base::{Party, QueueId};
 use crate::handoff::dossier::Dossier;
 use crate::handoff::template;
 use crate::listen::types::Signal;
@@ -40,9 +40,10 @@ pub(super) fn fire(rule: &Rule, dossier: &Dossier) -> Fired {
 /// The latest signal of the kind that contributes most to the score among the rule's; of equal ones the later.
 fn largest<'a>(rule: &Rule, dossier: &'a Dossier) -> Option<&'a Signal> {
     let parts = &dossier.score().parts;
-    let part = |kind: SignalKind| parts.get(&kind).copied().unwrap_or_default();
+    // The score follows its signal, so a new signal counts at least its own weight.
+    let part = |s: &Signal| parts.get(&s.kind).copied().unwrap_or_default().max(s.weight);
     let may_be = |s: &&Signal| rule.kinds.is_empty() || rule.kinds.contains(&s.kind);
-    dossier.signals().filter(may_be).max_by(|a, b| part(a.kind).total_cmp(&part(b.kind)).then(a.end.cmp(&b.end)))
+    dossier.signals().filter(may_be).max_by(|a, b| part(a).total_cmp(&part(b)).then(a.end.cmp(&b.end)))
 }
 
 /// What the caller said: the turn of the signal, or else the last one before.

@@ -39,6 +39,8 @@ pub(super) struct Findings {
     pub(super) mistakes: Vec<String>,
     /// The signals that the rule names.
     pub(super) kinds: BTreeSet<SignalKind>,
+    /// It looks at the list `signals` itself, not only through the functions.
+    pub(super) lists_signals: bool,
 }
 
 /// Names inside a comprehension.
@@ -78,6 +80,7 @@ impl Findings {
                 }
             }
             Expr::Ident(name) => {
+                self.lists_signals |= name == "signals";
                 if Bound::find(scope, name).is_none() && !VARIABLES.iter().any(|(v, _)| v == name) {
                     let known = VARIABLES.map(|(v, _)| v).join(", ");
                     self.wrong(format!("`{name}` is unknown; expected one of {known}"));
@@ -104,7 +107,7 @@ impl Findings {
                     Some((_, fields)) => fields,
                 },
             },
-            Expr::Call(call) if call.func_name == operators::INDEX && call.args.first().is_some_and(|a| is_signals(a)) => SIGNAL_FIELDS,
+            Expr::Call(call) if call.func_name == operators::INDEX && call.args.first().is_some_and(is_signals) => SIGNAL_FIELDS,
             _ => return,
         };
         if !known.contains(&field) {

@@ -112,11 +112,11 @@ struct Mark {
 }
 
 impl Facts<'_> {
-    /// A context in which rules can be evaluated.
+    /// A context in which rules can be evaluated; the list `signals` is dear to build, and empty unless asked for.
     ///
     /// # Errors
     /// What the library could not take, which would be a mistake of ours.
-    pub(super) fn context(&self, env: Arc<Env>) -> Result<Context<'static, 'static>, String> {
+    pub(super) fn context(&self, env: Arc<Env>, with_signals: bool) -> Result<Context<'static, 'static>, String> {
         let mut context = Context::with_env(env);
         let mut put = |name: &str, value: Result<Value, cel::SerializationError>| match value {
             Ok(value) => {
@@ -126,7 +126,7 @@ impl Facts<'_> {
             Err(error) => Err(format!("`{name}`: {error}")),
         };
         put("score", cel::to_value(self.dossier.score().score))?;
-        put("signals", cel::to_value(self.signals()))?;
+        put("signals", cel::to_value(if with_signals { self.signals() } else { Vec::new() }))?;
         put("bot", cel::to_value(self.bot()))?;
         put("desk", cel::to_value(self.desk()))?;
         put("time", cel::to_value(self.time()))?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cel::{Context, Env, Program, Value};
 
+use super::check::Findings;
 use super::facts::Facts;
 use super::table::MAX_RULES;
 use super::{Does, TriggerTable, WallFacts, check};
@@ -23,6 +24,8 @@ const MAX_RULE_BYTES: usize = 4_000;
 pub struct Rules {
     pub(super) rules: Vec<Rule>,
     pub(super) env: Arc<Env>,
+    /// Some rule looks at the list `signals`, which is dear to build.
+    pub(super) lists_signals: bool,
 }
 
 /// One rule that is not off.
@@ -53,6 +56,7 @@ impl Rules {
         let env = Arc::new(Env::default().with_optional_support(false).with_stdlib());
         let parser = Env::stdlib().with_optional_support(false);
         let mut rules = Vec::new();
+        let mut lists_signals = false;
         let mut names = BTreeSet::new();
         if tables.len() > MAX_RULES {
             problems.add(key, format!("has {} rules; at most {MAX_RULES} are considered", tables.len()));
@@ -64,19 +68,22 @@ impl Rules {
                 problems.add(format!("{key}.name"), format!("`{}` is there twice", table.name));
             }
             match compile_rule(&table.when, &parser, &env) {
-                Ok((program, named)) if table.does != Does::Off => rules.push(Rule {
-                    index,
-                    program,
-                    reason: template::parse(&table.reason).unwrap_or_default(),
-                    kinds: if table.kinds.is_empty() { named } else { table.kinds.iter().copied().collect() },
-                    cooldown: Duration::try_from_secs_f64(table.cooldown_secs).unwrap_or_default(),
-                    table: table.clone(),
-                }),
+                Ok((program, found)) if table.does != Does::Off => {
+                    lists_signals |= found.lists_signals;
+                    rules.push(Rule {
+                        index,
+                        program,
+                        reason: template::parse(&table.reason).unwrap_or_default(),
+                        kinds: if table.kinds.is_empty() { found.kinds } else { table.kinds.iter().copied().collect() },
+                        cooldown: Duration::try_from_secs_f64(table.cooldown_secs).unwrap_or_default(),
+                        table: table.clone(),
+                    });
+                }
                 Ok(_) => {}
                 Err(mistakes) => mistakes.into_iter().for_each(|what| problems.add(format!("{key}.when"), what)),
             }
         }
-        problems.or(Rules { rules, env })
+        problems.or(Rules { rules, env, lists_signals })
     }
 
     /// Queues and notices that the rules name, each with the rule's place, for the configuration to check.
@@ -85,7 +92,7 @@ impl Rules {
     }
 }
 
-fn compile_rule(when: &str, parser: &Env, env: &Arc<Env>) -> Result<(Program, BTreeSet<SignalKind>), Vec<String>> {
+fn compile_rule(when: &str, parser: &Env, env: &Arc<Env>) -> Result<(Program, Findings), Vec<String>> {
     if when.len() > MAX_RULE_BYTES {
         return Err(vec![format!("is {} bytes long; at most {MAX_RULE_BYTES}", when.len())]);
     }
@@ -99,7 +106,7 @@ fn compile_rule(when: &str, parser: &Env, env: &Arc<Env>) -> Result<(Program, BT
             check::try_out(program.expression(), &context, &mut findings.mistakes);
         }
     }
-    if findings.mistakes.is_empty() { Ok((program, findings.kinds)) } else { Err(findings.mistakes) }
+    if findings.mistakes.is_empty() { Ok((program, findings)) } else { Err(findings.mistakes) }
 }
 
 /// A call that has just begun, and one of which much is known.
@@ -127,7 +134,7 @@ fn sample_contexts(env: &Arc<Env>) -> Vec<Context<'static, 'static>> {
     let idle = QueueView::default();
     let busy = QueueView { on_duty: 3, available: 1, waiting: 2, expected_wait_s: Some(60.0) };
     let samples = [(&young, &idle, Time::ZERO), (&old, &busy, now)];
-    samples.into_iter().filter_map(|(dossier, desk, now)| Facts { dossier, desk, wall, now }.context(Arc::clone(env)).ok()).collect()
+    samples.into_iter().filter_map(|(dossier, desk, now)| Facts { dossier, desk, wall, now }.context(Arc::clone(env), true).ok()).collect()
 }
 
 impl Rule {

@@ -119,7 +119,7 @@ impl Watch {
         if !rules.rules.iter().zip(&self.state).any(|(rule, state)| may_fire(rule, state)) {
             return considered;
         }
-        let context = match (Facts { dossier, desk, wall, now }).context(Arc::clone(&rules.env)) {
+        let context = match (Facts { dossier, desk, wall, now }).context(Arc::clone(&rules.env), rules.lists_signals) {
             Ok(context) => context,
             Err(detail) => {
                 considered.faults.push(Fault::Failed { organ: Organ::Rule, detail });
