@@ -59,7 +59,12 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<Ending> {
 }
 
 fn contents(config: &Config) -> String {
-    let parts = [(config.entry.len(), "entry", "entries"), (config.queue.len(), "queue", "queues"), (config.triggers().len(), "trigger", "triggers")];
+    let parts = [
+        (config.entry.len(), "entry", "entries"),
+        (config.queue.len(), "queue", "queues"),
+        (config.triggers().len(), "trigger", "triggers"),
+        (config.bot.len(), "bot", "bots"),
+    ];
     parts.map(|(n, one, many)| count(n, one, many)).join(", ")
 }
 
