@@ -35,7 +35,7 @@
   const span = (ms) => (ms === null || ms === undefined ? "–" : Math.abs(ms) < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
   const words = (name) => String(name).replaceAll("_", " ");
   const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-  const UNITS = { sec: "s", s: "vocal effort above calm", z: "vocal effort, in deviations", share: "of 1", cost: "distance", count: "times" };
+  const UNITS = { sec: "s", s: "above the calm voice", z: "above other calm voices", share: "of 1", cost: "distance", count: "times" };
   const unit = (name) => UNITS[name] || name;
   const PEOPLE = { caller: "Caller", bot: "Bot", agent: "Agent", supervisor: "Supervisor" };
 

@@ -12,12 +12,13 @@ fn sound(story: &Story, secs: f64) -> (Peaks, Option<Vec<u8>>) {
     for turn in &story.turns {
         let side = usize::from(turn.who != crate::base::Party::Caller);
         let (from, to) = (turn.start.as_secs_f64() * f64::from(rate), turn.end.as_secs_f64() * f64::from(rate));
-        for n in from as usize..(to as usize).min(samples) {
+        let span = from as usize..(to as usize).min(samples);
+        for (n, sample) in sides[side].iter_mut().enumerate().take(span.end).skip(span.start) {
             let t = n as f64 / f64::from(rate);
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let hiss = f64::from(noise >> 16) / 32_768.0 - 1.0;
             let syllables = (t * 24.0).sin().abs() * (0.55 + 0.45 * (t * 3.1).sin());
-            sides[side][n] = (((t * 900.0).sin() * 0.7 + hiss * 0.3) * syllables * 9_000.0) as i16;
+            *sample = (((t * 900.0).sin() * 0.7 + hiss * 0.3) * syllables * 9_000.0) as i16;
         }
     }
     let (mut peaks, mut sound) = (Peaks::new(rate), ReportSound::new(rate));
