@@ -93,3 +93,6 @@ impl BotStream for Conversation {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,7 +172,7 @@ impl IntentTable {
     fn check(&self, own_name: &str, bot: &BotTable, at: &mut At) {
         name(own_name, at);
         text(&self.title, &[], true, &mut at.inner("title"));
-        self.check_samples(bot, &mut at.inner("samples"));
+        self.check_samples(own_name, bot, &mut at.inner("samples"));
         size("slots", self.slots.len(), 0, MAX_ENTRIES, &mut at.inner("slots"));
         let mut seen = BTreeSet::new();
         for (n, slot) in self.slots.iter().enumerate() {
@@ -201,13 +201,9 @@ impl IntentTable {
         }
     }
 
-    fn check_samples(&self, bot: &BotTable, at: &mut At) {
-        let reachable = self.key.is_some()
-            || bot
-                .intent
-                .values()
-                .filter_map(|other| other.ask.as_ref())
-                .any(|ask| bot.intent.get(&ask.yes) == Some(self) || bot.intent.get(&ask.no) == Some(self));
+    fn check_samples(&self, own_name: &str, bot: &BotTable, at: &mut At) {
+        let asks = bot.intent.values().filter_map(|other| other.ask.as_ref());
+        let reachable = self.key.is_some() || asks.into_iter().any(|ask| ask.yes == own_name || ask.no == own_name);
         size("samples", self.samples.len(), usize::from(!reachable), MAX_ENTRIES, at);
         let slots: Vec<&str> = bot.slot.keys().map(String::as_str).collect();
         for (n, sample) in self.samples.iter().enumerate() {

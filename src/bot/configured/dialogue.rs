@@ -21,7 +21,7 @@ use super::matcher::Match;
 use super::plan::{Line, Plan, key_name};
 use super::table::{Saying, SlotKind};
 use super::values::{Offer, Value, keyed_choices};
-use super::words::{heard, yes_or_no};
+use super::words::{heard, is_bare_answer, yes_or_no};
 
 /// A conversation that has not ended after so many turns goes to a person: it is a loop, not a service.
 const MAX_TURNS: u32 = 200;
@@ -42,6 +42,8 @@ pub struct Dialogue {
     said: Vec<usize>,
     /// Intents answered before, whose slots are asked for anew.
     answered: BTreeSet<usize>,
+    /// Slots that belonged to the last answer only ("are you open on *Saturday*"), forgotten with the next wish.
+    passing: Vec<String>,
     /// Turns without meaning in a row.
     misses: u32,
     /// Questions without an answer in a row.
@@ -98,6 +100,7 @@ impl Dialogue {
             state: State::Open { served: false },
             filled: BTreeMap::new(),
             answered: BTreeSet::new(),
+            passing: Vec::new(),
             misses: 0,
             silences: 0,
             guessed: false,
@@ -109,6 +112,9 @@ impl Dialogue {
     /// Works on one event.
     pub fn handle(&mut self, event: BotEvent) -> Reply {
         let mut reply = Reply::default();
+        if self.state == State::Over {
+            self.state = State::Open { served: true };
+        }
         match event {
             BotEvent::Begin => self.on_begin(&mut reply),
             BotEvent::Said { turn, text, confidence } => {
@@ -160,13 +166,29 @@ impl Dialogue {
 
     /// What the words may mean, slots that they hold included.
     fn find(&self, words: &[String], confidence: Option<f32>) -> Option<Match> {
-        let today = self.wall.date();
-        let holds = |(name, slot): (&'_ String, &super::plan::Slot)| {
-            let one = [(name.as_str(), &slot.table)];
-            !Offer::new(words, today).take(&one, None).is_empty()
+        let answerable = match &self.state {
+            State::Open { served } => *served,
+            State::Confirming { .. } | State::Guessing { .. } | State::Asking { .. } | State::Over => true,
+            State::Filling { .. } | State::Changing { .. } => false,
         };
-        let slots: Vec<&str> = self.plan.slots.iter().filter(|entry| holds(*entry)).map(|(name, _)| name.as_str()).collect();
-        self.plan.matcher.best(words, &slots, confidence)
+        if answerable && is_bare_answer(words) {
+            return None;
+        }
+        let own = self.active().map(|intent| self.plan.intents[intent].slots.as_slice()).unwrap_or_default();
+        let mut offer = Offer::new(words, self.wall.date());
+        let mut slots = Vec::new();
+        for (name, slot) in &self.plan.slots {
+            let one = [(name.as_str(), &slot.table)];
+            if Offer::new(words, self.wall.date()).take(&one, None).is_empty() {
+                continue;
+            }
+            offer.take(&one, None);
+            // A value of a kind that was asked for speaks for no other wish, not even one digit too long.
+            if !own.iter().any(|other| self.plan.slots[other].table.kind == slot.table.kind) {
+                slots.push(name.as_str());
+            }
+        }
+        self.plan.matcher.best(words, &offer.rest(), &slots, confidence)
     }
 
     fn on_wish(&mut self, served: bool, found: Option<Match>, words: &[String], reply: &mut Reply) {
@@ -283,9 +305,6 @@ impl Dialogue {
 
     fn on_resume(&mut self, why: Resumption, reply: &mut Reply) {
         (self.misses, self.silences, self.denials, self.guessed) = (0, 0, 0, false);
-        if self.state == State::Over {
-            self.state = State::Open { served: true };
-        }
         match why {
             Resumption::Declined => self.say(Saying::declined, reply),
             Resumption::NobodyFound => self.say(Saying::nobody_found, reply),

@@ -79,11 +79,11 @@ impl Matcher {
         Matcher { intents, weights, unknown, synonyms, bars }
     }
 
-    /// The likeliest intent, if any comes near. `slots` are the slots whose values were found in the turn;
-    /// `confidence` is the recognizer's.
-    pub fn best(&self, words: &[String], slots: &[&str], confidence: Option<f32>) -> Option<Match> {
+    /// The likeliest intent, if any comes near. `rest` are the turn's words without those that stand for values, `slots`
+    /// the slots whose values were found in it; `confidence` is the recognizer's.
+    pub fn best(&self, words: &[String], rest: &[String], slots: &[&str], confidence: Option<f32>) -> Option<Match> {
         let told = words.join(" ");
-        let turn = self.turn(words, slots);
+        let turn = self.turn(rest, slots);
         let trust = 1.0 - self.bars.doubt * (1.0 - f64::from(confidence.unwrap_or(1.0)).clamp(0.0, 1.0));
         let mut ranked: Vec<(f64, usize)> = self.intents.iter().enumerate().map(|(n, known)| (trust * self.score(known, &turn, &told), n)).collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     fn best(said: &str, confidence: Option<f32>) -> Option<(usize, bool)> {
-        matcher().best(&heard(said), &[], confidence).map(|m| (m.intent, m.sure))
+        matcher().best(&heard(said), &heard(said), &[], confidence).map(|m| (m.intent, m.sure))
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub struct UnderstandingTable {
 
 impl Default for UnderstandingTable {
     fn default() -> Self {
-        UnderstandingTable { sure: 0.55, unsure: 0.38, margin: 0.05, switch: 0.75, doubt: 0.35 }
+        UnderstandingTable { sure: 0.55, unsure: 0.38, margin: 0.08, switch: 0.75, doubt: 0.35 }
     }
 }
 

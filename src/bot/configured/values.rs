@@ -57,6 +57,14 @@ impl Offer {
         order.into_iter().filter_map(|(name, slot)| Some((*name, self.take_one(slot, asked == Some(*name))?))).collect()
     }
 
+    /// The words that stand for no value, for whoever looks for a meaning in them.
+    pub fn rest(&self) -> Vec<String> {
+        let unused = self.unused();
+        let mut numbers = vec![false; unused.len()];
+        digit_runs(&unused).iter().for_each(|run| numbers[run.start..run.end].fill(true));
+        unused.into_iter().zip(numbers).filter(|(word, number)| !word.is_empty() && !number).map(|(word, _)| word).collect()
+    }
+
     fn take_one(&mut self, slot: &SlotTable, asked: bool) -> Option<Value> {
         let words = self.unused();
         let (value, start, end) = match slot.kind {

@@ -25,6 +25,13 @@ const ROWS_AHEAD: usize = 50;
 /// What callers say around an answer.
 const AROUND_VALUES: [&str; 10] =
     ["{}", "it is {}", "it's {}", "my number is {}", "no {}", "no i said {}", "no it's {}", "yes {}", "{} please", "i said {}"];
+/// What callers say around a wish.
+const AROUND_WISHES: [&str; 6] = ["hello {}", "hi {}", "and {}", "yes {}", "no {}", "{} please"];
+/// What callers say around "talk to a person".
+const AROUND_TALKING: [&str; 6] = ["i want to {}", "i would like to {}", "i'd like to {}", "can i {}", "let me {}", "i need to {}"];
+/// How samples sound when they are said in a hurry.
+const CONTRACTED: [(&str, &str); 6] =
+    [("i would", "i'd"), ("i am", "i'm"), ("what is", "what's"), ("where is", "where's"), ("do not", "don't"), ("can not", "can't")];
 const ANSWERS: [&str; 34] = [
     "yes",
     "no",
@@ -87,8 +94,11 @@ pub fn sentences(plan: &Plan) -> Vec<String> {
     }
     for sample in &samples {
         let plain = expand(plan, sample, 0);
-        book.add(&format!("hello {plain}"));
-        book.add(&format!("{plain} please"));
+        CONTRACTED.iter().filter(|(long, _)| plain.contains(long)).for_each(|(long, short)| book.add(&plain.replace(long, short)));
+        AROUND_WISHES.iter().for_each(|around| book.add(&around.replace("{}", &plain)));
+    }
+    for sample in plan.table.person.samples.iter().filter(|sample| sample.starts_with("talk") || sample.starts_with("speak")) {
+        AROUND_TALKING.iter().for_each(|around| book.add(&around.replace("{}", sample)));
     }
     book.lines
 }
@@ -191,10 +201,13 @@ fn numbers(least: usize, most: usize) -> Vec<String> {
             for n in 0..length {
                 let digit = a;
                 (a, b) = (b, (a + 3 * b + n + 1) % 10);
-                let as_oh = digit == 0 && (pair + n) % 2 == 0;
-                words.push(if as_oh { "oh" } else { digit_word(char::from_digit(digit as u32, 10).unwrap_or('0')) });
+                words.push(digit_word(char::from_digit(digit as u32, 10).unwrap_or('0')));
             }
-            all.push(words.join(" "));
+            let line = words.join(" ");
+            if words.contains(&"zero") {
+                all.push(line.replace("zero", "oh"));
+            }
+            all.push(line);
             if length > 2 && pair % 10 == 0 {
                 let doubled = digit_word(char::from_digit((pair / 10) as u32, 10).unwrap_or('0'));
                 all.push(format!("{} double {doubled}", words[..length - 2].join(" ")));

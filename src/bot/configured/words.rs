@@ -150,6 +150,11 @@ pub fn yes_or_no(words: &[String]) -> Option<bool> {
     words.iter().any(|w| is(&YES, w)).then_some(true)
 }
 
+/// True if there is nothing but yes or no in it: "no, it does not", "yes that's right".
+pub fn is_bare_answer(words: &[String]) -> bool {
+    yes_or_no(words).is_some() && words.iter().all(|w| [&YES[..], &NO[..], &FUNCTION_WORDS[..]].iter().any(|list| list.contains(&w.as_str())))
+}
+
 /// True if the caller says that they have not got, or do not know, what was asked for.
 pub fn has_not_got_it(words: &[String]) -> bool {
     let told = words.join(" ");

@@ -28,7 +28,9 @@ impl Dialogue {
         if self.answered.remove(&intent) {
             wanted.table.slots.iter().for_each(|slot| _ = self.filled.remove(slot));
         }
-        wanted.slots[wanted.table.slots.len()..].iter().for_each(|slot| _ = self.filled.remove(slot));
+        for slot in std::mem::take(&mut self.passing) {
+            self.filled.remove(&slot);
+        }
         let values = self.values(intent, words, None);
         self.fill(values, reply);
         if wanted.table.topic {
@@ -209,6 +211,8 @@ impl Dialogue {
         let plan = self.plan.clone();
         let wanted = &plan.intents[intent];
         self.answered.insert(intent);
+        self.passing = wanted.slots[wanted.table.slots.len()..].to_vec();
+        self.passing.retain(|slot| self.filled.get(slot).is_some_and(|filled| !filled.confirmed));
         self.state = State::Open { served: true };
         let mut values = self.spoken();
         if let Some(lookup) = wanted.table.lookup.as_ref().and_then(|name| plan.lookups.get(name)) {
@@ -248,8 +252,8 @@ impl Dialogue {
         let plan = self.plan.clone();
         let day = plan.intents[intent].slots.iter().find_map(|slot| weekday_named(&self.filled.get(slot)?.value.written));
         let lines = match day {
-            Some(day) => plan.hours.on_weekday(day, self.wall.date()),
-            None => plan.hours.now(self.wall),
+            Some(day) if day != self.wall.date().weekday() => plan.hours.on_weekday(day, self.wall.date()),
+            _ => plan.hours.now(self.wall),
         };
         let mut told = Reply::default();
         for (saying, values) in lines {

@@ -30,7 +30,7 @@ impl Dialogue {
     }
 
     /// The intent in progress.
-    fn active(&self) -> Option<usize> {
+    pub(super) fn active(&self) -> Option<usize> {
         match &self.state {
             State::Filling { intent, .. }
             | State::Confirming { intent, .. }
