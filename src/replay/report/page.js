@@ -97,6 +97,7 @@
   data.keys.forEach((k) => marks.push({ at: k.at_s, to: k.at_s, letter: k.key || "•", tone: "m-key", title: k.key ? `Key ${k.key} pressed` : "A private key pressed", lines: [clock(k.at_s, true)] }));
   data.faults.forEach((f) => marks.push({ at: f.at_s, to: f.at_s, letter: "✕", tone: "m-fault", title: "Trouble", lines: [clock(f.at_s, true), f.what] }));
   marks.sort((a, b) => a.at - b.at);
+  marks.forEach((mark, n) => { mark.n = n; });
 
   // Marks that would lie on each other take the next row; with no row left they become one with a count.
   function rows() {
@@ -112,7 +113,9 @@
     }
     return placed;
   }
-  const markRows = () => (marks.length ? rows().reduce((most, p) => Math.max(most, p.row + 1), 1) : 0);
+  // As many rows as the whole call needs, so that nothing jumps while zooming.
+  let tallest = 0;
+  const markRows = () => (tallest = Math.max(tallest, marks.length ? rows().reduce((most, p) => Math.max(most, p.row + 1), 1) : 0));
 
   function path(samples, tone) {
     // One column a pixel, or one a bucket where buckets are wider; columns of another tone are left out.
@@ -196,7 +199,10 @@
     svg(drawing, "text", { class: "strong", x: 0, y: top - 6 }, name);
     svg(drawing, "rect", { class: "lane", x: 0, y: top, width, height: LANE, rx: 3 });
     const g = svg(drawing, "g", { "clip-path": "url(#inside)" });
+    let drawn = -1;
     for (const turn of call.turns.filter((t) => (t.who === "caller") === (side === "caller") && inView(t.start_s, t.end_s))) {
+      if (Math.floor(x(turn.end_s)) <= drawn) continue;
+      drawn = Math.floor(x(turn.end_s));
       const tone = turn.who === "caller" ? "c-caller" : turn.who === "bot" ? "c-bot" : "c-person";
       svg(g, "rect", { class: `said ${tone}`, x: x(turn.start_s), y: top, width: Math.max(2, x(turn.end_s) - x(turn.start_s)), height: LANE, rx: 3 });
     }
@@ -205,9 +211,27 @@
   }
   function drawEvidence() {
     const g = svg(drawing, "g", { "clip-path": "url(#inside)" });
+    let drawn = -1;
     for (const s of call.signals.filter((s) => inView(s.start_s, s.end_s))) {
+      if (Math.floor(x(s.end_s)) <= drawn) continue;
+      drawn = Math.floor(x(s.end_s));
       svg(g, "rect", { class: "evidence", x: x(s.start_s), y: place.caller + LANE - 6, width: Math.max(2, x(s.end_s) - x(s.start_s)), height: 6 });
     }
+  }
+  // The points in view with one beyond each edge; of those that share a pixel, the first, the highest and the last.
+  function visible(points) {
+    const first = points.findIndex((p) => p.at_s >= view.from), beyond = points.findIndex((p) => p.at_s > view.to);
+    const some = points.slice(Math.max(0, (first < 0 ? points.length : first) - 1), beyond < 0 ? points.length : beyond + 1);
+    if (some.length < width * 2) return some;
+    const kept = [];
+    for (let n = 0; n < some.length;) {
+      const column = Math.floor(x(some[n].at_s));
+      let last = n, top = n;
+      while (last + 1 < some.length && Math.floor(x(some[last + 1].at_s)) === column) { last++; if (some[last].score > some[top].score) top = last; }
+      new Set([n, top, last]).forEach((k) => kept.push(some[k]));
+      n = last + 1;
+    }
+    return kept;
   }
   function drawCurve() {
     const top = place.curve, base = top + CURVE, up = (score) => base - score * CURVE;
@@ -216,12 +240,12 @@
     const mood = svg(drawing.querySelector("defs"), "linearGradient", { id: "mood", gradientUnits: "userSpaceOnUse", x1: 0, x2: 0, y1: base, y2: top });
     [["0", "s-calm"], ["0.35", "s-rising"], ["0.7", "s-frustrated"]].forEach(([offset, tone]) => svg(mood, "stop", { offset, class: tone }));
     const g = svg(drawing, "g", { "clip-path": "url(#inside)" });
-    const points = call.frustration;
+    const points = visible(call.frustration);
     if (points.length) {
-      let d = `M${x(0)} ${base}`, last = { at_s: 0, score: 0 };
+      let d = `M${x(0).toFixed(1)} ${base}`, last = { at_s: 0, score: 0 };
       for (const point of points) {
         // The score falls gradually, a point each second, and rises at once.
-        const falls = point.score <= last.score && point.at_s - last.at_s < 1.6;
+        const falls = point.score <= last.score && (point.at_s - last.at_s < 1.6 || x(point.at_s) - x(last.at_s) < 3);
         d += falls ? `L${x(point.at_s).toFixed(1)} ${up(point.score).toFixed(1)}` : `H${x(point.at_s).toFixed(1)}V${up(point.score).toFixed(1)}`;
         last = point;
       }
@@ -238,6 +262,7 @@
   }
   function flag(at, text, kind, y) {
     if (!inView(at, at)) return;
+    if (text.length > 40) text = `${text.slice(0, 39)}…`;
     svg(drawing, "line", { class: kind, x1: x(at), x2: x(at), y1: BAND, y2: place.ticks });
     const g = svg(drawing, "g", { class: "flag" });
     const node = svg(g, "text", { x: x(at) + 6, y }, text), long = node.getComputedTextLength();
@@ -254,10 +279,11 @@
 
   // ---- marks and what they say
 
-  const tip = $("tip");
+  const tip = $("tip"), MOST_TOLD = 4;
   function say(button, mark, more) {
     tip.replaceChildren(el("strong", {}, mark.title), ...mark.lines.map((line) => el("span", {}, line, el("br"))));
-    more.forEach((other) => tip.append(el("strong", {}, other.title), ...other.lines.map((line) => el("span", {}, line, el("br")))));
+    more.slice(0, MOST_TOLD).forEach((other) => tip.append(el("strong", {}, other.title), ...other.lines.map((line) => el("span", {}, line, el("br")))));
+    if (more.length > MOST_TOLD) tip.append(el("span", {}, `and ${more.length - MOST_TOLD} more; zoom in to part them`));
     tip.hidden = false;
     const left = Math.min(Math.max(0, button.offsetLeft - 20), Math.max(0, chart.clientWidth - tip.offsetWidth));
     tip.style.left = `${left}px`;
@@ -267,9 +293,9 @@
   function drawMarks() {
     const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.mark : undefined;
     const nodes = rows().map((p) => {
-      const label = [p.mark, ...p.more].map((m) => `${m.title}. ${m.lines.join(". ")}`).join(". ");
+      const label = [p.mark, ...p.more.slice(0, MOST_TOLD)].map((m) => `${m.title}. ${m.lines.join(". ")}`).join(". ") + (p.more.length > MOST_TOLD ? `. And ${p.more.length - MOST_TOLD} more` : "");
       const button = el("button", {
-        type: "button", class: `${p.mark.tone}${p.more.length ? " several" : ""}`, "aria-label": label, "data-mark": marks.indexOf(p.mark), "data-count": p.more.length + 1,
+        type: "button", class: `${p.mark.tone}${p.more.length ? " several" : ""}`, "aria-label": label, "data-mark": p.mark.n, "data-count": p.more.length + 1,
         on: { click: () => seek(p.mark.at), mouseenter: () => say(button, p.mark, p.more), focus: () => say(button, p.mark, p.more), mouseleave: hush, blur: hush },
       }, p.mark.letter);
       button.style.left = `${Math.min(Math.max(p.at, 14), width - 14)}px`;
@@ -299,8 +325,11 @@
   function show(from, length) {
     view.from = Math.max(0, Math.min(from, total - length));
     view.to = view.from + length;
-    draw();
+    later();
   }
+  // Many turns of the wheel within one frame are drawn once.
+  let waiting = 0;
+  function later() { if (!waiting) waiting = requestAnimationFrame(() => { waiting = 0; draw(); }); }
   chart.addEventListener("wheel", (event) => {
     const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey;
     const whole = view.to - view.from >= total - 1e-6;
@@ -531,7 +560,7 @@
     else if (h.t_s[0] !== null) add("Asked", "nobody could be asked");
     if (h.outcome) add("End", `${ENDS[h.outcome] || h.outcome}${h.ended_by ? `; ended by ${BY[h.ended_by] || h.ended_by}` : ""}${h.ended_s === null ? "" : ` at ${clock(h.ended_s)}`}.`);
     section.append(list, el("h3", {}, "Clocks"));
-    if (h.t_s[0] === null) { section.append(el("p", { class: "empty" }, "The caller did not take the offer, so no clock ran.")); return section; }
+    if (h.t_s[0] === null) { section.append(el("p", { class: "empty" }, h.asked === "offer" ? "The caller did not take the offer, so no clock ran." : "No clock ran.")); return section; }
     const bar = el("div");
     bars.push([bar, h]);
     section.append(bar, measures(h));

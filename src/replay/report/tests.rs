@@ -50,7 +50,6 @@ fn judgement() -> Judgement {
     }
 }
 
-/// Writes sample pages to look at, where `SEGUE_REPORTS` names a directory; otherwise only sees that they are made.
 #[test]
 fn every_story_has_a_report() {
     let nothing = Judgement::default();
@@ -68,9 +67,14 @@ fn every_story_has_a_report() {
     for (name, page) in pages {
         assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"), "{name}");
         assert!(!page.contains("{{"), "{name} has an open place");
-        if let Some(dir) = std::env::var_os("SEGUE_REPORTS") {
-            std::fs::write(std::path::Path::new(&dir).join(format!("{name}.html")), page).expect("the directory can be written");
-        }
+        keep(name, &page);
+    }
+}
+
+/// Writes the page where `SEGUE_REPORTS` names a directory, to be looked at.
+fn keep(name: &str, page: &str) {
+    if let Some(dir) = std::env::var_os("SEGUE_REPORTS") {
+        std::fs::write(std::path::Path::new(&dir).join(format!("{name}.html")), page).expect("the directory can be written");
     }
 }
 
@@ -84,6 +88,7 @@ fn a_callers_words_never_become_markup() {
     journal.offer(2.1, 0, evil, json!({"headline": evil, evil: evil}));
     let judgement = Judgement { unmet: vec![Unmet { key: String::new(), sentence: evil.into() }], ..Judgement::default() };
     let page = report(&journal.records, Some(evil), &judgement);
+    keep("evil", &page);
     assert!(!page.contains("<img") && !page.contains("alert(2)</script>") && !page.contains('\u{2028}'));
     assert_eq!(page.matches("<script").count(), 3, "only the page's own");
     assert_eq!(page.matches("</script>").count(), 3);
@@ -104,10 +109,30 @@ fn nothing_runs_or_loads_but_the_page_itself() {
     assert!(page.contains("default-src 'none'"));
 }
 
+/// Eight hours with a turn every ten seconds and a signal every minute.
+fn shift() -> Vec<Record> {
+    let mut journal = fixture::Journal::new();
+    journal.begin().stage(0.5, crate::base::StageName::WithBot);
+    for n in 0..2_880 {
+        let at = f64::from(n) * 10.0;
+        let who = if n % 2 == 0 { crate::base::Party::Caller } else { crate::base::Party::Bot };
+        journal.turn(who, at + 1.0, at + 6.0, "and what about the other order that i made last week");
+        if n % 6 == 0 {
+            journal.signal(SignalKind::Repeat, at + 1.0, at + 6.0, (0.9, "share", 0.3), "Said the same again.");
+        }
+        (0..10).for_each(|s| drop(journal.score(at + f64::from(s), 0.3 - f64::from(s) * 0.01, &[])));
+    }
+    journal.end(28_800.0, crate::base::CallOutcome::Contained, crate::base::EndedBy::Caller);
+    journal.records
+}
+
 #[test]
-fn a_long_call_links_its_sound() {
-    let (story, object) = (Story::default(), object(&fixture::contained()));
-    let (peaks, judgement) = (Peaks::new(8_000), Judgement::default());
+fn a_long_call_links_its_sound_and_stays_small() {
+    let records = shift();
+    let (story, object) = (Story::tell(&records), object(&records));
+    let mut peaks = Peaks::new(100);
+    (0..28_800).for_each(|n| peaks.push(&[(n % 300) as i16 * 20; 100], &[-90; 100]));
+    let judgement = Judgement::default();
     let input = ReportInput {
         object: &object,
         story: &story,
@@ -119,5 +144,7 @@ fn a_long_call_links_its_sound() {
         judgement: &judgement,
     };
     let page = render(&input);
+    keep("long", &page);
     assert!(page.contains(r#""embedded":false"#) && page.contains(r#""href":"call.wav""#));
+    assert!(page.len() < 3_000_000, "{} bytes", page.len());
 }
