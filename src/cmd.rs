@@ -12,7 +12,7 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,8 +80,10 @@ fn misused(error: &clap::Error) -> Ending {
         let _ = error.print();
         return if whole_help { Ending::Bad } else { Ending::Well };
     }
+    let known = |arg: &String| Cli::command().get_subcommands().any(|sub| sub.get_name() == arg);
+    let named = std::env::args().skip(1).find(known).map_or("segue".to_owned(), |sub| format!("segue {sub}"));
     let said = error.render().to_string();
-    let (said, usage) = said.split_once("Usage:").unwrap_or((&said, "segue"));
+    let (said, usage) = said.split_once("Usage:").unwrap_or((&said, &named));
     let said: Vec<&str> = said
         .trim_start_matches("error:")
         .lines()

@@ -67,7 +67,11 @@ fn bad_usage_is_one_line_and_status_2() {
         (&["check", "--conf"], "segue: unexpected argument '--conf' found; tip: a similar argument exists: '--config'; see `segue check --help`"),
         (&["check", "a", "b"], "segue: unexpected argument 'b' found; see `segue check --help`"),
         (&["completions"], "segue: the following required arguments were not provided: <SHELL>; see `segue completions --help`"),
-        (&["completions", "tcsh"], "segue: invalid value 'tcsh' for '<SHELL>'; [possible values: bash, elvish, fish, powershell, zsh]"),
+        (
+            &["completions", "tcsh"],
+            "segue: invalid value 'tcsh' for '<SHELL>'; [possible values: bash, elvish, fish, powershell, zsh]; tip: a similar value exists: 'zsh'; \
+             see `segue completions --help`",
+        ),
     ] {
         let (status, out, err) = run(args);
         assert_eq!((status, out.as_str()), (2, ""), "{args:?}");
