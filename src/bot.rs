@@ -2,7 +2,7 @@
 //!
 //! A [`Bot`] opens one [`BotStream`] for a call. Each event is a request; while it is worked on, the stream sends
 //! [`BotAct`]s as they get ready (a sentence at a time, from a streaming model too), and it ends with one
-//! [`BotReport`](crate::listen::types::BotReport). Dropping the request or the stream cancels it.
+//! [`BotReport`]. Dropping the request or the stream cancels it.
 
 pub mod configured;
 

@@ -1,6 +1,6 @@
 //! Expectations: what a recording's replay must give, written in `X.expect.toml` beside it.
 //!
-//! [`Expectation::parse`] names every mistake by its key; [`Expectation::check`] says in sentences what was not met; [`draft`] writes a first
+//! [`Expectation::parse`] names every mistake by its key; [`Expectation::check`] says in sentences what was not met; [`draft()`] writes a first
 //! expectation from what came out. All times in it are seconds of the recording. What is *not* here: finding and reading files.
 
 pub mod draft;
