@@ -120,7 +120,9 @@ fn shift() -> Vec<Record> {
         if n % 6 == 0 {
             journal.signal(SignalKind::Repeat, at + 1.0, at + 6.0, (0.9, "share", 0.3), "Said the same again.");
         }
-        (0..10).for_each(|s| drop(journal.score(at + f64::from(s), 0.3 - f64::from(s) * 0.01, &[])));
+        for s in (0..10).map(f64::from) {
+            journal.score(at + s, 0.3 - s * 0.01, &[]);
+        }
     }
     journal.end(28_800.0, crate::base::CallOutcome::Contained, crate::base::EndedBy::Caller);
     journal.records

@@ -1,5 +1,6 @@
 use super::fixture::{self, Journal, s};
 use super::*;
+use crate::base::{Asked, Consent, HandoffClock, HandoffOutcome};
 
 #[test]
 fn a_bridged_call_is_told_whole() {
