@@ -88,6 +88,8 @@ pub struct Listener {
     turn_is_loud: bool,
     /// True once the bot's last question was told to be unanswered.
     told_no_input: bool,
+    /// True once a key was pressed since the bot last spoke.
+    keyed: bool,
     /// True once this silence was told.
     told_silence: bool,
     words: Words,
@@ -143,7 +145,7 @@ impl Listener {
     /// The same, but every frame with a sample above `level` is speech: for scripted sound.
     #[cfg(test)]
     pub(crate) fn by_level(seat: ListenerSeat, table: &ListenTable, signals: &SignalsTable, level: i16) -> Self {
-        Listener::with_senses(seat, table, signals, Senses::by_level(seat.rate, level))
+        Listener::with_senses(seat, table, signals, Senses::by_level(level))
     }
 
     fn with_senses(seat: ListenerSeat, table: &ListenTable, signals: &SignalsTable, senses: Senses) -> Self {
@@ -165,6 +167,7 @@ impl Listener {
             turn_answers: None,
             turn_is_loud: false,
             told_no_input: false,
+            keyed: false,
             told_silence: false,
             words: Words::Unknown,
             backchannel: table.backchannel.clone(),

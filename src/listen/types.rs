@@ -188,9 +188,14 @@ pub struct Question {
 }
 
 impl Question {
-    /// The id of a question that asks nothing in particular ("how can I help?"). Who says the same again to an open
-    /// question repeats themselves; who gives the same answer to any other question again only answers.
-    pub const OPEN: &str = "open";
+    /// Ids of questions that ask nothing in particular ("how can I help?", "anything else?").
+    pub const OPEN: [&str; 2] = ["open", "anything_else"];
+
+    /// True if it asks nothing in particular. Who says the same again to an open question repeats themselves; who gives
+    /// the same answer to any other question again only answers.
+    pub fn is_open(&self) -> bool {
+        Question::OPEN.contains(&self.id.as_str())
+    }
 }
 
 /// What goes into a listener.

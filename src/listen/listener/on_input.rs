@@ -45,8 +45,8 @@ impl Listener {
     }
 
     fn watch_talk_over(&mut self, speech: bool, level_db: f32, now: Time) {
-        let speech = speech && self.turns.turn().is_some();
-        let Some(talk) = self.watch.on_frame(speech, level_db, self.words, now) else { return };
+        let turn = self.turns.turn().is_some();
+        let Some(talk) = self.watch.on_frame(speech, turn, level_db, self.words, now) else { return };
         self.out.push(ListenOutput::BargeIn);
         if talk.interrupts {
             let text = self.turns.say().text;
@@ -173,6 +173,7 @@ impl Listener {
             return;
         }
         self.played = Played::Now;
+        self.keyed = false;
         self.timers.clear(Why::Patience);
         self.timers.clear(Why::Silence);
         if interruptible && self.scene != Scene::Gone {
@@ -215,6 +216,7 @@ impl Listener {
         self.last_key = Some((key, source, now));
         self.out.push(ListenOutput::Key(key));
         let answering = self.is_asked();
+        self.keyed = true;
         self.on_answered();
         self.wait_in_silence(now);
         let (mash, alone) = self.evidence.on_key(key, answering, now);
@@ -259,6 +261,9 @@ impl Listener {
         self.asked = Asked::Nothing;
         self.told_no_input = true;
         self.out.push(ListenOutput::NoInput);
+        if self.keyed {
+            return; // The end of a number that was keyed in, not a silence.
+        }
         let signal = self.evidence.no_input.unanswered(Some(patience), now);
         self.tell(signal, now);
     }
@@ -301,7 +306,7 @@ impl Listener {
     fn closed_question(&self) -> Option<String> {
         match &self.asked {
             Asked::Nothing => None,
-            Asked::Open(question) | Asked::Answered(question) => Some(question.id.clone()).filter(|id| id != Question::OPEN),
+            Asked::Open(question) | Asked::Answered(question) => (!question.is_open()).then(|| question.id.clone()),
         }
     }
 

@@ -13,12 +13,11 @@ const LAGS: Lags = Lags { onset: Duration::from_millis(40), release: Duration::f
 /// The senses of a leg.
 pub(super) struct Senses {
     detector: Detector,
-    effort: Effort,
 }
 
 enum Detector {
-    Voice(Box<SpeechDetector>),
-    /// Everything above this level is speech, at once: for tests that script their sound.
+    Voice(Box<(SpeechDetector, Effort)>),
+    /// Every frame with a sample above this is speech, at once and of no effort: for tests that script their sound.
     #[cfg(test)]
     Level(i16),
 }
@@ -32,12 +31,12 @@ pub(super) struct Sensed {
 
 impl Senses {
     pub(super) fn new(rate: Rate) -> Self {
-        Senses { detector: Detector::Voice(Box::new(SpeechDetector::new(rate))), effort: Effort::new(rate) }
+        Senses { detector: Detector::Voice(Box::new((SpeechDetector::new(rate), Effort::new(rate)))) }
     }
 
     #[cfg(test)]
-    pub(super) fn by_level(rate: Rate, level: i16) -> Self {
-        Senses { detector: Detector::Level(level), effort: Effort::new(rate) }
+    pub(super) fn by_level(level: i16) -> Self {
+        Senses { detector: Detector::Level(level) }
     }
 
     pub(super) fn lags(&self) -> Lags {
@@ -49,12 +48,18 @@ impl Senses {
     }
 
     pub(super) fn push(&mut self, frame: &Frame) -> Sensed {
-        let effort = self.effort.push(frame);
-        let speech = match &mut self.detector {
-            Detector::Voice(detector) => detector.push(frame, effort.voiced()),
+        match &mut self.detector {
+            Detector::Voice(voice) => {
+                let (detector, effort) = &mut **voice;
+                let effort = effort.push(frame);
+                Sensed { speech: detector.push(frame, effort.voiced()), effort, key: None }
+            }
             #[cfg(test)]
-            Detector::Level(level) => frame.samples().iter().any(|s| s.unsigned_abs() > level.unsigned_abs()),
-        };
-        Sensed { speech, effort, key: None }
+            Detector::Level(level) => {
+                let peak = frame.samples().iter().map(|s| s.unsigned_abs()).max().unwrap_or(0);
+                let level_db = 20.0 * (f32::from(peak.max(1)) / f32::from(i16::MAX)).log10();
+                Sensed { speech: peak > level.unsigned_abs(), effort: FrameEffort { level_db, decided: None }, key: None }
+            }
+        }
     }
 }

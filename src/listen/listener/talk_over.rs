@@ -82,8 +82,8 @@ impl Watch {
         self.state = State::Off;
     }
 
-    /// 20 ms that end `now`. Told once for each playback.
-    pub(super) fn on_frame(&mut self, speech: bool, level_db: f32, words: Words, now: Time) -> Option<TalkOver> {
+    /// 20 ms that end `now`; `turn` once it is certain that somebody speaks. Told once for each playback.
+    pub(super) fn on_frame(&mut self, speech: bool, turn: bool, level_db: f32, words: Words, now: Time) -> Option<TalkOver> {
         let State::Watching(heard) = &mut self.state else { return None };
         if !speech {
             heard.peak_db = f32::MIN;
@@ -105,7 +105,7 @@ impl Watch {
             Words::Unknown | Words::More => heard.history.count_ones() >= self.need,
             Words::Backchannel => heard.spoken >= self.limit.max(self.need),
         };
-        if !enough {
+        if !enough || !turn {
             return None;
         }
         let spoken = Duration::from_millis(FRAME_MILLIS) * heard.spoken;
@@ -124,7 +124,7 @@ mod tests {
         let mut watch = Watch::new(&ListenTable::default());
         watch.begin(speaking, Time::ZERO);
         let frames = runs.iter().flat_map(|(n, speech, db)| (0..*n).map(move |_| (*speech, *db)));
-        frames.zip(1..).find_map(|((speech, db), n)| Some((n, watch.on_frame(speech, db, words, Time::from_millis(u64::from(n) * 20))?)))
+        frames.zip(1..).find_map(|((speech, db), n)| Some((n, watch.on_frame(speech, true, db, words, Time::from_millis(u64::from(n) * 20))?)))
     }
 
     #[test]
