@@ -7,3 +7,8 @@ pub mod bridge;
 pub mod mix;
 pub mod recording;
 pub mod resample;
+pub mod dtmf;
+pub mod g711;
+pub mod level;
+pub mod recorder;
+pub mod tone;
