@@ -109,8 +109,8 @@ struct Counters {
     handoff: u32,
 }
 
-/// The leg of a recorded bot.
-const RECORDED_BOT: LegId = LegId(1);
+/// The leg of a bot that was recorded on the other channel ([`BotPlan::Recorded`]).
+pub const RECORDED_BOT: LegId = LegId(1);
 
 impl Call {
     /// A call that begins to ring at `now`.

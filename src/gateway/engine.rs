@@ -1,0 +1,248 @@
+//! Engines at work: one task for the bot of a call, one for the recognizer of a leg, one for each sentence to be spoken.
+//!
+//! Every request has a number and gets exactly one last [`Answer`], so that a driver on virtual time can wait for it.
+//! Queues are bounded; when one is full the request is answered with a fault.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::base::{Fault, Frame, LegId, Organ, PlaybackId, Rate, Time, UtteranceId, Wording};
+use crate::bot::{Bot, BotAct, BotEvent, BotOpening, BotStream};
+use crate::call::BotRequest;
+use crate::listen::types::{BotReport, Hypothesis};
+use crate::speech::voice::Voice;
+use crate::speech::{EarOpening, Recognizer, RecognizerStream};
+
+/// Requests that may wait for one engine: more than ten seconds of frames.
+pub const QUEUE: usize = 512;
+/// Sentences of a bot that may wait to be taken.
+const ACTS: usize = 32;
+
+/// Numbers requests to engines within a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// An engine's answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Which request.
+    pub request: RequestId,
+    /// True if no other answer to this request follows.
+    pub last: bool,
+    /// What it says.
+    pub answered: Answered,
+}
+
+/// What an engine says.
+#[derive(Debug)]
+pub enum Answered {
+    /// A recognizer took a frame, and may have a new partial result.
+    Partial(LegId, UtteranceId, Result<Option<Hypothesis>, Fault>),
+    /// A recognizer's final result.
+    Final(LegId, UtteranceId, Result<Hypothesis, Fault>),
+    /// The bot says something.
+    Says(BotRequest, Wording),
+    /// The bot is done with a request.
+    Reported(BotRequest, Result<BotReport, Fault>),
+    /// Sound of a playback; a fault is told beside whatever sound there is.
+    Sound {
+        /// Which playback.
+        id: PlaybackId,
+        /// Samples at the bridge's rate.
+        samples: Vec<i16>,
+        /// True if more follows.
+        more: bool,
+        /// What went wrong.
+        fault: Option<Fault>,
+    },
+}
+
+impl Answered {
+    /// Which part of the gateway answered.
+    pub fn organ(&self) -> Organ {
+        match self {
+            Answered::Partial(..) | Answered::Final(..) => Organ::Ear,
+            Answered::Says(..) | Answered::Reported(..) => Organ::Bot,
+            Answered::Sound { .. } => Organ::Voice,
+        }
+    }
+}
+
+/// What a recognizer task is asked.
+#[derive(Debug)]
+pub enum EarRequest {
+    /// An utterance begins.
+    Begin(RequestId, UtteranceId, Time),
+    /// 20 ms of it.
+    Push(RequestId, UtteranceId, Frame),
+    /// It is over.
+    End(RequestId, UtteranceId),
+}
+
+/// What a bot task is asked.
+#[derive(Debug)]
+pub enum BotTask {
+    /// Work on this.
+    Tell(RequestId, BotRequest, BotEvent),
+    /// The answer to this is not wanted any more.
+    Cancel(BotRequest),
+}
+
+/// Opens a recognizer for a leg and works on its requests until the queue is closed.
+pub async fn hear(recognizer: Arc<dyn Recognizer>, opening: EarOpening, mut requests: Receiver<EarRequest>, answers: Sender<Answer>) {
+    let leg = opening.leg;
+    let mut stream = recognizer.open(opening).await;
+    let mut broken: Option<(UtteranceId, Fault)> = None;
+    while let Some(asked) = requests.recv().await {
+        let (request, answered) = match (&mut stream, asked) {
+            (Err(fault), EarRequest::Begin(request, utterance, _) | EarRequest::Push(request, utterance, _)) => {
+                (request, Answered::Partial(leg, utterance, Err(fault.clone())))
+            }
+            (Err(fault), EarRequest::End(request, utterance)) => (request, Answered::Final(leg, utterance, Err(fault.clone()))),
+            (Ok(stream), asked) => work(&mut **stream, leg, asked, &mut broken).await,
+        };
+        if answers.send(Answer { request, last: true, answered }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// One request to a recognizer. After a failure the rest of the utterance is answered with the same fault.
+async fn work(
+    stream: &mut dyn RecognizerStream,
+    leg: LegId,
+    asked: EarRequest,
+    broken: &mut Option<(UtteranceId, Fault)>,
+) -> (RequestId, Answered) {
+    let is_broken = |utterance| broken.as_ref().filter(|(u, _)| *u == utterance).map(|(_, fault)| fault.clone());
+    let (request, utterance, answered) = match asked {
+        EarRequest::Begin(request, utterance, at) => {
+            (request, utterance, Answered::Partial(leg, utterance, stream.begin(utterance, at).await.map(|()| None)))
+        }
+        EarRequest::Push(request, utterance, frame) => {
+            let heard = match is_broken(utterance) {
+                Some(fault) => Err(fault),
+                None => stream.push(frame).await,
+            };
+            (request, utterance, Answered::Partial(leg, utterance, heard))
+        }
+        EarRequest::End(request, utterance) => {
+            let heard = match is_broken(utterance) {
+                Some(fault) => Err(fault),
+                None => stream.end().await,
+            };
+            (request, utterance, Answered::Final(leg, utterance, heard))
+        }
+    };
+    if let Answered::Partial(_, _, Err(fault)) | Answered::Final(_, _, Err(fault)) = &answered {
+        *broken = Some((utterance, fault.clone()));
+    }
+    (request, answered)
+}
+
+/// Opens a bot for a call and works on its requests until the queue is closed. A new request, or a cancellation, drops
+/// the one that is being worked on.
+pub async fn serve(bot: Arc<dyn Bot>, opening: BotOpening, mut tasks: Receiver<BotTask>, answers: Sender<Answer>) {
+    let mut stream = bot.open(opening).await;
+    let mut next = None;
+    loop {
+        let task = match next.take() {
+            Some(task) => task,
+            None => match tasks.recv().await {
+                Some(task) => task,
+                None => return,
+            },
+        };
+        let BotTask::Tell(request, told, event) = task else { continue };
+        let taken = match &mut stream {
+            Ok(stream) => tell(&mut **stream, (request, told, event), &mut tasks, &answers).await,
+            Err(fault) => report(&answers, request, told, Err(fault.clone())).await.map(|()| None),
+        };
+        match taken {
+            Some(task) => next = task,
+            None => return,
+        }
+    }
+}
+
+/// Works on one request; gives back a newer one that came meanwhile, and `None` when nobody listens any more.
+async fn tell(
+    stream: &mut dyn BotStream,
+    (request, told, event): (RequestId, BotRequest, BotEvent),
+    tasks: &mut Receiver<BotTask>,
+    answers: &Sender<Answer>,
+) -> Option<Option<BotTask>> {
+    let (acts, mut said) = channel(ACTS);
+    let mut telling = stream.tell(event, acts);
+    let done = loop {
+        tokio::select! {
+            biased;
+            task = tasks.recv() => match task {
+                Some(BotTask::Cancel(other)) if other != told => {}
+                Some(BotTask::Cancel(_)) => return Some(None),
+                Some(newer @ BotTask::Tell(..)) => return Some(Some(newer)),
+                None => return None,
+            },
+            Some(act) = said.recv() => say(answers, request, told, act).await?,
+            done = &mut telling => break done,
+        }
+    };
+    while let Ok(act) = said.try_recv() {
+        say(answers, request, told, act).await?;
+    }
+    report(answers, request, told, done).await?;
+    Some(None)
+}
+
+async fn say(answers: &Sender<Answer>, request: RequestId, told: BotRequest, act: BotAct) -> Option<()> {
+    let BotAct::Say(wording) = act;
+    answers.send(Answer { request, last: false, answered: Answered::Says(told, wording) }).await.ok()
+}
+
+async fn report(answers: &Sender<Answer>, request: RequestId, told: BotRequest, report: Result<BotReport, Fault>) -> Option<()> {
+    answers.send(Answer { request, last: true, answered: Answered::Reported(told, report) }).await.ok()
+}
+
+/// What is to be spoken, for whom and how.
+#[derive(Debug)]
+pub struct Saying {
+    /// The playback.
+    pub id: PlaybackId,
+    /// The words.
+    pub wording: Wording,
+    /// BCP 47 language.
+    pub language: Arc<str>,
+    /// Rate of the samples.
+    pub rate: Rate,
+}
+
+/// Speaks a wording that is not in the cache, chunk by chunk.
+pub async fn speak(voice: Arc<Voice>, saying: Saying, request: RequestId, answers: Sender<Answer>) {
+    let id = saying.id;
+    let failed = |fault| Answered::Sound { id, samples: Vec::new(), more: false, fault: Some(fault) };
+    let mut stream = match voice.speak(&saying.wording, &saying.language, saying.rate).await {
+        Ok(stream) => stream,
+        Err(fault) => {
+            // Nobody is left to tell when the call is over.
+            let _ = answers.send(Answer { request, last: true, answered: failed(fault) }).await;
+            return;
+        }
+    };
+    loop {
+        let answered = match stream.next().await {
+            Ok(Some(samples)) => Answered::Sound { id, samples, more: true, fault: None },
+            Ok(None) => Answered::Sound { id, samples: Vec::new(), more: false, fault: None },
+            Err(fault) => failed(fault),
+        };
+        let last = matches!(answered, Answered::Sound { more: false, .. });
+        if answers.send(Answer { request, last, answered }).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+/// The fault of a queue that is full.
+pub fn full(organ: Organ) -> Fault {
+    Fault::Overloaded { organ, detail: format!("more than {QUEUE} requests are waiting") }
+}
