@@ -213,10 +213,33 @@ impl Call {
     pub fn is_handing_off(&self) -> bool {
         match self.stage {
             Stage::Offered(_) | Stage::Seeking(_) | Stage::Settling(_) | Stage::Moving(_) => true,
-            Stage::Bridged(ref bridged) => !bridged.handoff.has_reached(crate::base::HandoffClock::T5),
+            Stage::Bridged(ref bridged) => bridged.t5.is_none(),
             Stage::Farewell { .. } | Stage::Ending(_) => true,
             Stage::Ringing | Stage::Greeting | Stage::WithBot | Stage::Survey | Stage::Ended => false,
         }
+    }
+
+    /// Since when caller and person have been talking, if they are.
+    pub fn bridged_at(&self) -> Option<Time> {
+        match &self.stage {
+            Stage::Bridged(bridged) => bridged.t5,
+            Stage::Ringing
+            | Stage::Greeting
+            | Stage::WithBot
+            | Stage::Offered(_)
+            | Stage::Seeking(_)
+            | Stage::Settling(_)
+            | Stage::Moving(_)
+            | Stage::Survey
+            | Stage::Farewell { .. }
+            | Stage::Ending(_)
+            | Stage::Ended => None,
+        }
+    }
+
+    /// True while the bot thinks or speaks, or the caller is being told something: it is not the caller's turn.
+    pub fn has_the_word(&self) -> bool {
+        matches!(self.bot, BotState::Asked(..)) || self.caller_is_told()
     }
 
     /// How many inputs did not fit the stage they came in.

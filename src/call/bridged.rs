@@ -59,7 +59,7 @@ impl Call {
             self.say_notice_of(Purpose::Waiting, notice::CONNECTING, Some(&handoff), None, Some(&agent));
         }
         let seats = vec![Seat { leg, agent, ticket }];
-        self.stage = Stage::Bridged(Bridged { handoff, seats, heard_caller: false, heard_agent: false, inviting: None });
+        self.stage = Stage::Bridged(Bridged { handoff, seats, heard_caller: false, heard_agent: false, t5: None, inviting: None });
     }
 
     /// The offer is accepted: its agent gets a leg, unless the briefing gave them one.
@@ -92,11 +92,8 @@ impl Call {
 
     /// Sound has crossed: when it has both ways, that is t5, and the bot is gone.
     pub(super) fn on_crossed(&mut self, from: LegId, to: LegId, gap_frames: u32, now: Time) {
-        let _ = now;
-        let Stage::Bridged(bridged) = &mut self.stage else {
-            return;
-        };
-        if bridged.handoff.has_reached(HandoffClock::T5) {
+        let Stage::Bridged(bridged) = &mut self.stage else { return };
+        if bridged.t5.is_some() {
             return;
         }
         let is_seat = |leg: LegId| bridged.seats.iter().any(|seat| seat.leg == leg);
@@ -107,6 +104,7 @@ impl Call {
         }
         if bridged.heard_caller && bridged.heard_agent {
             let handoff = bridged.handoff.n;
+            bridged.t5 = Some(now);
             self.timers.clear(Reason::BridgeSlow);
             self.reach_now(HandoffClock::T5);
             self.record(Happening::BridgeGapMeasured { handoff, gap_ms: f64::from(gap_frames) * FRAME_MILLIS as f64 });

@@ -231,6 +231,8 @@ pub(super) struct Bridged {
     pub heard_caller: bool,
     /// Sound has crossed from the agent to the caller.
     pub heard_agent: bool,
+    /// When sound had crossed both ways.
+    pub t5: Option<Time>,
     /// One more person who is sought.
     pub inviting: Option<Inviting>,
 }

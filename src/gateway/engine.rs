@@ -8,9 +8,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::base::{Fault, Frame, LegId, Organ, PlaybackId, Rate, Time, UtteranceId, Wording};
-use crate::bot::{Bot, BotAct, BotEvent, BotOpening, BotStream};
+use crate::bot::{Bot, BotAct, BotOpening, BotStream};
 use crate::call::BotRequest;
-use crate::listen::types::{BotReport, Hypothesis};
+use crate::listen::types::{BotEvent, BotReport, Hypothesis};
 use crate::speech::voice::Voice;
 use crate::speech::{EarOpening, Recognizer, RecognizerStream};
 

@@ -13,11 +13,11 @@ use crate::base::{
     AgentId, EndedBy, Fault, Frame, Happening, LegId, OfferId, Organ, Party, Pii, PlaybackId, Purpose, RECORD_VERSION, Rate, Record, Time,
     UtteranceId, Wording,
 };
-use crate::bot::{Bot, BotEvent, BotOpening};
+use crate::bot::{Bot, BotOpening};
 use crate::call::{BotPlan, BotRequest, Call, CallInput, CallOutput, Effect, Heard, Plan, RECORDED_BOT};
 use crate::handoff::desk::DeskInput;
 use crate::handoff::packet::ContextPacket;
-use crate::listen::types::{ListenInput, ListenOutput, ListenerSeat};
+use crate::listen::types::{BotEvent, ListenInput, ListenOutput, ListenerSeat};
 use crate::listen::{ListenTable, Listener, SignalsTable};
 use crate::sound::bridge::{Bridge, BridgeInput, BridgeOutput, Play};
 use crate::sound::tone;
@@ -151,9 +151,15 @@ impl<C: Clock, E: Edge> Executor<C, E> {
         self.ears.get(&leg).map(|ear| &ear.listener)
     }
 
-    /// True while an engine owes an answer.
-    pub fn is_owed(&self) -> bool {
-        !self.outstanding.is_empty()
+    /// The requests to engines that are not answered yet.
+    pub fn owed(&self) -> impl Iterator<Item = RequestId> + '_ {
+        self.outstanding.iter().copied()
+    }
+
+    /// Tells a leg's listener something that only the driver knows.
+    pub fn tell(&mut self, leg: LegId, input: ListenInput) {
+        self.tell_listener(leg, input);
+        self.drain();
     }
 
     /// True if this request is still waited for.

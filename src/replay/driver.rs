@@ -1,0 +1,392 @@
+//! The driver on virtual time: one recording through the whole handoff.
+//!
+//! Each 20 ms of the recording is one tick. What engines and scripted agents do in between is delivered at its own
+//! moment, ordered by (time, source, sequence); virtual time waits until every request to an engine is answered. So the
+//! same recording gives the same records, however busy the machine is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{Receiver, channel};
+
+use crate::base::{FRAME_MICROS, Fault, Frame, LegId, Organ, Rate, Record, Time};
+use crate::call::{CallInput, Gone, Plan, RECORDED_BOT};
+use crate::gateway::{Answer, Answered, Equipment, Executor, RequestId};
+use crate::listen::types::{ListenInput, Scene};
+use crate::sound::recording::{Heard, Recording, RecordingError};
+
+use super::clock::VirtualClock;
+use super::edge::ReplayEdge;
+use super::time_map::TimeMap;
+
+/// An engine that is silent for this long of wall time ends the recording (DESIGN §3).
+const ENGINE_PATIENCE: Duration = Duration::from_secs(30);
+/// Answers that may wait to be taken.
+const ANSWERS: usize = 1_024;
+/// How long the end of the caller's last words is waited for after the recording's end.
+const LAST_TURN: Duration = Duration::from_secs(4);
+/// A caller whose recording is over stays this long with the person they were brought to.
+const WITH_PERSON: Duration = Duration::from_secs(1);
+/// While the recording stands still, the caller's line carries a loop of this many frames (200 ms) without speech.
+const ROOM_FRAMES: usize = 10;
+
+/// How a recording is replayed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Course {
+    /// After each of the caller's turns the recording waits until our bot has finished.
+    pub in_turns: bool,
+    /// The recording's other channel is the bot that the caller heard.
+    pub recorded_bot: bool,
+    /// How long a handoff may stay open after the recording's end.
+    pub linger: Duration,
+}
+
+/// How long the engines take in virtual time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Delays {
+    /// From a frame or an utterance's end to the recognizer's answer.
+    pub ear: Duration,
+    /// From a sentence to its sound, where it is not in the cache.
+    pub voice: Duration,
+    /// From a turn to the bot's answer.
+    pub bot: Duration,
+}
+
+impl Delays {
+    fn of(&self, organ: Organ) -> Duration {
+        match organ {
+            Organ::Ear => self.ear,
+            Organ::Voice => self.voice,
+            Organ::Bot => self.bot,
+            Organ::Edge | Organ::Connector | Organ::Rule => Duration::ZERO,
+        }
+    }
+}
+
+/// Who wants each 20 ms of the call as they pass.
+pub trait Witness {
+    /// Takes what the caller sent and what they heard.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being written down.
+    fn tick(&mut self, caller: &Frame, heard: Option<&Frame>) -> std::io::Result<()>;
+    /// The recording has got this far, in s.
+    fn progress(&mut self, recording_s: f64);
+}
+
+/// A replayed call.
+#[derive(Debug)]
+pub struct Replayed {
+    /// What happened.
+    pub records: Vec<Record>,
+    /// From the call's time to the recording's.
+    pub map: TimeMap,
+    /// Length of the recording in s.
+    pub duration_s: f64,
+    /// Length of the call in s.
+    pub call_s: f64,
+    /// What was wrong at the recording's end, if it is cut.
+    pub cut: Option<RecordingError>,
+    /// A hash of all decoded samples.
+    pub samples: blake3::Hash,
+    /// The other channel carries speech too, and nobody said what it is.
+    pub both_speak: bool,
+}
+
+/// Why a recording could not be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The recording is bad from the first sample on.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// An engine did not answer.
+    #[error("{0}")]
+    Engine(Fault),
+    /// The sound could not be written down.
+    #[error("call.wav: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// A recording on its way through a call.
+struct Driver<'w> {
+    clock: VirtualClock,
+    executor: Executor<VirtualClock, ReplayEdge>,
+    answers: Receiver<Answer>,
+    delays: Delays,
+    course: Course,
+    /// Answers that came in, by the virtual time at which they are delivered.
+    due: BTreeMap<(Time, u64), Answer>,
+    arrived: BTreeSet<RequestId>,
+    next: u64,
+    tape: Tape,
+    map: TimeMap,
+    witness: &'w mut dyn Witness,
+}
+
+/// The recording as it is read.
+struct Tape {
+    recording: Recording,
+    rate: Rate,
+    hash: blake3::Hasher,
+    frames: u64,
+    is_over: bool,
+    cut: Option<RecordingError>,
+    /// The last frames without speech, to stand for the caller's room while the recording stands still.
+    room: Vec<Frame>,
+    room_at: usize,
+    loud_frames: u32,
+}
+
+impl Tape {
+    fn new(recording: Recording) -> Self {
+        let rate = recording.info().rate;
+        Tape {
+            recording,
+            rate,
+            hash: blake3::Hasher::new(),
+            frames: 0,
+            is_over: false,
+            cut: None,
+            room: Vec::with_capacity(ROOM_FRAMES),
+            room_at: 0,
+            loud_frames: 0,
+        }
+    }
+
+    /// The next 20 ms; silence when the recording is over.
+    fn next(&mut self) -> Heard {
+        let silence = Heard { first: Frame::silence(self.rate), second: None };
+        if self.is_over {
+            return silence;
+        }
+        match self.recording.next() {
+            Ok(Some(heard)) => {
+                self.frames += 1;
+                self.hash_frame(&heard.first);
+                if let Some(second) = &heard.second {
+                    self.hash_frame(second);
+                    self.loud_frames += u32::from(is_loud(second));
+                }
+                heard
+            }
+            Ok(None) => {
+                self.is_over = true;
+                silence
+            }
+            Err(error) => {
+                self.is_over = true;
+                self.cut = Some(error);
+                silence
+            }
+        }
+    }
+
+    fn hash_frame(&mut self, frame: &Frame) {
+        let mut bytes = [0u8; 640];
+        for (pair, sample) in bytes.chunks_exact_mut(2).zip(frame.samples()) {
+            pair.copy_from_slice(&sample.to_le_bytes());
+        }
+        self.hash.update(&bytes[..frame.samples().len() * 2]);
+    }
+
+    /// Remembers what the caller's room sounds like.
+    fn remember_room(&mut self, frame: Frame) {
+        if self.room.len() == ROOM_FRAMES {
+            self.room.rotate_left(1);
+            self.room[ROOM_FRAMES - 1] = frame;
+        } else {
+            self.room.push(frame);
+        }
+    }
+
+    fn room(&mut self) -> Frame {
+        if self.room.is_empty() {
+            return Frame::silence(self.rate);
+        }
+        self.room_at = (self.room_at + 1) % self.room.len();
+        self.room[self.room_at]
+    }
+}
+
+/// A frame this loud (mean magnitude about −40 dBFS) on the other channel is probably speech.
+const LOUD: u32 = 300;
+/// So many loud frames (3 s) on the other channel are worth a hint.
+const SPEAKS_FRAMES: u32 = 150;
+
+fn is_loud(frame: &Frame) -> bool {
+    let sum: u32 = frame.samples().iter().map(|s| u32::from(s.unsigned_abs())).sum();
+    sum / frame.samples().len() as u32 > LOUD
+}
+
+/// Replays a recording. Must run inside a current-thread tokio runtime with time.
+///
+/// # Errors
+/// An engine that does not answer, or sound that can't be written down. A cut recording is replayed to its cut.
+pub async fn drive(
+    recording: Recording,
+    plan: Arc<Plan>,
+    equipment: Equipment,
+    edge: impl FnOnce(VirtualClock) -> ReplayEdge,
+    (course, delays): (Course, Delays),
+    witness: &mut dyn Witness,
+) -> Result<Replayed, ReplayError> {
+    let clock = VirtualClock::default();
+    let (sender, answers) = channel(ANSWERS);
+    let executor = Executor::new(clock.clone(), edge(clock.clone()), plan, equipment, sender);
+    let mut driver = Driver {
+        clock,
+        executor,
+        answers,
+        delays,
+        course,
+        due: BTreeMap::new(),
+        arrived: BTreeSet::new(),
+        next: 0,
+        tape: Tape::new(recording),
+        map: TimeMap::new(),
+        witness,
+    };
+    driver.collect().await?;
+    driver.play().await?;
+    Ok(driver.finish())
+}
+
+impl Driver<'_> {
+    /// Ticks until the call is over.
+    async fn play(&mut self) -> Result<(), ReplayError> {
+        let mut ended: Option<Time> = None;
+        let mut hung_up = false;
+        while !self.executor.call().is_over() {
+            let end = self.clock.time() + Duration::from_micros(FRAME_MICROS);
+            self.deliver_until(end).await?;
+            self.clock.set(end);
+            self.tick(end)?;
+            self.collect().await?;
+            if self.tape.is_over {
+                let since = *ended.get_or_insert(end);
+                if !hung_up && self.hangs_up(since, end) {
+                    hung_up = true;
+                    self.executor.input(CallInput::LegGone(LegId::CALLER, Gone::HungUp));
+                    self.collect().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the caller, whose recording is over, leaves now.
+    fn hangs_up(&mut self, since: Time, now: Time) -> bool {
+        let waited = now.since(since);
+        if waited < LAST_TURN && self.executor.listener(LegId::CALLER).is_some_and(|l| l.is_in_turn()) {
+            return false;
+        }
+        self.executor.tell(LegId::CALLER, ListenInput::Scene(Scene::Gone));
+        if self.executor.call().is_handing_off() {
+            return waited >= self.course.linger;
+        }
+        let with_person = self.executor.call().bridged_at().map(|at| now.since(at));
+        with_person.is_none_or(|spent| spent >= WITH_PERSON)
+    }
+
+    /// One tick that ends at `end`.
+    fn tick(&mut self, end: Time) -> Result<(), ReplayError> {
+        let stands = self.course.in_turns && !self.tape.is_over && self.executor.call().has_the_word();
+        let heard = if stands {
+            self.map.pause(end.back(Duration::from_micros(FRAME_MICROS)), end);
+            Heard { first: self.tape.room(), second: None }
+        } else {
+            self.tape.next()
+        };
+        self.executor.media(LegId::CALLER, heard.first);
+        if let Some(second) = heard.second.filter(|_| self.course.recorded_bot) {
+            self.executor.media(RECORDED_BOT, second);
+        }
+        if self.course.in_turns && !stands && self.executor.listener(LegId::CALLER).is_some_and(|l| !l.is_in_turn()) {
+            self.tape.remember_room(heard.first);
+        }
+        for leg in self.executor.edge().lines().to_vec() {
+            let noise = self.executor.edge().noise();
+            self.executor.media(leg, noise);
+        }
+        self.executor.edge().tick(end);
+        self.executor.tick();
+        let sent = self.executor.edge().take_heard();
+        self.witness.tick(&heard.first, sent.as_ref())?;
+        self.witness.progress(self.tape.frames as f64 * FRAME_MICROS as f64 / 1e6);
+        Ok(())
+    }
+
+    /// Delivers what is due before the tick's end, each at its own moment: engines first, then agents.
+    async fn deliver_until(&mut self, end: Time) -> Result<(), ReplayError> {
+        loop {
+            let engine = self.due.first_key_value().map(|((at, _), _)| *at).filter(|at| *at <= end);
+            let agent = self.executor.edge().due().filter(|at| *at <= end);
+            match (engine, agent) {
+                (None, None) => return Ok(()),
+                (Some(at), other) if other.is_none_or(|other| at <= other) => {
+                    self.clock.set(at);
+                    if let Some((_, answer)) = self.due.pop_first() {
+                        if answer.last {
+                            self.arrived.remove(&answer.request);
+                        }
+                        self.executor.answer(answer);
+                    }
+                }
+                (_, Some(at)) => {
+                    self.clock.set(at);
+                    if let Some(input) = self.executor.edge().pop_due(at) {
+                        self.executor.input(input);
+                    }
+                }
+                (Some(_), None) => unreachable!("the first arm takes an engine's answer when no agent is due"),
+            }
+            self.collect().await?;
+        }
+    }
+
+    /// Waits until every request to an engine is answered, and notes when each answer is to be delivered.
+    async fn collect(&mut self) -> Result<(), ReplayError> {
+        while self.executor.owed().any(|request| !self.arrived.contains(&request)) {
+            let answer = match tokio::time::timeout(ENGINE_PATIENCE, self.answers.recv()).await {
+                Ok(Some(answer)) => answer,
+                Ok(None) | Err(_) => return Err(ReplayError::Engine(self.silent_engine())),
+            };
+            if !self.executor.awaits(answer.request) {
+                continue;
+            }
+            if matches!(answer.answered, Answered::Partial(_, _, Ok(None))) {
+                self.executor.answer(answer);
+                continue;
+            }
+            if answer.last {
+                self.arrived.insert(answer.request);
+            }
+            let at = self.clock.time() + self.delays.of(answer.answered.organ());
+            self.due.insert((at, self.next), answer);
+            self.next += 1;
+        }
+        Ok(())
+    }
+
+    fn silent_engine(&self) -> Fault {
+        Fault::Stalled { organ: Organ::Ear, after_ms: ENGINE_PATIENCE.as_millis() as u64 }
+    }
+
+    /// Reads what is left of the recording after the call's end, and hands everything over.
+    fn finish(mut self) -> Replayed {
+        while !self.tape.is_over {
+            self.tape.next();
+        }
+        let both_speak = !self.course.recorded_bot && self.tape.loud_frames >= SPEAKS_FRAMES;
+        Replayed {
+            records: self.executor.into_edge().into_records(),
+            map: self.map,
+            duration_s: self.tape.frames as f64 * FRAME_MICROS as f64 / 1e6,
+            call_s: self.clock.time().as_secs_f64(),
+            cut: self.tape.cut,
+            samples: self.tape.hash.finalize(),
+            both_speak,
+        }
+    }
+}
