@@ -5,7 +5,9 @@
 
 pub mod engine;
 pub mod executor;
+pub mod kit;
 pub mod redaction;
 
 pub use engine::{Answer, Answered, RequestId};
 pub use executor::{Clock, Edge, Equipment, Executor};
+pub use kit::{Arrival, Kit, KitTables};

@@ -1,0 +1,252 @@
+//! The kit: everything that calls share, made once from the configuration's tables.
+//!
+//! Engines are opened, rules compiled, bots built, and what is known to be said is spoken ahead. A missing engine is no
+//! error: its fault is kept, and calls go on with what there is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::{CallId, Fault, Phrase, Pii, Problems, QueueId, Rate, Wording};
+use crate::bot::Bot;
+use crate::bot::configured::{BotTable, ConfiguredBot};
+use crate::call::{BotPlan, EntryTable, Plan, QueuePlan};
+use crate::handoff::desk::{DeskTables, HoursTable};
+use crate::handoff::notice::{NoticeTable, Notices};
+use crate::handoff::trigger::{Rules, TriggerTable};
+use crate::listen::signal::heard_phrases;
+use crate::listen::{ListenTable, SignalsTable};
+use crate::sound::recording::{ChannelChoice, Recording};
+use crate::speech::flite::Flite;
+use crate::speech::pocketsphinx::PocketSphinx;
+use crate::speech::table::{RecognizerEngine, SpeechTable, SynthesizerEngine};
+use crate::speech::voice::Voice;
+use crate::speech::{Recognizer, Synthesizer};
+
+use super::Equipment;
+
+/// Hold music for entries that name none.
+const HOLD_MUSIC: &[u8] = include_bytes!("../../audio/prompts/hold.flac");
+/// The longest hold music.
+const MUSIC_LIMIT: Duration = Duration::from_secs(600);
+
+/// The tables that a kit is made from.
+#[derive(Clone, Debug, Default)]
+pub struct KitTables {
+    /// What called numbers mean.
+    pub entries: Vec<EntryTable>,
+    /// Queues, agents and hours.
+    pub desk: DeskTables,
+    /// The triggers in force, in order.
+    pub triggers: Vec<TriggerTable>,
+    /// What callers are told.
+    pub notices: BTreeMap<String, NoticeTable>,
+    /// Pauses, barge-in and so on.
+    pub listen: ListenTable,
+    /// What counts as evidence.
+    pub signals: SignalsTable,
+    /// Engines of speech.
+    pub speech: SpeechTable,
+    /// Bots, by name.
+    pub bots: BTreeMap<String, BotTable>,
+}
+
+/// What an entry's calls share.
+#[derive(Clone)]
+struct EntryKit {
+    table: EntryTable,
+    bot: Option<Arc<dyn Bot>>,
+    recognizer: Option<Arc<dyn Recognizer>>,
+    rules: Arc<Rules>,
+    hours: Option<HoursTable>,
+}
+
+/// Everything that calls share.
+pub struct Kit {
+    tables: KitTables,
+    entries: Vec<EntryKit>,
+    notices: Arc<Notices>,
+    voice: Arc<Voice>,
+    listen: Arc<ListenTable>,
+    signals: Arc<SignalsTable>,
+    missing: Vec<Fault>,
+}
+
+/// What a caller dialled, and when.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The call's id.
+    pub call: CallId,
+    /// The called number.
+    pub called: String,
+    /// The caller's number, if known.
+    pub caller: Option<String>,
+    /// Wall time.
+    pub wall: jiff::Zoned,
+}
+
+impl Kit {
+    /// Makes the kit.
+    ///
+    /// # Errors
+    /// Every mistake in triggers, notices and bots, by key.
+    pub fn load(tables: KitTables) -> Result<Kit, Problems> {
+        let mut problems = Problems::default();
+        let notices = keep(Notices::new(&tables.notices, "notice"), &mut problems);
+        let mut bots: BTreeMap<String, Arc<dyn Bot>> = BTreeMap::new();
+        for (name, table) in &tables.bots {
+            if let Some(bot) = keep(ConfiguredBot::new(table.clone()), &mut problems) {
+                bots.insert(name.clone(), Arc::new(bot));
+            }
+        }
+        let mut missing = Vec::new();
+        let synthesizer = synthesizer(&tables.speech, &mut missing);
+        let voice = Voice::load(&tables.speech.voice, synthesizer.clone(), None).or_else(|fault| {
+            missing.push(fault);
+            Voice::load(&Default::default(), synthesizer, None)
+        });
+        let mut ears: BTreeMap<Option<String>, Option<Arc<dyn Recognizer>>> = BTreeMap::new();
+        let mut entries = Vec::new();
+        for table in &tables.entries {
+            let bot = table.bot.as_ref().and_then(|name| bots.get(name)).cloned();
+            let recognizer = ears.entry(table.bot.clone()).or_insert_with(|| recognizer(&tables, bot.as_deref(), &mut missing)).clone();
+            let Some(rules) = keep(Rules::compile(&in_force(&tables.triggers, table), "trigger"), &mut problems) else { continue };
+            let hours = table.hours.as_ref().and_then(|name| tables.desk.hours.iter().find(|h| h.name == *name)).cloned();
+            entries.push(EntryKit { table: table.clone(), bot, recognizer, rules: Arc::new(rules), hours });
+        }
+        let (Some(notices), Ok(voice)) = (notices, voice) else { return Err(problems) };
+        let (listen, signals) = (Arc::new(tables.listen.clone()), Arc::new(tables.signals.clone()));
+        problems.or(Kit { entries, notices: Arc::new(notices), voice: Arc::new(voice), listen, signals, missing, tables })
+    }
+
+    /// Engines that are configured and not there, each once.
+    pub fn missing(&self) -> &[Fault] {
+        &self.missing
+    }
+
+    /// The tables it was made from.
+    pub fn tables(&self) -> &KitTables {
+        &self.tables
+    }
+
+    /// Speaks everything that is known to be said, so that no caller waits for it.
+    pub async fn speak_ahead(&self, rate: Rate) {
+        let titles: Vec<String> = self.tables.desk.queues.iter().map(|q| q.spoken().to_owned()).collect();
+        for entry in &self.entries {
+            let mut wordings = self.notices.fixed(&titles);
+            wordings.extend(entry.bot.iter().flat_map(|bot| bot.phrases()).map(Wording::text));
+            // What can't be spoken now is a fault when it is to be said.
+            let _ = self.voice.ahead(&wordings, &entry.table.language, rate).await;
+        }
+    }
+
+    /// The plan of a call and what it works with; `None` if no entry takes the called number.
+    pub fn admit(&self, arrival: Arrival, rate: Rate, bot: Option<BotPlan>) -> Option<(Plan, Equipment)> {
+        let entry = self.entry(&arrival.called)?;
+        let configured = if entry.bot.is_some() { BotPlan::Serves } else { BotPlan::None };
+        let bot = if configured == BotPlan::None { BotPlan::None } else { bot.unwrap_or(configured) };
+        let plan = Plan {
+            call: arrival.call,
+            called: arrival.called,
+            caller: arrival.caller.map(Pii),
+            entry: entry.table.clone(),
+            bot,
+            rules: entry.rules.clone(),
+            notices: self.notices.clone(),
+            queues: self.queues(),
+            agents: self.tables.desk.agents.iter().map(|a| (a.name.as_str().into(), a.spoken().to_owned())).collect(),
+            hours: entry.hours.clone(),
+            wall: arrival.wall,
+            yields: false,
+        };
+        let equipment = Equipment {
+            voice: self.voice.clone(),
+            recognizer: entry.recognizer.clone(),
+            bot: entry.bot.clone(),
+            listen: self.listen.clone(),
+            signals: self.signals.clone(),
+            music: self.music(&entry.table, rate),
+            rate,
+        };
+        Some((plan, equipment))
+    }
+
+    fn entry(&self, called: &str) -> Option<&EntryKit> {
+        let fits = self.entries.iter().filter_map(|entry| entry.table.fit(called).map(|fit| (fit, entry)));
+        fits.reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, entry)| entry)
+    }
+
+    fn queues(&self) -> BTreeMap<QueueId, QueuePlan> {
+        let plan = |q: &crate::handoff::desk::QueueTable| QueuePlan { title: q.spoken().to_owned(), otherwise: q.otherwise.clone() };
+        self.tables.desk.queues.iter().map(|q| (QueueId::from(q.name.as_str()), plan(q))).collect()
+    }
+
+    /// The entry's music, or the built-in one, at the call's rate.
+    fn music(&self, entry: &EntryTable, rate: Rate) -> Arc<[i16]> {
+        let named = entry.music.as_ref().and_then(|name| {
+            let wording = Wording(vec![Phrase::Prompt { name: name.clone(), text: String::new() }]);
+            self.voice.cached(&wording, &entry.language, rate)
+        });
+        named.or_else(|| built_in_music(rate)).unwrap_or_else(|| crate::sound::tone::comfort(rate).into())
+    }
+}
+
+fn built_in_music(rate: Rate) -> Option<Arc<[i16]>> {
+    let source = Box::new(std::io::Cursor::new(HOLD_MUSIC));
+    Recording::open_at(source, Some("flac"), ChannelChoice::Left, rate).ok()?.read_all(MUSIC_LIMIT).ok()
+}
+
+fn keep<T>(made: Result<T, Problems>, problems: &mut Problems) -> Option<T> {
+    match made {
+        Ok(value) => Some(value),
+        Err(found) => {
+            problems.0.extend(found.0);
+            None
+        }
+    }
+}
+
+/// The triggers that an entry names, in the file's order; all of them if it names none.
+fn in_force(triggers: &[TriggerTable], entry: &EntryTable) -> Vec<TriggerTable> {
+    let is_named = |trigger: &&TriggerTable| entry.triggers.as_ref().is_none_or(|names| names.contains(&trigger.name));
+    triggers.iter().filter(is_named).cloned().collect()
+}
+
+fn synthesizer(speech: &SpeechTable, missing: &mut Vec<Fault>) -> Option<Arc<dyn Synthesizer>> {
+    match speech.synthesizer.engine {
+        SynthesizerEngine::Off => None,
+        SynthesizerEngine::Flite => match Flite::load(&speech.synthesizer) {
+            Ok(flite) => Some(Arc::new(flite)),
+            Err(fault) => {
+                missing.push(fault);
+                None
+            }
+        },
+    }
+}
+
+/// A recognizer whose language model holds what callers say to this bot, and every phrase that a signal listens for.
+fn recognizer(tables: &KitTables, bot: Option<&dyn Bot>, missing: &mut Vec<Fault>) -> Option<Arc<dyn Recognizer>> {
+    match tables.speech.recognizer.engine {
+        RecognizerEngine::Off => None,
+        RecognizerEngine::Pocketsphinx => {
+            let mut sentences = heard_phrases(&tables.signals);
+            sentences.extend(bot.map(Bot::vocabulary).unwrap_or_default());
+            match PocketSphinx::load(&tables.speech.recognizer, &sentences) {
+                Ok(sphinx) => Some(Arc::new(sphinx)),
+                Err(fault) => {
+                    if !missing.contains(&fault) {
+                        missing.push(fault);
+                    }
+                    None
+                }
+            }
+        }
+    }
+}
+
+/// Where a configured prompts directory is, from the configuration file's own place.
+pub fn beside(config: Option<&Path>, path: &Path) -> std::path::PathBuf {
+    config.and_then(Path::parent).map_or_else(|| path.to_owned(), |parent| parent.join(path))
+}

@@ -1,0 +1,334 @@
+//! Many recordings, on all cores, each judged and filed; the results come in the order in which they were asked for.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use crate::base::{CallId, Party, QueueId};
+use crate::call::BotPlan;
+use crate::gateway::{Arrival, Kit};
+use crate::sound::recording::{ChannelChoice, Recording, RecordingError};
+use crate::store::story::Story;
+
+use super::driver::{self, Course, Delays, ReplayError, Replayed};
+use super::edge::ReplayEdge;
+use super::expect::{self, ExpectTable, Expectation};
+use super::options::{AgentScript, BotChoice, Channel, Pace, parse_at};
+use super::result::{ReplayFacts, ReplayObject};
+use super::terminal::Judgement;
+use super::{baseline, files, output, report, transcript};
+
+/// Wall time of a replayed call that says nothing else: a Tuesday.
+const AT: &str = "2026-03-03T10:00";
+/// The number that is called.
+const CALLED: &str = "1000";
+/// For how long a handoff may stay open after the recording's end, in s.
+const LINGER_SECS: f64 = 60.0;
+
+/// What is to be replayed, and what is to come of it.
+#[derive(Clone, Debug, Default)]
+pub struct Job {
+    /// The recordings, in order.
+    pub recordings: Vec<PathBuf>,
+    /// Where results are filed.
+    pub out: Option<PathBuf>,
+    /// One expectation for all.
+    pub expect: Option<PathBuf>,
+    /// Draft the expectations that are missing.
+    pub write_expect: bool,
+    /// An earlier `out` to compare with.
+    pub baseline: Option<PathBuf>,
+    /// Options from the command line; they beat those of an expectation.
+    pub options: ExpectTable,
+    /// What names the configuration: a hash of it goes into the ids of calls.
+    pub configuration: String,
+}
+
+/// What became of one recording.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// The result; `None` if it gave no sound.
+    pub object: Option<ReplayObject>,
+    /// What was expected, and so on.
+    pub judgement: Judgement,
+    /// What is wrong with it, one line each: exit 2.
+    pub errors: Vec<String>,
+    /// Worth knowing, one line each.
+    pub hints: Vec<String>,
+}
+
+/// Who watches the work.
+pub trait Watcher: Sync {
+    /// Work on this recording has got so far, in s; of so many, if that is known.
+    fn progress(&self, n: usize, recording: &Path, done_s: f64, of_s: Option<f64>);
+    /// Work on this recording is over.
+    fn over(&self, n: usize);
+}
+
+/// Replays all of a job's recordings on all cores, and hands over each in order as soon as it and all before it are done.
+pub fn run(kit: &Kit, job: &Job, watcher: &dyn Watcher, mut take: impl FnMut(usize, Done)) {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(job.recordings.len()).max(1);
+    let next = AtomicUsize::new(0);
+    let (sender, results) = channel();
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(recording) = job.recordings.get(n) else { return };
+                    let done = guarded(kit, job, n, recording, watcher);
+                    watcher.over(n);
+                    if sender.send((n, done)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut waiting = std::collections::BTreeMap::new();
+        let mut due = 0;
+        for (n, done) in results {
+            waiting.insert(n, done);
+            while let Some(done) = waiting.remove(&due) {
+                take(due, done);
+                due += 1;
+            }
+        }
+    });
+}
+
+/// A panic ends one recording, never the others.
+fn guarded(kit: &Kit, job: &Job, n: usize, recording: &Path, watcher: &dyn Watcher) -> Done {
+    catch_unwind(AssertUnwindSafe(|| one(kit, job, n, recording, watcher))).unwrap_or_else(|panic| {
+        let what = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied()).unwrap_or("for an unknown reason");
+        Done { errors: vec![format!("{}: Segue failed at it: {what}", recording.display())], ..Done::default() }
+    })
+}
+
+/// One recording: expectation, options, replay, judgement, files.
+fn one(kit: &Kit, job: &Job, n: usize, path: &Path, watcher: &dyn Watcher) -> Done {
+    let mut done = Done::default();
+    let expectation = match expectation(job, path) {
+        Ok(expectation) => expectation,
+        Err(mistakes) => {
+            done.errors.extend(mistakes.iter().cloned());
+            done.judgement.malformed = mistakes;
+            None
+        }
+    };
+    let options = merge(&job.options, expectation.as_ref().map(|e| &e.table));
+    let started = cpu_time::ThreadTime::now();
+    let mut replayed = match replay(kit, job, n, path, &options, watcher) {
+        Ok(replayed) => replayed,
+        Err(error) => {
+            done.errors.push(format!("{}: {error}", path.display()));
+            return done;
+        }
+    };
+    name_call(&mut replayed, &options, job);
+    let story = Story::tell(&replayed.records);
+    let facts = ReplayFacts {
+        recording: path.display().to_string(),
+        duration_s: replayed.duration_s,
+        call_s: replayed.call_s,
+        truncated: replayed.cut.is_some(),
+        processing_s: started.elapsed().as_secs_f64(),
+    };
+    let object = ReplayObject::of(&story, facts, &replayed.map);
+    if let Some(cut) = &replayed.cut {
+        done.errors.push(format!("{}: {cut}", path.display()));
+    }
+    if replayed.both_speak && options.bot.is_none() {
+        done.hints.push(format!("{}: both channels carry speech; with --bot recorded the other one is the bot or agent that the caller heard", path.display()));
+    }
+    judge(job, path, expectation, &options, &object, &replayed, &mut done);
+    if let Err(error) = file(job, path, &story, &object, &replayed, &done) {
+        done.errors.push(format!("{}: {error}", path.display()));
+    }
+    done.object = Some(object);
+    done
+}
+
+/// The expectation of a recording, if it has one.
+fn expectation(job: &Job, recording: &Path) -> Result<Option<Expectation>, Vec<String>> {
+    let beside = files::expectation_beside(recording);
+    let path = match &job.expect {
+        Some(path) => path,
+        None if beside.exists() => &beside,
+        None => return Ok(None),
+    };
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| vec![format!("{name}: {}", files::reason(&error))])?;
+    Expectation::parse(&text).map(Some).map_err(|problems| problems.0.iter().map(|p| format!("{name}: {p}")).collect())
+}
+
+/// The command line beats the expectation.
+fn merge(first: &ExpectTable, second: Option<&ExpectTable>) -> ExpectTable {
+    let none = ExpectTable::default();
+    let second = second.unwrap_or(&none);
+    ExpectTable {
+        bot: first.bot.or(second.bot),
+        channel: first.channel.or(second.channel),
+        pace: first.pace.or(second.pace),
+        agents: first.agents.clone().or(second.agents.clone()),
+        at: first.at.clone().or(second.at.clone()),
+        called: first.called.clone().or(second.called.clone()),
+        caller: first.caller.clone().or(second.caller.clone()),
+        linger: first.linger.or(second.linger),
+        expect: none.expect,
+    }
+}
+
+/// Why a recording gave no result.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error("{}", files::reason(.0))]
+    Open(std::io::Error),
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error("`{0}` is the number of no entry; see [[entry]] in the configuration, or choose another with --called")]
+    NoEntry(String),
+    #[error("{0}")]
+    Option(String),
+    #[error("{0}")]
+    Output(std::io::Error),
+}
+
+fn replay(kit: &Kit, job: &Job, n: usize, path: &Path, options: &ExpectTable, watcher: &dyn Watcher) -> Result<Replayed, RunError> {
+    let recording = open(path, options)?;
+    let rate = recording.info().rate;
+    let length = recording.info().duration.map(|d| d.as_secs_f64());
+    let arrival = arrival(options)?;
+    let called = arrival.called.clone();
+    let bot = match options.bot.unwrap_or_default() {
+        BotChoice::Speak => None,
+        BotChoice::Recorded => Some(BotPlan::Recorded),
+        BotChoice::None => Some(BotPlan::Mute),
+    };
+    let (mut plan, equipment) = kit.admit(arrival, rate, bot).ok_or(RunError::NoEntry(called))?;
+    let in_turns = options.pace == Some(Pace::Turns);
+    plan.yields = !in_turns;
+    let script = match &options.agents {
+        Some(script) => script.parse::<AgentScript>().map_err(RunError::Option)?,
+        None => AgentScript::default(),
+    };
+    let linger = Duration::try_from_secs_f64(options.linger.unwrap_or(LINGER_SECS)).unwrap_or_default();
+    let course = Course { in_turns, recorded_bot: plan.bot == BotPlan::Recorded, linger };
+    let speech = &kit.tables().speech;
+    let delays = Delays { ear: speech.recognizer.replay_delay(), voice: speech.synthesizer.replay_delay(), bot: Duration::ZERO };
+    let dir = results_dir(job, path);
+    if let Some(dir) = &dir {
+        std::fs::create_dir_all(dir).map_err(|error| RunError::Output(named(dir, error)))?;
+    }
+    let mut progress = |done_s: f64| watcher.progress(n, path, done_s, length);
+    let mut sound = output::Sound::new(dir.as_deref(), rate, &mut progress).map_err(RunError::Output)?;
+    let queue = QueueId::from(plan.entry.queue.as_str());
+    let edge = |clock| ReplayEdge::new(clock, &kit.tables().desk, script, queue, rate);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(RunError::Output)?;
+    let mut replayed = runtime.block_on(driver::drive(recording, plan.into(), equipment, edge, (course, delays), &mut sound))?;
+    replayed.peaks = sound.finish().map_err(RunError::Output)?;
+    Ok(replayed)
+}
+
+fn open(path: &Path, options: &ExpectTable) -> Result<Recording, RunError> {
+    let file = File::open(path).map_err(RunError::Open)?;
+    if file.metadata().is_ok_and(|meta| meta.is_dir()) {
+        return Err(RunError::Option("is a directory".into()));
+    }
+    let extension = path.extension().and_then(|e| e.to_str());
+    let recorded = options.bot == Some(BotChoice::Recorded);
+    let choice = match options.channel {
+        Some(Channel::Mix) if recorded => {
+            return Err(RunError::Option("--channel mix leaves no other channel for --bot recorded".into()));
+        }
+        Some(Channel::Mix) => ChannelChoice::Mix,
+        Some(Channel::Right) if !recorded => ChannelChoice::Right,
+        Some(Channel::Right | Channel::Left) | None => ChannelChoice::Both,
+    };
+    let recording = Recording::open(Box::new(file), extension, choice)?;
+    if recorded && recording.info().channels < 2 {
+        return Err(RunError::Option("--bot recorded needs a recording of two channels, this one has one".into()));
+    }
+    Ok(if recorded && options.channel == Some(Channel::Right) { recording.swapped() } else { recording })
+}
+
+fn arrival(options: &ExpectTable) -> Result<Arrival, RunError> {
+    let zone = jiff::tz::TimeZone::UTC;
+    Ok(Arrival {
+        call: CallId(uuid::Uuid::nil()),
+        called: options.called.clone().unwrap_or_else(|| CALLED.to_owned()),
+        caller: options.caller.clone(),
+        wall: parse_at(options.at.as_deref().unwrap_or(AT), &zone).map_err(RunError::Option)?,
+    })
+}
+
+fn named(path: &Path, error: std::io::Error) -> std::io::Error {
+    std::io::Error::new(error.kind(), format!("{}: {}", path.display(), files::reason(&error)))
+}
+
+fn results_dir(job: &Job, recording: &Path) -> Option<PathBuf> {
+    job.out.as_ref().map(|out| out.join(files::stem(recording)))
+}
+
+/// A replayed call's id comes from the decoded samples, the options and the configuration.
+fn name_call(replayed: &mut Replayed, options: &ExpectTable, job: &Job) {
+    let mut hash = blake3::Hasher::new();
+    hash.update(replayed.samples.as_bytes());
+    hash.update(toml::to_string(options).unwrap_or_default().as_bytes());
+    hash.update(job.configuration.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize().as_bytes()[..16]);
+    let id = uuid::Builder::from_bytes(bytes).with_version(uuid::Version::SortRand).with_variant(uuid::Variant::RFC4122).into_uuid();
+    for record in &mut replayed.records {
+        record.subject = CallId(id);
+    }
+}
+
+fn judge(
+    job: &Job,
+    path: &Path,
+    expectation: Option<Expectation>,
+    options: &ExpectTable,
+    object: &ReplayObject,
+    replayed: &Replayed,
+    done: &mut Done,
+) {
+    match expectation {
+        Some(expectation) => {
+            done.judgement.expected = true;
+            done.judgement.unmet = expectation.check(object, &replayed.map);
+        }
+        None if job.write_expect && done.judgement.malformed.is_empty() => {
+            let beside = files::expectation_beside(path);
+            match std::fs::write(&beside, expect::draft(object, &replayed.map, options.clone())) {
+                Ok(()) => done.hints.push(format!("{}: drafted; read it before you keep it", beside.display())),
+                Err(error) => done.errors.push(format!("{}: {}", beside.display(), files::reason(&error))),
+            }
+        }
+        None => {}
+    }
+    if let Some(dir) = &job.baseline {
+        match baseline::read(&dir.join(files::stem(path))) {
+            Ok(old) => done.judgement.differences = Some(baseline::differences(&old, object)),
+            Err(error) => done.errors.push(error.to_string()),
+        }
+    }
+}
+
+/// Files everything that `--out` asks for.
+fn file(job: &Job, path: &Path, story: &Story, object: &ReplayObject, replayed: &Replayed, done: &Done) -> std::io::Result<()> {
+    let Some(dir) = results_dir(job, path) else { return Ok(()) };
+    output::events(&dir, &replayed.records)?;
+    let packet = object.handoffs.iter().rev().find_map(|h| h.packet.as_ref());
+    let packet = serde_json::to_string_pretty(&packet).map_err(std::io::Error::other)?;
+    output::text(&dir, "packet.json", &(packet + "\n"))?;
+    output::text(&dir, "transcript.txt", &transcript::transcript(story))?;
+    let _ = Party::Caller;
+    report::write(&dir, story, object, replayed, &done.judgement)
+}
