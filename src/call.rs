@@ -64,6 +64,8 @@ pub struct Call {
     settled: Option<CallOutcome>,
     /// How the call ends if nothing was settled: contained, unless a handoff was abandoned.
     fallback_outcome: CallOutcome,
+    /// Agents who declined this call; they are not asked again.
+    declined: Vec<AgentId>,
     caller_is_gone: bool,
     recorded_bot_is_gone: bool,
     /// What the bot was told and could not answer because the caller was asked something else.
@@ -137,6 +139,7 @@ impl Call {
             scenes: BTreeMap::new(),
             settled: None,
             fallback_outcome: CallOutcome::Contained,
+            declined: Vec::new(),
             caller_is_gone: false,
             recorded_bot_is_gone: false,
             unanswered: None,

@@ -311,9 +311,10 @@ impl Call {
         }
         let mut handoff = bridged.handoff.clone();
         handoff.queue = queue;
-        handoff.declined.extend(bridged.seats.iter().map(|seat| seat.agent.clone()));
+        let present: Vec<AgentId> = bridged.seats.iter().map(|seat| seat.agent.clone()).collect();
         let ticket = self.next_ticket();
-        let need = self.need(&handoff, ticket, None, now);
+        let mut need = self.need(&handoff, ticket, None, now);
+        need.except.extend(present);
         self.to_desk(DeskInput::Seek(need));
         if let Stage::Bridged(bridged) = &mut self.stage {
             bridged.inviting = Some(Inviting { ticket, asked: Vec::new() });

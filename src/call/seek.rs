@@ -36,7 +36,7 @@ impl Call {
             language: self.plan.entry.language.clone(),
             priority: handoff.fired.priority,
             since: handoff.since,
-            except: handoff.declined.clone(),
+            except: self.declined.clone(),
             prefer_until: prefer.is_some().then(|| now + RETURN_PATIENCE),
             prefer,
         }
@@ -189,11 +189,8 @@ impl Call {
             return;
         }
         self.drop_offer(offer, outcome);
-        if let Stage::Seeking(seeking) = &mut self.stage
-            && matches!(outcome, OfferOutcome::Declined)
-            && !seeking.handoff.declined.contains(&agent)
-        {
-            seeking.handoff.declined.push(agent);
+        if outcome == OfferOutcome::Declined && !self.declined.contains(&agent) {
+            self.declined.push(agent);
         }
         self.expect_sound(now, now);
     }

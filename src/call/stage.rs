@@ -72,8 +72,6 @@ pub(super) struct Handoff {
     reached: [bool; 7],
     /// Since when the caller waits, whatever queue or agent comes between.
     pub since: Time,
-    /// Agents who are not asked again.
-    pub declined: Vec<AgentId>,
     /// True if the caller had an agent and lost them, so that they are told so.
     pub agent_was_lost: bool,
 }
@@ -81,7 +79,7 @@ pub(super) struct Handoff {
 impl Handoff {
     /// A handoff that has just been triggered.
     pub(super) fn new(n: u32, fired: Fired, queue: QueueId, now: Time) -> Self {
-        Handoff { n, fired, queue, reached: [false; 7], since: now, declined: Vec::new(), agent_was_lost: false }
+        Handoff { n, fired, queue, reached: [false; 7], since: now, agent_was_lost: false }
     }
 
     /// Notes that a clock was reached; false if it was before.

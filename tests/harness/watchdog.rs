@@ -1,0 +1,314 @@
+//! Watches a call from outside and notes every broken invariant (DESIGN §4), by its number.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use segue::base::*;
+use segue::call::*;
+use segue::handoff::desk::*;
+use segue::listen::types::*;
+
+use super::Playing;
+
+/// A broken invariant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Violation {
+    pub invariant: u8,
+    pub at: Time,
+    pub what: String,
+}
+
+/// The caller hears something at the latest so long after the end of their turn.
+const SILENCE: Duration = Duration::from_millis(2_000 + 2 * 20);
+
+#[derive(Debug)]
+pub struct Watchdog {
+    pub violations: Vec<Violation>,
+    bot: BotPlan,
+    stage: Option<StageName>,
+    ended: bool,
+    may_hang_up: bool,
+    quiet_since: Option<Time>,
+    recording_message: bool,
+    legs: BTreeMap<LegId, Party>,
+    begun_offers: BTreeMap<u32, AgentId>,
+    declined: BTreeSet<AgentId>,
+    alerts: BTreeSet<OfferId>,
+    tickets: BTreeSet<TicketId>,
+    waiting_since: Option<Time>,
+    sentence: Option<String>,
+    agent_turns: usize,
+    agent_turns_recorded: usize,
+    supervisor_may_speak: bool,
+    bot_open: bool,
+    asked_for_person: bool,
+    handoffs_open: BTreeSet<u32>,
+    last_score: Option<Time>,
+}
+
+impl Watchdog {
+    pub fn new(bot: BotPlan) -> Self {
+        Watchdog {
+            violations: Vec::new(),
+            bot,
+            stage: None,
+            ended: false,
+            may_hang_up: false,
+            quiet_since: None,
+            recording_message: false,
+            legs: BTreeMap::new(),
+            begun_offers: BTreeMap::new(),
+            declined: BTreeSet::new(),
+            alerts: BTreeSet::new(),
+            tickets: BTreeSet::new(),
+            waiting_since: None,
+            sentence: None,
+            agent_turns: 0,
+            agent_turns_recorded: 0,
+            supervisor_may_speak: false,
+            bot_open: false,
+            asked_for_person: false,
+            handoffs_open: BTreeSet::new(),
+            last_score: None,
+        }
+    }
+
+    fn broken(&mut self, invariant: u8, at: Time, what: impl Into<String>) {
+        if self.violations.len() < 5 {
+            self.violations.push(Violation { invariant, at, what: what.into() });
+        }
+    }
+
+    fn is_with_person(&self) -> bool {
+        matches!(self.stage, Some(StageName::Bridged | StageName::Conference))
+    }
+
+    /// What is about to go into the call.
+    pub fn on_input(&mut self, input: &CallInput, now: Time) {
+        match input {
+            CallInput::Heard(LegId::CALLER, Heard::Turn(turn)) if !self.ended => {
+                self.quiet_since = Some(turn.end.max(now.back(Duration::from_millis(1_000))));
+                self.sentence = turn.text.clone();
+            }
+            CallInput::Heard(LegId::CALLER, Heard::Signal(signal)) if signal.kind == SignalKind::Request => {
+                self.asked_for_person = matches!(self.stage, Some(StageName::WithBot | StageName::Greeting));
+            }
+            CallInput::Heard(leg, Heard::Turn(_)) if *leg != LegId::CALLER && !self.ended => self.agent_turns += 1,
+            CallInput::Command(Command::Whisper | Command::Barge) => self.supervisor_may_speak = true,
+            CallInput::Command(Command::HangUp) | CallInput::Shutdown => self.may_hang_up = true,
+            _ => {}
+        }
+    }
+
+    /// What came out of the call.
+    pub fn on_effect(&mut self, effect: &Effect, now: Time) {
+        if self.ended {
+            self.broken(4, now, format!("after its end the call wants {effect:?}"));
+        }
+        match effect {
+            Effect::Record(happening) => self.on_record(happening, now),
+            Effect::Route { from, to, on: true } => self.on_route(*from, *to, now),
+            Effect::Say { leg, purpose, .. } => {
+                if *purpose == Purpose::Briefing && *leg == LegId::CALLER {
+                    self.broken(6, now, "the caller hears the briefing");
+                }
+                if *purpose == Purpose::Question && self.asked_for_person {
+                    self.broken(7, now, "a plain request for a person is answered with a question");
+                }
+            }
+            Effect::TellBot(_, event) => {
+                self.bot_open = true;
+                if self.is_with_person() || self.stage == Some(StageName::Waiting) && matches!(event, BotEvent::Said { .. }) {
+                    self.broken(6, now, "the bot hears a caller who waits or is with a person");
+                }
+            }
+            Effect::CloseBot => self.bot_open = false,
+            Effect::Alert { offer, agent, packet } => {
+                self.alerts.insert(*offer);
+                if self.declined.contains(agent) {
+                    self.broken(3, now, format!("{agent} declined this call and is asked again"));
+                }
+                if packet.trigger.sentence.is_empty() {
+                    self.broken(5, now, "the packet has no triggering sentence");
+                }
+                if packet.trigger.cause == "request" && packet.trigger.in_words && Some(&packet.trigger.sentence) != self.sentence.as_ref() {
+                    let known = packet.transcript.iter().any(|line| line.text.as_ref() == Some(&packet.trigger.sentence));
+                    if !known {
+                        self.broken(5, now, format!("the packet's sentence is {:?}", packet.trigger.sentence));
+                    }
+                }
+                if packet.trigger.cause == "request" && !packet.trigger.in_words {
+                    self.broken(5, now, "the packet lacks the words with which the caller asked for a person");
+                }
+            }
+            Effect::StopAlert(offer) => {
+                self.alerts.remove(offer);
+            }
+            Effect::ToDesk(DeskInput::Seek(seek)) => self.on_seek(seek, now),
+            Effect::Release(LegId::CALLER, EndedBy::Gateway) if !self.may_hang_up => {
+                self.broken(3, now, "Segue hangs up on the caller");
+            }
+            _ => {}
+        }
+    }
+
+    fn on_seek(&mut self, seek: &Seek, now: Time) {
+        if !self.tickets.insert(seek.ticket) {
+            self.broken(4, now, "a ticket is used twice");
+        }
+        match self.waiting_since {
+            Some(since) if self.is_invited() => {
+                let _ = since;
+            }
+            Some(since) if since != seek.since => self.broken(3, now, "a caller who returns to the queue loses their age"),
+            Some(_) => {}
+            None => self.waiting_since = Some(seek.since),
+        }
+        if self.declined.iter().any(|agent| !seek.except.contains(agent)) {
+            self.broken(3, now, "an agent who declined may be asked again");
+        }
+    }
+
+    fn is_invited(&self) -> bool {
+        self.is_with_person()
+    }
+
+    fn on_route(&mut self, from: LegId, to: LegId, now: Time) {
+        let supervisor = |leg: LegId| self.legs.get(&leg) == Some(&Party::Supervisor);
+        if supervisor(from) && !self.supervisor_may_speak {
+            self.broken(6, now, "a supervisor who only listens can be heard");
+        }
+        if !supervisor(from) && !supervisor(to) && matches!(self.stage, Some(StageName::Briefing)) {
+            self.broken(6, now, "agent and caller hear each other during the briefing");
+        }
+    }
+
+    fn on_record(&mut self, happening: &Happening, now: Time) {
+        match happening {
+            Happening::StageEntered { stage } => {
+                if self.stage == Some(*stage) {
+                    self.broken(2, now, format!("{stage:?} is entered twice"));
+                }
+                if *stage == StageName::WithBot || *stage == StageName::Greeting {
+                    self.waiting_since = None;
+                }
+                if self.stage == Some(StageName::Survey) && *stage != StageName::Ended {
+                    self.broken(2, now, format!("{stage:?} follows the survey"));
+                }
+                self.stage = Some(*stage);
+                self.asked_for_person = false;
+            }
+            Happening::LegJoined { leg, party, .. } => {
+                if self.legs.insert(*leg, *party).is_some() {
+                    self.broken(4, now, format!("{leg} joins twice"));
+                }
+            }
+            Happening::LegLeft { leg, .. } => {
+                if self.legs.remove(leg).is_none() {
+                    self.broken(4, now, format!("{leg} leaves and was not there"));
+                }
+            }
+            Happening::Offered { offer, agent, .. } => {
+                if self.begun_offers.insert(*offer, agent.clone()).is_some() {
+                    self.broken(4, now, "an offer's number is used twice");
+                }
+            }
+            Happening::OfferSettled { offer, agent, outcome, .. } => {
+                if self.begun_offers.remove(offer).is_none() {
+                    self.broken(4, now, "an offer is settled that was not open");
+                }
+                if *outcome == OfferOutcome::Declined {
+                    self.declined.insert(agent.clone());
+                }
+            }
+            Happening::Triggered { handoff, mode: Mode::Act, .. } => {
+                self.handoffs_open.insert(*handoff);
+            }
+            Happening::HandoffEnded { handoff, outcome, .. } => {
+                if *outcome != HandoffOutcome::Shadow && !self.handoffs_open.remove(handoff) {
+                    self.broken(4, now, "a handoff ends that was not open");
+                }
+                self.waiting_since = None;
+            }
+            Happening::TurnEnded { who: Party::Agent, .. } => self.agent_turns_recorded += 1,
+            Happening::PlaybackStarted { purpose: Purpose::Goodbye, .. } => self.may_hang_up = true,
+            Happening::CallEnded { .. } => self.ended = true,
+            _ => {}
+        }
+    }
+
+    /// A leg is gone: it can't hear or be heard.
+    pub fn on_leg_ended(&mut self, _leg: LegId) {}
+
+    /// What the caller hears in this tick.
+    pub fn on_tick(&mut self, now: Time, playing: &BTreeMap<PlaybackId, Playing>, routes: &BTreeSet<(LegId, LegId)>) {
+        let hears = playing.values().any(|p| p.leg == LegId::CALLER && p.started);
+        let talks = routes.iter().any(|(_, to)| *to == LegId::CALLER);
+        self.recording_message = self.stage == Some(StageName::Message);
+        if hears || talks || self.ended || self.recording_message || !matches!(self.bot, BotPlan::Serves | BotPlan::None) {
+            self.quiet_since = None;
+        }
+        if let Some(since) = self.quiet_since
+            && now.since(since) > SILENCE
+        {
+            self.broken(1, now, format!("in {:?} the caller has heard nothing since {since}", self.stage));
+            self.quiet_since = None;
+        }
+        let near: Vec<LegId> = routes.iter().filter(|(_, to)| *to == LegId::CALLER).map(|(from, _)| *from).collect();
+        let agents = near.iter().filter(|leg| self.legs.get(leg) == Some(&Party::Agent)).count();
+        if agents > 1 && self.stage != Some(StageName::Conference) {
+            self.broken(2, now, "the caller hears two agents outside a conference");
+        }
+        let seats = self.legs.values().filter(|party| **party == Party::Agent).count();
+        if seats > 1 && self.stage == Some(StageName::Bridged) {
+            self.broken(2, now, "two agents are in a bridge");
+        }
+        let music = playing.values().any(|p| p.leg == LegId::CALLER && p.purpose == Purpose::Music && p.started);
+        if music && self.is_with_person() {
+            self.broken(6, now, "music plays into the bridge");
+        }
+    }
+
+    /// When everything is over, nothing is left.
+    pub fn at_end(
+        &mut self,
+        playing: &BTreeMap<PlaybackId, Playing>,
+        routes: &BTreeSet<(LegId, LegId)>,
+        legs: &BTreeMap<LegId, AgentId>,
+        alerted: &BTreeMap<OfferId, AgentId>,
+        queues: &[QueueView],
+        is_over: bool,
+    ) {
+        let at = Time::MAX;
+        if !is_over {
+            self.broken(4, at, "the call outlives its caller");
+        }
+        if !playing.is_empty() {
+            self.broken(4, at, format!("still playing: {playing:?}"));
+        }
+        if !routes.is_empty() {
+            self.broken(4, at, format!("still routed: {routes:?}"));
+        }
+        if !legs.is_empty() {
+            self.broken(4, at, format!("still in the call: {legs:?}"));
+        }
+        if !alerted.is_empty() || !self.alerts.is_empty() {
+            self.broken(4, at, format!("still alerted: {alerted:?}"));
+        }
+        if !self.begun_offers.is_empty() {
+            self.broken(4, at, format!("offers never settled: {:?}", self.begun_offers));
+        }
+        if !self.handoffs_open.is_empty() {
+            self.broken(4, at, format!("handoffs never ended: {:?}", self.handoffs_open));
+        }
+        if self.bot_open {
+            self.broken(4, at, "the bot outlives the call");
+        }
+        if queues.iter().any(|q| q.waiting > 0) {
+            self.broken(4, at, "the desk still waits for this caller");
+        }
+        if self.agent_turns_recorded < self.agent_turns {
+            self.broken(5, at, "what an agent said is missing from the transcript");
+        }
+    }
+}
