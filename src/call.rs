@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 pub use plan::{BotPlan, Plan, QueuePlan};
 pub use table::EntryTable;
-pub use types::{BotRequest, CallInput, CallOutput, Command, Effect, Gone, Heard, Reason, Target};
+pub use types::{ACCEPT_KEY, BotRequest, CallInput, CallOutput, Command, DECLINE_KEY, Effect, Gone, Heard, Reason, Target};
 
 use crate::base::{
     AgentId, CallOutcome, EndedBy, Fault, Happening, Key, LegId, Party, PlaybackId, Purpose, StageName, TicketId, Time, Timers, Wording,
@@ -172,6 +172,7 @@ impl Call {
             CallInput::Answered => self.on_answered(now),
             CallInput::LegGone(leg, how) => self.on_leg_gone(leg, how, now),
             CallInput::AgentAnswered(offer) => self.on_agent_answered(offer, now),
+            CallInput::AgentPickedUp(offer) => self.on_agent_picked_up(offer, now),
             CallInput::AgentDeclined(offer) => self.on_agent_refused(offer, crate::base::OfferOutcome::Declined),
             CallInput::AgentVanished(offer) => self.on_agent_refused(offer, crate::base::OfferOutcome::Vanished),
             CallInput::PacketShown(offer) => self.on_offer_clock(offer, crate::base::HandoffClock::T2),
@@ -371,7 +372,10 @@ impl Call {
                 self.dossier.on_turn(party, turn.start, turn.end, turn.text.as_deref(), agent.as_ref());
                 self.record_turn(party, turn);
             }
-            Heard::Key(key) => self.record(Happening::KeyPressed { who: party, key: Some(key) }),
+            Heard::Key(key) => {
+                self.record(Happening::KeyPressed { who: party, key: Some(key) });
+                self.on_briefed_key(leg, key);
+            }
             Heard::SpeechBegan(_) | Heard::BargeIn | Heard::NoInput | Heard::Signal(_) | Heard::Score(_) => {}
         }
     }

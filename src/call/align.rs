@@ -76,6 +76,8 @@ impl Call {
         if let Stage::Bridged(bridged) = &self.stage {
             wanted.extend(bridged.seats.iter().map(|seat| (seat.leg, Scene::WithPerson)));
         }
+        // An agent who is being briefed accepts by key.
+        wanted.extend(self.asked_mut().into_iter().flatten().filter_map(|asked| asked.leg()).map(|leg| (leg, Scene::Waiting)));
         for (&leg, &scene) in &wanted {
             if self.scenes.get(&leg) != Some(&scene) {
                 self.out.push_back(Effect::Listener(leg, ListenInput::Scene(scene)));

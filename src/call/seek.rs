@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::base::{AgentId, EndedBy, HandoffClock, Happening, LegId, OfferId, OfferOutcome, PlaybackId, Purpose, TicketId, Time, Wording};
+use crate::base::{AgentId, EndedBy, HandoffClock, Happening, Key, LegId, OfferId, OfferOutcome, PlaybackId, Purpose, TicketId, Time, Wording};
 use crate::handoff::desk::{DeskInput, DeskOutput, Seek};
 use crate::handoff::notice;
 use crate::handoff::packet::{self, ContextPacket, HandoffFacts};
 
 use super::plan::secs;
 use super::stage::{Answer, AskedAgent, Handoff, Notice, Seeking, Stage, Step};
+use super::types::{ACCEPT_KEY, DECLINE_KEY};
 use super::{BotPlan, Call, Effect, RECORDED_BOT, Reason};
 
 /// The caller is told something after this long even if the desk has not said a word.
@@ -134,36 +135,75 @@ impl Call {
         }
     }
 
-    /// An agent's ear is open: they are briefed if the entry says so, else they have accepted.
+    /// An agent pressed accept: they are briefed by ear if the entry says so, else they have accepted.
     pub(super) fn on_agent_answered(&mut self, offer: OfferId, now: Time) {
-        let Some(asked) = self.asked(offer) else {
-            self.odd += 1;
-            return;
-        };
-        if asked.answer != Answer::None {
-            self.odd += 1;
-            return;
-        }
-        let agent = asked.agent.clone();
-        match &self.stage {
-            Stage::Seeking(seeking) if self.plan.entry.whisper => {
-                let briefing = packet::briefing(&self.packet(&seeking.handoff.clone(), now));
-                self.brief(offer, agent, briefing);
-            }
-            _ => {
-                if let Some(asked) = self.asked(offer) {
-                    asked.answer = Answer::Accepting(None);
-                }
-                self.to_desk(DeskInput::Accept { offer });
-            }
+        if self.plan.entry.whisper && matches!(self.stage, Stage::Seeking(_)) {
+            self.brief(offer, false, now);
+        } else {
+            self.accept(offer, None);
         }
     }
 
-    fn brief(&mut self, offer: OfferId, agent: AgentId, briefing: Wording) {
+    /// An agent's phone was picked up. Nobody but a person presses the key that accepts.
+    pub(super) fn on_agent_picked_up(&mut self, offer: OfferId, now: Time) {
+        self.brief(offer, true, now);
+    }
+
+    /// Opens the agent's ear and tells them why the caller is here. The caller does not hear it.
+    fn brief(&mut self, offer: OfferId, by_key: bool, now: Time) {
+        let Some(handoff) = self.handoff().cloned() else {
+            self.odd += 1;
+            return;
+        };
+        let Some(agent) = self.asked(offer).filter(|asked| asked.answer == Answer::None).map(|asked| asked.agent.clone()) else {
+            self.odd += 1;
+            return;
+        };
+        let briefing = packet::briefing(&self.packet(&handoff, now));
         let leg = self.join(agent, Some(offer));
         let playback = self.say(leg, Purpose::Briefing, briefing);
         if let Some(asked) = self.asked(offer) {
-            asked.answer = Answer::Briefing { leg, playback };
+            asked.answer = Answer::Briefing { leg, playback, by_key };
+        }
+    }
+
+    /// The agent accepts; the desk decides whether they have the caller.
+    fn accept(&mut self, offer: OfferId, leg: Option<LegId>) {
+        match self.asked(offer) {
+            Some(asked) if !matches!(asked.answer, Answer::Accepting(_)) => asked.answer = Answer::Accepting(leg),
+            Some(_) | None => {
+                self.odd += 1;
+                return;
+            }
+        }
+        self.to_desk(DeskInput::Accept { offer });
+    }
+
+    /// A key of an agent who is being briefed: yes or no.
+    pub(super) fn on_briefed_key(&mut self, leg: LegId, key: Key) {
+        let Some(offer) = self.asked_mut().and_then(|all| all.iter().find(|a| a.leg() == Some(leg)).map(|a| a.offer)) else { return };
+        match key.label() {
+            ACCEPT_KEY => self.accept(offer, Some(leg)),
+            DECLINE_KEY => self.on_agent_refused(offer, OfferOutcome::Declined),
+            _ => {}
+        }
+    }
+
+    /// The handoff that the call is in, if agents can be asked for it.
+    fn handoff(&self) -> Option<&Handoff> {
+        match &self.stage {
+            Stage::Seeking(seeking) => Some(&seeking.handoff),
+            Stage::Bridged(bridged) => Some(&bridged.handoff),
+            Stage::Ringing
+            | Stage::Greeting
+            | Stage::WithBot
+            | Stage::Offered(_)
+            | Stage::Settling(_)
+            | Stage::Moving(_)
+            | Stage::Survey
+            | Stage::Farewell { .. }
+            | Stage::Ending(_)
+            | Stage::Ended => None,
         }
     }
 
@@ -290,14 +330,21 @@ impl Call {
             self.expect_sound(now, now);
             return;
         }
-        let briefed = seeking.asked.iter_mut().find(|a| matches!(a.answer, Answer::Briefing { playback, .. } if playback == id));
-        if let Some(asked) = briefed {
-            let offer = asked.offer;
-            asked.answer = Answer::Accepting(asked.leg());
-            if !completed {
-                self.odd += 1;
-            }
-            self.to_desk(DeskInput::Accept { offer });
+        self.on_briefing_over(id, completed);
+    }
+
+    /// A briefing was heard out; on a screen that is the acceptance.
+    pub(super) fn on_briefing_over(&mut self, id: PlaybackId, completed: bool) {
+        let briefed = self.asked_mut().and_then(|all| {
+            all.iter().find_map(|asked| match asked.answer {
+                Answer::Briefing { leg, playback, by_key } if playback == id => Some((asked.offer, leg, by_key)),
+                Answer::Briefing { .. } | Answer::None | Answer::Accepting(_) => None,
+            })
+        });
+        if let Some((offer, leg, false)) = briefed
+            && completed
+        {
+            self.accept(offer, Some(leg));
         }
     }
 

@@ -169,6 +169,8 @@ pub(super) enum Answer {
         leg: LegId,
         /// The briefing.
         playback: PlaybackId,
+        /// True if they accept by key, on a phone that a voicemail might have answered; else by hearing it out.
+        by_key: bool,
     },
     /// They accepted; the desk decides. A briefed agent has a leg already.
     Accepting(Option<LegId>),

@@ -8,6 +8,11 @@ use crate::handoff::desk::{DeskInput, DeskOutput, QueueView};
 use crate::handoff::packet::ContextPacket;
 use crate::listen::types::{BotReport, ListenInput, Score, Signal, Turn};
 
+/// The key by which an agent on a phone accepts.
+pub const ACCEPT_KEY: char = '1';
+/// The key by which an agent on a phone declines.
+pub const DECLINE_KEY: char = '2';
+
 /// What goes into a call.
 #[derive(Clone, Debug)]
 pub enum CallInput {
@@ -15,8 +20,10 @@ pub enum CallInput {
     Answered,
     /// A leg is gone.
     LegGone(LegId, Gone),
-    /// An agent's ear is open: they pressed accept on their screen, or picked up their phone.
+    /// An agent pressed accept on their screen.
     AgentAnswered(OfferId),
+    /// An agent's phone was picked up, by them or by a voicemail: they are briefed, and accept by [`ACCEPT_KEY`].
+    AgentPickedUp(OfferId),
     /// An agent said no.
     AgentDeclined(OfferId),
     /// An agent's line or page went away before they accepted, or their phone failed.

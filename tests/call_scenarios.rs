@@ -1,0 +1,534 @@
+//! The traps that others fell into (DESIGN §8) and need no network, by number, and other scenes of a call's life.
+
+mod harness;
+
+use std::time::Duration;
+
+use harness::{Setup, World};
+use segue::base::*;
+use segue::call::*;
+use segue::handoff::desk::*;
+use segue::listen::types::*;
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// Caller and `agent` are connected.
+fn bridged(setup: Setup, agent: &str) -> World {
+    let mut world = World::with_bot(setup);
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of(agent);
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::Bridged);
+    world
+}
+
+fn hang_up(world: &mut World) {
+    world.input(CallInput::LegGone(LegId::CALLER, Gone::HungUp));
+}
+
+#[track_caller]
+fn well(world: World) {
+    assert_eq!(world.finish(), []);
+}
+
+#[test]
+fn trap_1_caller_hangs_up_during_the_notice() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(Duration::from_millis(500));
+    assert!(world.playing.values().any(|p| p.purpose == Purpose::Notice && p.started));
+    hang_up(&mut world);
+    assert!(world.call.is_over());
+    assert_eq!(world.outcome(), Some(CallOutcome::Abandoned));
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::Abandoned]);
+    well(world);
+}
+
+#[test]
+fn trap_2_caller_hangs_up_in_the_queue() {
+    let mut world = World::with_bot(Setup { agents: 1, ..Setup::default() });
+    let agent = AgentId::from("agent-1");
+    world.desk_input(DeskInput::Seek(Seek {
+        ticket: TicketId { call: CallId(uuid::Uuid::nil()), n: 0 },
+        queue: "support".into(),
+        skills: Vec::new(),
+        language: "en-US".into(),
+        priority: 9,
+        since: Time::ZERO,
+        except: Vec::new(),
+        prefer: None,
+        prefer_until: None,
+    }));
+    world.caller_asks_for_a_person();
+    world.run(secs(8));
+    assert_eq!(world.stage(), StageName::Waiting, "the only agent is busy with another caller");
+    hang_up(&mut world);
+    assert_eq!(world.outcome(), Some(CallOutcome::Abandoned));
+    assert!(world.to_desk.iter().any(|m| matches!(m, DeskInput::Cancel { .. })));
+    let _ = agent;
+}
+
+#[test]
+fn trap_3_caller_hangs_up_while_the_agent_is_alerted() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::RingingAgent);
+    hang_up(&mut world);
+    assert!(world.alerted.is_empty());
+    assert!(world.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Withdrawn, .. })));
+    well(world);
+}
+
+#[test]
+fn trap_4_caller_hangs_up_during_the_briefing() {
+    let mut world = World::with_bot(Setup { whisper: true, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(Duration::from_millis(200));
+    assert_eq!(world.stage(), StageName::Briefing);
+    hang_up(&mut world);
+    assert!(world.legs.is_empty() && world.playing.is_empty());
+    assert_eq!(world.outcome(), Some(CallOutcome::Abandoned));
+    well(world);
+}
+
+#[test]
+fn trap_5_caller_hangs_up_while_being_bridged() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    assert_eq!(world.stage(), StageName::Bridged);
+    hang_up(&mut world);
+    assert_eq!(world.outcome(), Some(CallOutcome::Abandoned), "nobody heard anybody");
+    well(world);
+}
+
+#[test]
+fn trap_6_of_two_agents_who_accept_together_the_first_wins() {
+    let mut world = World::with_bot(Setup { offers_at_once: 2, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let (first, second) = (world.offer_of("agent-1"), world.offer_of("agent-2"));
+    world.input(CallInput::AgentAnswered(second));
+    world.input(CallInput::AgentAnswered(first));
+    world.run(secs(1));
+    assert_eq!(world.legs.values().map(ToString::to_string).collect::<Vec<_>>(), ["agent-2"]);
+    assert!(world.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Withdrawn, agent, .. } if &*agent.0 == "agent-1")));
+    well(world);
+}
+
+#[test]
+fn trap_6_of_two_agents_who_are_briefed_together_the_first_to_accept_wins() {
+    let mut world = World::with_bot(Setup { offers_at_once: 2, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let (first, second) = (world.offer_of("agent-1"), world.offer_of("agent-2"));
+    world.input(CallInput::AgentPickedUp(first));
+    world.input(CallInput::AgentPickedUp(second));
+    world.run(Duration::from_millis(100));
+    let (one, two) = (world.leg_of("agent-1"), world.leg_of("agent-2"));
+    let key = Key::new(ACCEPT_KEY).expect("a key");
+    world.input(CallInput::Heard(two, Heard::Key(key)));
+    world.input(CallInput::Heard(one, Heard::Key(key)));
+    world.run(secs(1));
+    assert!(world.are_talking(LegId::CALLER, two));
+    assert!(!world.legs.contains_key(&one), "the other one is let go");
+    well(world);
+}
+
+#[test]
+fn trap_7_an_agent_who_declines_after_another_accepted_changes_nothing() {
+    let mut world = World::with_bot(Setup { offers_at_once: 2, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let (first, second) = (world.offer_of("agent-1"), world.offer_of("agent-2"));
+    world.input(CallInput::AgentAnswered(first));
+    world.input(CallInput::AgentDeclined(second));
+    world.run(secs(1));
+    let leg = world.leg_of("agent-1");
+    assert!(world.are_talking(LegId::CALLER, leg));
+    well(world);
+}
+
+#[test]
+fn trap_8_an_agent_who_goes_on_a_break_while_being_asked_is_replaced() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    assert_eq!(world.alerted_agents(), ["agent-1"]);
+    world.desk_input(DeskInput::Presence { agent: "agent-1".into(), presence: Presence::Break("lunch".into()) });
+    world.run(secs(1));
+    assert_eq!(world.alerted_agents(), ["agent-2"]);
+    well(world);
+}
+
+#[test]
+fn trap_9_a_move_that_fails_half_way_gives_the_caller_back_to_the_agent() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::Transfer(Target::Outside("tel:+15550123;ext=7".into()))));
+    world.run(secs(2));
+    assert_eq!(world.stage(), StageName::Transfer);
+    assert_eq!(world.moved_to, ["tel:+15550123;ext=7"], "the target is kept as it is");
+    world.input(CallInput::Moved(false));
+    let leg = world.leg_of("agent-1");
+    assert!(world.are_talking(LegId::CALLER, leg));
+    well(world);
+}
+
+#[test]
+fn trap_9_a_caller_whose_agent_left_a_failing_move_is_queued_again_and_the_call_can_end() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::Transfer(Target::Outside("tel:+15550123".into()))));
+    let leg = world.leg_of("agent-1");
+    world.input(CallInput::LegGone(leg, Gone::HungUp));
+    world.run(secs(31));
+    assert!(matches!(world.stage(), StageName::Waiting | StageName::RingingAgent), "{:?}", world.stage());
+    hang_up(&mut world);
+    assert!(world.call.is_over());
+    well(world);
+}
+
+#[test]
+fn trap_15_the_bot_hears_no_waiting_caller_and_the_caller_no_briefing() {
+    let mut world = World::with_bot(Setup { whisper: true, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(10));
+    assert!(world.playing.values().any(|p| p.purpose == Purpose::Music && p.leg == LegId::CALLER));
+    let told = world.told.len();
+    world.caller_says("hello are you there");
+    assert_eq!(world.told.len(), told, "the bot is not told what a waiting caller says");
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(Duration::from_millis(100));
+    let briefing: Vec<LegId> = world.playing.values().filter(|p| p.purpose == Purpose::Briefing).map(|p| p.leg).collect();
+    assert_eq!(briefing, [world.leg_of("agent-1")]);
+    assert!(world.routes.is_empty(), "nobody hears anybody yet");
+    world.run(secs(10));
+    assert_eq!(world.stage(), StageName::Bridged);
+    well(world);
+}
+
+#[test]
+fn trap_16_keys_of_agent_and_bridged_caller_do_not_reach_the_bot() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let told = world.told.len();
+    let (agent, key) = (world.leg_of("agent-1"), Key::new('5').expect("a key"));
+    world.input(CallInput::Heard(agent, Heard::Key(key)));
+    world.input(CallInput::Heard(LegId::CALLER, Heard::Key(key)));
+    assert_eq!(world.told.len(), told);
+    assert!(world.recorded(|h| matches!(h, Happening::KeyPressed { who: Party::Agent, .. })));
+    well(world);
+}
+
+#[test]
+fn trap_17_a_voicemail_that_answers_for_an_agent_never_gets_the_caller() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentPickedUp(offer));
+    world.run(secs(30));
+    let unanswered = |h: &Happening| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Unanswered, .. });
+    assert!(world.recorded(unanswered), "its offer runs out");
+    assert!(!world.recorded(|h| matches!(h, Happening::ClockReached { clock: HandoffClock::T4, .. })));
+    assert_eq!(world.alerted_agents(), ["agent-2"], "the next agent is asked");
+    well(world);
+}
+
+#[test]
+fn trap_18_the_triggering_sentence_is_in_the_packet() {
+    let mut world = World::with_bot(Setup::default());
+    let turn = world.caller_says("this is ridiculous, where is my order");
+    world.signal(SignalKind::RaisedVolume, Some(&turn));
+    world.run(secs(1));
+    let packet = world.packets.last().expect("an agent is asked");
+    assert_eq!(packet.trigger.sentence, "this is ridiculous, where is my order");
+    assert!(packet.transcript.iter().any(|line| line.text.as_deref() == Some("this is ridiculous, where is my order")));
+    well(world);
+}
+
+#[test]
+fn trap_19_a_call_whose_bot_has_died_goes_to_a_person_and_can_end() {
+    let mut world = World::with_bot(Setup::default());
+    for _ in 0..3 {
+        world.caller_says("hello");
+        if let Some(request) = world.request {
+            let fault = Fault::Failed { organ: Organ::Bot, detail: "connection reset".into() };
+            world.input(CallInput::BotFailed(request, fault));
+            world.signal(SignalKind::BotError, None);
+        }
+        world.run(secs(2));
+    }
+    assert!(world.recorded(|h| matches!(h, Happening::Triggered { trigger, .. } if trigger == "bot_failed")));
+    hang_up(&mut world);
+    assert!(world.call.is_over());
+    well(world);
+}
+
+#[test]
+fn a_bot_that_never_answers_is_not_waited_for_in_silence() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("where is my order");
+    world.run(secs(7));
+    let comfort = world.records.iter().filter(|(_, h)| matches!(h, Happening::PlaybackStarted { purpose: Purpose::Comfort, .. })).count();
+    assert!(comfort >= 3, "{comfort} comfort tones in 7 s");
+    world.run(secs(3));
+    assert!(world.recorded(|h| matches!(h, Happening::Faulted { fault: Fault::Stalled { organ: Organ::Bot, .. } })));
+    well(world);
+}
+
+#[test]
+fn trap_20_talk_time_is_charged_to_the_agent_who_talked() {
+    let mut world = World::with_bot(Setup { offers_at_once: 2, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let second = world.offer_of("agent-2");
+    world.input(CallInput::AgentAnswered(second));
+    world.run(secs(10));
+    hang_up(&mut world);
+    let released: Vec<String> = world
+        .to_desk
+        .iter()
+        .filter_map(|m| if let DeskInput::Release { agent, .. } = m { Some(agent.to_string()) } else { None })
+        .collect();
+    assert_eq!(released, ["agent-2"]);
+    well(world);
+}
+
+#[test]
+fn trap_21_a_supervisor_is_not_audible_until_they_choose_to_be() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::Listen { supervisor: "sue".into() }));
+    let (sue, agent) = (world.leg_of("sue"), world.leg_of("agent-1"));
+    assert!(world.routes.contains(&(LegId::CALLER, sue)) && world.routes.contains(&(agent, sue)));
+    assert!(!world.routes.iter().any(|(from, _)| *from == sue));
+    world.input(CallInput::Command(Command::Whisper));
+    assert!(world.routes.contains(&(sue, agent)) && !world.routes.contains(&(sue, LegId::CALLER)));
+    world.input(CallInput::Command(Command::Barge));
+    assert!(world.routes.contains(&(sue, LegId::CALLER)));
+    well(world);
+}
+
+#[test]
+fn trap_25_a_waiting_caller_is_offered_in_the_instant_in_which_an_agent_becomes_free() {
+    let mut world = World::with_bot(Setup { agents: 1, ..Setup::default() });
+    world.desk_input(DeskInput::Seek(Seek {
+        ticket: TicketId { call: CallId(uuid::Uuid::nil()), n: 0 },
+        queue: "support".into(),
+        skills: Vec::new(),
+        language: "en-US".into(),
+        priority: 9,
+        since: Time::ZERO,
+        except: Vec::new(),
+        prefer: None,
+        prefer_until: None,
+    }));
+    world.caller_asks_for_a_person();
+    world.run(secs(5));
+    assert_eq!(world.stage(), StageName::Waiting);
+    world.desk_input(DeskInput::Cancel { ticket: TicketId { call: CallId(uuid::Uuid::nil()), n: 0 } });
+    assert_eq!(world.stage(), StageName::RingingAgent, "without any time passing");
+}
+
+#[test]
+fn the_clocks_of_a_handoff_are_read_in_order() {
+    let world = bridged(Setup::default(), "agent-1");
+    let clocks: Vec<(HandoffClock, Time)> =
+        world.records.iter().filter_map(|(at, h)| if let Happening::ClockReached { clock, .. } = h { Some((*clock, *at)) } else { None }).collect();
+    let at = |clock| clocks.iter().find(|(c, _)| *c == clock).map(|(_, at)| *at).unwrap_or_else(|| panic!("{clock:?} is missing in {clocks:?}"));
+    use HandoffClock::*;
+    for (earlier, later) in [(T0, T1), (T0, T2), (T2, T3), (T3, T4), (T4, T5), (T5, T6)] {
+        assert!(at(earlier) <= at(later), "{earlier:?} {later:?} in {clocks:?}");
+    }
+    assert!(at(T5).since(at(T4)) <= Duration::from_millis(60), "pick-up gap {:?}", at(T5).since(at(T4)));
+    well(world);
+}
+
+#[test]
+fn an_offer_that_is_declined_keeps_the_caller_with_the_bot_which_answers_what_they_said() {
+    let mut world = World::with_bot(Setup::default());
+    let turn = world.caller_says("where is my order");
+    world.signal(SignalKind::Repeat, Some(&turn));
+    assert_eq!(world.stage(), StageName::Offered);
+    world.run(secs(3));
+    world.caller_says("no thank you");
+    assert_eq!(world.stage(), StageName::WithBot);
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::KeptWithBot]);
+    let last = world.told.last().expect("the bot is told");
+    assert!(matches!(last, BotEvent::Said { text: Some(text), .. } if text == "where is my order"), "{last:?}");
+    well(world);
+}
+
+#[test]
+fn an_offer_that_is_accepted_by_key_or_word_begins_the_handoff() {
+    for by_key in [true, false] {
+        let mut world = World::with_bot(Setup::default());
+        let turn = world.caller_says("where is my order");
+        world.signal(SignalKind::Repeat, Some(&turn));
+        world.run(secs(3));
+        if by_key {
+            world.input(CallInput::Heard(LegId::CALLER, Heard::Key(Key::new('1').expect("a key"))));
+        } else {
+            world.caller_says("yes please");
+        }
+        assert_eq!(world.stage(), StageName::RingingAgent);
+        assert!(world.recorded(|h| matches!(h, Happening::Consented { consent: Consent::Yes, .. })));
+        well(world);
+    }
+}
+
+#[test]
+fn a_question_that_is_not_answered_keeps_the_caller_with_the_bot() {
+    let mut world = World::with_bot(Setup::default());
+    let turn = world.caller_says("where is my order");
+    world.signal(SignalKind::Repeat, Some(&turn));
+    world.run(secs(15));
+    assert!(world.recorded(|h| matches!(h, Happening::Consented { consent: Consent::Silence, .. })));
+    assert_eq!(world.stage(), StageName::WithBot);
+    well(world);
+}
+
+#[test]
+fn nobody_on_duty_becomes_a_callback_and_the_bot_goes_on() {
+    let mut world = World::with_bot(Setup { agents: 0, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(15));
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::Callback]);
+    assert_eq!(world.stage(), StageName::WithBot);
+    assert!(matches!(world.told.last(), Some(BotEvent::Resume(Resumption::NobodyFound))), "{:?}", world.told);
+    let spoken: Vec<Purpose> = world.records.iter().filter_map(|(_, h)| if let Happening::PlaybackStarted { purpose, .. } = h { Some(*purpose) } else { None }).collect();
+    assert_eq!(spoken.iter().filter(|p| **p == Purpose::Notice).count(), 1, "the caller is told once what happens: {spoken:?}");
+    hang_up(&mut world);
+    assert_eq!(world.outcome(), Some(CallOutcome::Callback));
+    well(world);
+}
+
+#[test]
+fn a_caller_without_a_number_leaves_a_message() {
+    let mut world = World::with_bot(Setup { agents: 0, caller: None, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(10));
+    assert_eq!(world.stage(), StageName::Message);
+    world.caller_says("please call me at the shop");
+    world.run(secs(10));
+    assert!(world.recorded(|h| matches!(h, Happening::MessageLeft { .. })));
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::Message]);
+    hang_up(&mut world);
+    assert_eq!(world.outcome(), Some(CallOutcome::Message));
+    well(world);
+}
+
+#[test]
+fn an_agent_whose_line_breaks_is_replaced_and_the_caller_keeps_their_age() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.run(secs(5));
+    let leg = world.leg_of("agent-1");
+    world.desk_input(DeskInput::Line { agent: "agent-1".into(), up: false });
+    world.input(CallInput::LegGone(leg, Gone::Lost));
+    assert_ne!(world.stage(), StageName::Bridged);
+    let seeks: Vec<Time> = world.to_desk.iter().filter_map(|m| if let DeskInput::Seek(s) = m { Some(s.since) } else { None }).collect();
+    assert_eq!(seeks.len(), 2);
+    assert_eq!(seeks[0], seeks[1]);
+    world.run(secs(12));
+    assert_eq!(world.alerted_agents(), ["agent-2"]);
+    well(world);
+}
+
+#[test]
+fn an_agent_who_cannot_be_heard_is_replaced() {
+    let mut world = World::with_bot(Setup::default());
+    world.silent_agents = true;
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(7));
+    assert!(world.recorded(|h| matches!(h, Happening::OneWayAudio { from: Party::Agent, .. })));
+    assert!(matches!(world.stage(), StageName::Waiting | StageName::RingingAgent), "{:?}", world.stage());
+    well(world);
+}
+
+#[test]
+fn an_agent_hands_the_caller_back_to_the_bot_with_a_note() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::HandBack { note: Some("just needs the opening hours".into()) }));
+    assert_eq!(world.stage(), StageName::WithBot);
+    assert!(matches!(world.told.last(), Some(BotEvent::Resume(Resumption::HandedBack(Some(note)))) if note.contains("opening")));
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::HandedBack]);
+    assert!(world.legs.is_empty());
+    well(world);
+}
+
+#[test]
+fn a_second_agent_joins_a_conference_and_the_first_may_leave() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::Invite("billing".into())));
+    world.run(secs(1));
+    let offer = world.offer_of("agent-2");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::Conference);
+    let (one, two) = (world.leg_of("agent-1"), world.leg_of("agent-2"));
+    assert!(world.are_talking(one, two) && world.are_talking(LegId::CALLER, two));
+    world.input(CallInput::LegGone(one, Gone::HungUp));
+    assert_eq!(world.stage(), StageName::Bridged);
+    assert!(world.are_talking(LegId::CALLER, two));
+    well(world);
+}
+
+#[test]
+fn an_entry_in_shadow_mode_records_and_does_nothing() {
+    let mut world = World::with_bot(Setup { mode: Mode::Shadow, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(3));
+    assert!(world.recorded(|h| matches!(h, Happening::Triggered { mode: Mode::Shadow, .. })));
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::Shadow]);
+    assert!(!world.to_desk.iter().any(|m| matches!(m, DeskInput::Seek(_))));
+    assert_eq!(world.stage(), StageName::WithBot);
+    well(world);
+}
+
+#[test]
+fn an_entry_without_a_bot_goes_straight_to_the_queue() {
+    let mut world = World::new(Setup { bot: BotPlan::None, ..Setup::default() });
+    world.input(CallInput::Answered);
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::RingingAgent);
+    assert!(world.recorded(|h| matches!(h, Happening::Triggered { trigger, .. } if trigger == "entry")));
+    well(world);
+}
+
+#[test]
+fn shutdown_tells_the_caller_before_the_call_ends() {
+    let mut world = World::with_bot(Setup::default());
+    world.input(CallInput::Shutdown);
+    world.run(secs(5));
+    assert!(world.recorded(|h| matches!(h, Happening::PlaybackStarted { purpose: Purpose::Goodbye, .. })));
+    assert!(world.call.is_over());
+    well(world);
+}
+
+#[test]
+fn barge_in_stops_the_bot_and_what_it_had_queued() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("opening hours");
+    world.bot_says("We are open from nine to five on weekdays.");
+    world.bot_says("On Saturdays from ten to two.");
+    world.bot_reports(BotReport::default());
+    world.run(Duration::from_millis(300));
+    world.input(CallInput::Heard(LegId::CALLER, Heard::BargeIn));
+    assert!(world.playing.is_empty(), "{:?}", world.playing);
+    assert!(world.recorded(|h| matches!(h, Happening::BargedIn)));
+    let cut = |h: &Happening| matches!(h, Happening::TurnEnded { who: Party::Bot, cut: true, text: Some(text), .. } if text.contains("weekdays"));
+    assert!(world.recorded(cut));
+    well(world);
+}
