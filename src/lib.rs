@@ -161,7 +161,7 @@ pub mod call;
 pub mod speech;
 pub mod bot;
 pub mod store;
-//pub mod gateway;
+pub mod gateway;
 pub mod replay;
 pub mod config;
 pub mod cmd;
