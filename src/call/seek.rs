@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::{AgentId, EndedBy, HandoffClock, Happening, Key, LegId, OfferId, OfferOutcome, PlaybackId, Purpose, TicketId, Time, Wording};
+use crate::base::{AgentId, EndedBy, HandoffClock, Happening, Key, LegId, OfferId, OfferOutcome, PlaybackId, Purpose, TicketId, Time};
 use crate::handoff::desk::{DeskInput, DeskOutput, Seek};
 use crate::handoff::notice;
 use crate::handoff::packet::{self, ContextPacket, HandoffFacts};

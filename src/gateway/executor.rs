@@ -18,7 +18,9 @@ use crate::call::{BotPlan, BotRequest, Call, CallInput, CallOutput, Effect, Hear
 use crate::handoff::desk::DeskInput;
 use crate::handoff::packet::ContextPacket;
 use crate::listen::types::{BotEvent, ListenInput, ListenOutput, ListenerSeat};
-use crate::listen::{ListenTable, Listener, SignalsTable};
+use crate::listen::Listener;
+use crate::listen::signal::SignalsTable;
+use crate::listen::table::ListenTable;
 use crate::sound::bridge::{Bridge, BridgeInput, BridgeOutput, Play};
 use crate::sound::tone;
 use crate::speech::voice::Voice;

@@ -4,7 +4,6 @@
 //! error: its fault is kept, and calls go on with what there is.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,14 +14,13 @@ use crate::call::{BotPlan, EntryTable, Plan, QueuePlan};
 use crate::handoff::desk::{DeskTables, HoursTable};
 use crate::handoff::notice::{NoticeTable, Notices};
 use crate::handoff::trigger::{Rules, TriggerTable};
-use crate::listen::signal::heard_phrases;
-use crate::listen::{ListenTable, SignalsTable};
+use crate::listen::signal::{SignalsTable, heard_phrases};
+use crate::listen::table::ListenTable;
 use crate::sound::recording::{ChannelChoice, Recording};
 use crate::speech::flite::Flite;
 use crate::speech::pocketsphinx::PocketSphinx;
-use crate::speech::table::{RecognizerEngine, SpeechTable, SynthesizerEngine};
 use crate::speech::voice::Voice;
-use crate::speech::{Recognizer, Synthesizer};
+use crate::speech::{Recognizer, RecognizerEngine, SpeechTable, Synthesizer, SynthesizerEngine};
 
 use super::Equipment;
 
@@ -214,9 +212,9 @@ fn in_force(triggers: &[TriggerTable], entry: &EntryTable) -> Vec<TriggerTable> 
 }
 
 fn synthesizer(speech: &SpeechTable, missing: &mut Vec<Fault>) -> Option<Arc<dyn Synthesizer>> {
-    match speech.synthesizer.engine {
+    match speech.synthesizer {
         SynthesizerEngine::Off => None,
-        SynthesizerEngine::Flite => match Flite::load(&speech.synthesizer) {
+        SynthesizerEngine::Flite => match Flite::load(&speech.flite) {
             Ok(flite) => Some(Arc::new(flite)),
             Err(fault) => {
                 missing.push(fault);
@@ -228,12 +226,12 @@ fn synthesizer(speech: &SpeechTable, missing: &mut Vec<Fault>) -> Option<Arc<dyn
 
 /// A recognizer whose language model holds what callers say to this bot, and every phrase that a signal listens for.
 fn recognizer(tables: &KitTables, bot: Option<&dyn Bot>, missing: &mut Vec<Fault>) -> Option<Arc<dyn Recognizer>> {
-    match tables.speech.recognizer.engine {
+    match tables.speech.recognizer {
         RecognizerEngine::Off => None,
         RecognizerEngine::Pocketsphinx => {
             let mut sentences = heard_phrases(&tables.signals);
             sentences.extend(bot.map(Bot::vocabulary).unwrap_or_default());
-            match PocketSphinx::load(&tables.speech.recognizer, &sentences) {
+            match PocketSphinx::load(&tables.speech.pocketsphinx, &sentences) {
                 Ok(sphinx) => Some(Arc::new(sphinx)),
                 Err(fault) => {
                     if !missing.contains(&fault) {
@@ -244,9 +242,4 @@ fn recognizer(tables: &KitTables, bot: Option<&dyn Bot>, missing: &mut Vec<Fault
             }
         }
     }
-}
-
-/// Where a configured prompts directory is, from the configuration file's own place.
-pub fn beside(config: Option<&Path>, path: &Path) -> std::path::PathBuf {
-    config.and_then(Path::parent).map_or_else(|| path.to_owned(), |parent| parent.join(path))
 }

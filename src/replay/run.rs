@@ -221,7 +221,7 @@ fn replay(kit: &Kit, job: &Job, n: usize, path: &Path, options: &ExpectTable, wa
     let linger = Duration::try_from_secs_f64(options.linger.unwrap_or(LINGER_SECS)).unwrap_or_default();
     let course = Course { in_turns, recorded_bot: plan.bot == BotPlan::Recorded, linger };
     let speech = &kit.tables().speech;
-    let delays = Delays { ear: speech.recognizer.replay_delay(), voice: speech.synthesizer.replay_delay(), bot: Duration::ZERO };
+    let delays = Delays { ear: speech.pocketsphinx.replay_delay(), voice: speech.flite.replay_delay(), bot: Duration::ZERO };
     let dir = results_dir(job, path);
     if let Some(dir) = &dir {
         std::fs::create_dir_all(dir).map_err(|error| RunError::Output(named(dir, error)))?;
