@@ -17,10 +17,8 @@ use crate::handoff::trigger::{Rules, TriggerTable};
 use crate::listen::signal::{SignalsTable, heard_phrases};
 use crate::listen::table::ListenTable;
 use crate::sound::recording::{ChannelChoice, Recording};
-use crate::speech::flite::Flite;
-use crate::speech::pocketsphinx::PocketSphinx;
 use crate::speech::voice::Voice;
-use crate::speech::{Recognizer, RecognizerEngine, SpeechTable, Synthesizer, SynthesizerEngine};
+use crate::speech::{Recognizer, SpeechTable};
 
 use super::Equipment;
 
@@ -99,7 +97,7 @@ impl Kit {
             }
         }
         let mut missing = Vec::new();
-        let synthesizer = synthesizer(&tables.speech, &mut missing);
+        let synthesizer = there(tables.speech.synthesizer(), &mut missing);
         let voice = Voice::load(&tables.speech.voice, synthesizer.clone(), None).or_else(|fault| {
             missing.push(fault);
             Voice::load(&Default::default(), synthesizer, None)
@@ -108,7 +106,7 @@ impl Kit {
         let mut entries = Vec::new();
         for table in &tables.entries {
             let bot = table.bot.as_ref().and_then(|name| bots.get(name)).cloned();
-            let recognizer = ears.entry(table.bot.clone()).or_insert_with(|| recognizer(&tables, bot.as_deref(), &mut missing)).clone();
+            let recognizer = ears.entry(table.bot.clone()).or_insert_with(|| there(tables.speech.recognizer(&sentences(&tables, bot.as_deref())), &mut missing)).clone();
             let Some(rules) = keep(Rules::compile(&in_force(&tables.triggers, table), "trigger"), &mut problems) else { continue };
             let hours = table.hours.as_ref().and_then(|name| tables.desk.hours.iter().find(|h| h.name == *name)).cloned();
             entries.push(EntryKit { table: table.clone(), bot, recognizer, rules: Arc::new(rules), hours });
@@ -211,35 +209,22 @@ fn in_force(triggers: &[TriggerTable], entry: &EntryTable) -> Vec<TriggerTable> 
     triggers.iter().filter(is_named).cloned().collect()
 }
 
-fn synthesizer(speech: &SpeechTable, missing: &mut Vec<Fault>) -> Option<Arc<dyn Synthesizer>> {
-    match speech.synthesizer {
-        SynthesizerEngine::Off => None,
-        SynthesizerEngine::Flite => match Flite::load(&speech.flite) {
-            Ok(flite) => Some(Arc::new(flite)),
-            Err(fault) => {
+/// An engine, if it is configured and there; why it is not there is kept, once.
+fn there<T>(engine: Result<Option<T>, Fault>, missing: &mut Vec<Fault>) -> Option<T> {
+    match engine {
+        Ok(engine) => engine,
+        Err(fault) => {
+            if !missing.contains(&fault) {
                 missing.push(fault);
-                None
             }
-        },
+            None
+        }
     }
 }
 
-/// A recognizer whose language model holds what callers say to this bot, and every phrase that a signal listens for.
-fn recognizer(tables: &KitTables, bot: Option<&dyn Bot>, missing: &mut Vec<Fault>) -> Option<Arc<dyn Recognizer>> {
-    match tables.speech.recognizer {
-        RecognizerEngine::Off => None,
-        RecognizerEngine::Pocketsphinx => {
-            let mut sentences = heard_phrases(&tables.signals);
-            sentences.extend(bot.map(Bot::vocabulary).unwrap_or_default());
-            match PocketSphinx::load(&tables.speech.pocketsphinx, &sentences) {
-                Ok(sphinx) => Some(Arc::new(sphinx)),
-                Err(fault) => {
-                    if !missing.contains(&fault) {
-                        missing.push(fault);
-                    }
-                    None
-                }
-            }
-        }
-    }
+/// What callers say to this bot, and every phrase that a signal listens for.
+fn sentences(tables: &KitTables, bot: Option<&dyn Bot>) -> Vec<String> {
+    let mut sentences = heard_phrases(&tables.signals);
+    sentences.extend(bot.map(Bot::vocabulary).unwrap_or_default());
+    sentences
 }

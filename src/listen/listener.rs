@@ -214,6 +214,11 @@ impl Listener {
         self.is_scored() && self.evidence.is_available(kind, self.ear)
     }
 
+    /// True while the party's turn goes on, or its words are still awaited.
+    pub fn is_in_turn(&self) -> bool {
+        self.turns.turn().is_some()
+    }
+
     /// What could not be used so far.
     pub fn counts(&self) -> ListenCounts {
         ListenCounts { dropped_outputs: self.out.dropped, ..self.counts }

@@ -14,7 +14,7 @@ use crate::base::{FRAME_MICROS, Fault, Frame, LegId, Organ, Rate, Record, Time};
 use crate::call::{CallInput, Gone, Plan, RECORDED_BOT};
 use crate::gateway::{Answer, Answered, Equipment, Executor, RequestId};
 use crate::listen::types::{ListenInput, Scene};
-use crate::sound::recording::{Heard, Recording, RecordingError};
+use crate::sound::recording::{RecordedFrame, Recording, RecordingError};
 
 use super::clock::VirtualClock;
 use super::edge::ReplayEdge;
@@ -38,6 +38,8 @@ pub struct Course {
     pub in_turns: bool,
     /// The recording's other channel is the bot that the caller heard.
     pub recorded_bot: bool,
+    /// Of two channels, the caller's is the right one.
+    pub caller_is_right: bool,
     /// How long a handoff may stay open after the recording's end.
     pub linger: Duration,
 }
@@ -136,10 +138,12 @@ struct Tape {
     room: Vec<Frame>,
     room_at: usize,
     loud_frames: u32,
+    /// The caller is on the right.
+    swap: bool,
 }
 
 impl Tape {
-    fn new(recording: Recording) -> Self {
+    fn new(recording: Recording, swap: bool) -> Self {
         let rate = recording.info().rate;
         Tape {
             recording,
@@ -151,17 +155,22 @@ impl Tape {
             room: Vec::with_capacity(ROOM_FRAMES),
             room_at: 0,
             loud_frames: 0,
+            swap,
         }
     }
 
     /// The next 20 ms; silence when the recording is over.
-    fn next(&mut self) -> Heard {
-        let silence = Heard { first: Frame::silence(self.rate), second: None };
+    fn next(&mut self) -> RecordedFrame {
+        let silence = RecordedFrame { first: Frame::silence(self.rate), second: None };
         if self.is_over {
             return silence;
         }
-        match self.recording.next() {
-            Ok(Some(heard)) => {
+        match self.recording.next_frame() {
+            Ok(Some(read)) => {
+                let heard = match read.second {
+                    Some(second) if self.swap => RecordedFrame { first: second, second: Some(read.first) },
+                    Some(_) | None => read,
+                };
                 self.frames += 1;
                 self.hash_frame(&heard.first);
                 if let Some(second) = &heard.second {
@@ -243,7 +252,7 @@ pub async fn drive(
         due: BTreeMap::new(),
         arrived: BTreeSet::new(),
         next: 0,
-        tape: Tape::new(recording),
+        tape: Tape::new(recording, course.caller_is_right),
         map: TimeMap::new(),
         witness,
     };
@@ -294,7 +303,7 @@ impl Driver<'_> {
         let stands = self.course.in_turns && !self.tape.is_over && self.executor.call().has_the_word();
         let heard = if stands {
             self.map.pause(end.back(Duration::from_micros(FRAME_MICROS)), end);
-            Heard { first: self.tape.room(), second: None }
+            RecordedFrame { first: self.tape.room(), second: None }
         } else {
             self.tape.next()
         };

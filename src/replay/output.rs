@@ -7,12 +7,22 @@ use std::path::{Path, PathBuf};
 use crate::base::{Frame, Rate, Record};
 
 use super::driver::Witness;
-use super::report::Peaks;
+use super::report::{Peaks, ReportSound};
+
+/// What the report shows of a call's sound.
+pub struct Drawn {
+    /// The waveform.
+    pub peaks: Peaks,
+    /// What its player plays.
+    pub sound: ReportSound,
+    /// The recognizer that listened, if one did.
+    pub recognizer: Option<String>,
+}
 
 /// The sound of a call as it is written, and what the report draws of it.
 pub struct Sound<'p> {
     wav: Option<hound::WavWriter<BufWriter<File>>>,
-    peaks: Option<Peaks>,
+    drawn: Option<Drawn>,
     rate: Rate,
     told: u64,
     progress: &'p mut dyn FnMut(f64),
@@ -23,22 +33,22 @@ impl<'p> Sound<'p> {
     ///
     /// # Errors
     /// The file can't be made.
-    pub fn new(dir: Option<&Path>, rate: Rate, progress: &'p mut dyn FnMut(f64)) -> Result<Self> {
+    pub fn new(dir: Option<&Path>, rate: Rate, recognizer: Option<String>, progress: &'p mut dyn FnMut(f64)) -> Result<Self> {
         let spec = hound::WavSpec { channels: 2, sample_rate: rate.hz(), bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
         let wav = dir.map(|dir| hound::WavWriter::create(dir.join("call.wav"), spec).map_err(Error::other)).transpose()?;
-        let peaks = dir.map(|_| Peaks::new(rate));
-        Ok(Sound { wav, peaks, rate, told: 0, progress })
+        let drawn = dir.map(|_| Drawn { peaks: Peaks::new(rate.hz()), sound: ReportSound::new(rate.hz()), recognizer });
+        Ok(Sound { wav, drawn, rate, told: 0, progress })
     }
 
     /// Closes `call.wav`; gives what the report draws.
     ///
     /// # Errors
     /// The file can't be finished.
-    pub fn finish(self) -> Result<Option<Peaks>> {
+    pub fn finish(self) -> Result<Option<Drawn>> {
         if let Some(wav) = self.wav {
             wav.finalize().map_err(Error::other)?;
         }
-        Ok(self.peaks)
+        Ok(self.drawn)
     }
 }
 
@@ -49,8 +59,9 @@ impl Witness for Sound<'_> {
     fn tick(&mut self, caller: &Frame, heard: Option<&Frame>) -> Result<()> {
         let silence = Frame::silence(self.rate);
         let heard = heard.unwrap_or(&silence);
-        if let Some(peaks) = &mut self.peaks {
-            peaks.push(caller, heard);
+        if let Some(drawn) = &mut self.drawn {
+            drawn.peaks.push(caller.samples(), heard.samples());
+            drawn.sound.push(caller.samples(), heard.samples());
         }
         if let Some(wav) = &mut self.wav {
             for (&left, &right) in caller.samples().iter().zip(heard.samples()) {

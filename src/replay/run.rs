@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use crate::base::{CallId, Party, QueueId};
+use crate::base::{CallId, QueueId};
 use crate::call::BotPlan;
 use crate::gateway::{Arrival, Kit};
+use crate::handoff::trigger::TriggerTable;
 use crate::sound::recording::{ChannelChoice, Recording, RecordingError};
 use crate::store::story::Story;
 
@@ -19,7 +20,9 @@ use super::expect::{self, ExpectTable, Expectation};
 use super::options::{AgentScript, BotChoice, Channel, Pace, parse_at};
 use super::result::{ReplayFacts, ReplayObject};
 use super::terminal::Judgement;
-use super::{baseline, files, output, report, transcript};
+use super::output::Drawn;
+use super::report::{self, Goals, ReportInput, Threshold};
+use super::{baseline, files, output, transcript};
 
 /// Wall time of a replayed call that says nothing else: a Tuesday.
 const AT: &str = "2026-03-03T10:00";
@@ -122,13 +125,14 @@ fn one(kit: &Kit, job: &Job, n: usize, path: &Path, watcher: &dyn Watcher) -> Do
     };
     let options = merge(&job.options, expectation.as_ref().map(|e| &e.table));
     let started = cpu_time::ThreadTime::now();
-    let mut replayed = match replay(kit, job, n, path, &options, watcher) {
-        Ok(replayed) => replayed,
+    let (replayed, drawn) = match replay(kit, job, n, path, &options, watcher) {
+        Ok(done) => done,
         Err(error) => {
             done.errors.push(format!("{}: {error}", path.display()));
             return done;
         }
     };
+    let mut replayed = replayed;
     name_call(&mut replayed, &options, job);
     let story = Story::tell(&replayed.records);
     let facts = ReplayFacts {
@@ -146,7 +150,9 @@ fn one(kit: &Kit, job: &Job, n: usize, path: &Path, watcher: &dyn Watcher) -> Do
         done.hints.push(format!("{}: both channels carry speech; with --bot recorded the other one is the bot or agent that the caller heard", path.display()));
     }
     judge(job, path, expectation, &options, &object, &replayed, &mut done);
-    if let Err(error) = file(job, path, &story, &object, &replayed, &done) {
+    if let (Some(dir), Some(drawn)) = (results_dir(job, path), drawn)
+        && let Err(error) = file(kit, &dir, Filed { story: &story, object: &object, records: &replayed.records, judgement: &done.judgement }, drawn)
+    {
         done.errors.push(format!("{}: {error}", path.display()));
     }
     done.object = Some(object);
@@ -200,7 +206,7 @@ enum RunError {
     Output(std::io::Error),
 }
 
-fn replay(kit: &Kit, job: &Job, n: usize, path: &Path, options: &ExpectTable, watcher: &dyn Watcher) -> Result<Replayed, RunError> {
+fn replay(kit: &Kit, job: &Job, n: usize, path: &Path, options: &ExpectTable, watcher: &dyn Watcher) -> Result<(Replayed, Option<Drawn>), RunError> {
     let recording = open(path, options)?;
     let rate = recording.info().rate;
     let length = recording.info().duration.map(|d| d.as_secs_f64());
@@ -219,7 +225,8 @@ fn replay(kit: &Kit, job: &Job, n: usize, path: &Path, options: &ExpectTable, wa
         None => AgentScript::default(),
     };
     let linger = Duration::try_from_secs_f64(options.linger.unwrap_or(LINGER_SECS)).unwrap_or_default();
-    let course = Course { in_turns, recorded_bot: plan.bot == BotPlan::Recorded, linger };
+    let caller_is_right = options.channel == Some(Channel::Right);
+    let course = Course { in_turns, recorded_bot: plan.bot == BotPlan::Recorded, caller_is_right, linger };
     let speech = &kit.tables().speech;
     let delays = Delays { ear: speech.pocketsphinx.replay_delay(), voice: speech.flite.replay_delay(), bot: Duration::ZERO };
     let dir = results_dir(job, path);
@@ -227,13 +234,13 @@ fn replay(kit: &Kit, job: &Job, n: usize, path: &Path, options: &ExpectTable, wa
         std::fs::create_dir_all(dir).map_err(|error| RunError::Output(named(dir, error)))?;
     }
     let mut progress = |done_s: f64| watcher.progress(n, path, done_s, length);
-    let mut sound = output::Sound::new(dir.as_deref(), rate, &mut progress).map_err(RunError::Output)?;
+    let recognizer = equipment.recognizer.as_ref().map(|r| r.name().to_owned());
+    let mut sound = output::Sound::new(dir.as_deref(), rate, recognizer, &mut progress).map_err(RunError::Output)?;
     let queue = QueueId::from(plan.entry.queue.as_str());
     let edge = |clock| ReplayEdge::new(clock, &kit.tables().desk, script, queue, rate);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(RunError::Output)?;
-    let mut replayed = runtime.block_on(driver::drive(recording, plan.into(), equipment, edge, (course, delays), &mut sound))?;
-    replayed.peaks = sound.finish().map_err(RunError::Output)?;
-    Ok(replayed)
+    let replayed = runtime.block_on(driver::drive(recording, plan.into(), equipment, edge, (course, delays), &mut sound))?;
+    Ok((replayed, sound.finish().map_err(RunError::Output)?))
 }
 
 fn open(path: &Path, options: &ExpectTable) -> Result<Recording, RunError> {
@@ -248,14 +255,17 @@ fn open(path: &Path, options: &ExpectTable) -> Result<Recording, RunError> {
             return Err(RunError::Option("--channel mix leaves no other channel for --bot recorded".into()));
         }
         Some(Channel::Mix) => ChannelChoice::Mix,
-        Some(Channel::Right) if !recorded => ChannelChoice::Right,
         Some(Channel::Right | Channel::Left) | None => ChannelChoice::Both,
     };
     let recording = Recording::open(Box::new(file), extension, choice)?;
-    if recorded && recording.info().channels < 2 {
+    let is_mono = recording.info().channels < 2;
+    if recorded && is_mono {
         return Err(RunError::Option("--bot recorded needs a recording of two channels, this one has one".into()));
     }
-    Ok(if recorded && options.channel == Some(Channel::Right) { recording.swapped() } else { recording })
+    if options.channel == Some(Channel::Right) && is_mono {
+        return Err(RecordingError::NoRightChannel.into());
+    }
+    Ok(recording)
 }
 
 fn arrival(options: &ExpectTable) -> Result<Arrival, RunError> {
@@ -322,13 +332,38 @@ fn judge(
 }
 
 /// Files everything that `--out` asks for.
-fn file(job: &Job, path: &Path, story: &Story, object: &ReplayObject, replayed: &Replayed, done: &Done) -> std::io::Result<()> {
-    let Some(dir) = results_dir(job, path) else { return Ok(()) };
-    output::events(&dir, &replayed.records)?;
+fn file(kit: &Kit, dir: &Path, filed: Filed<'_>, drawn: Drawn) -> std::io::Result<()> {
+    let Filed { story, object, records, judgement } = filed;
+    output::events(dir, records)?;
     let packet = object.handoffs.iter().rev().find_map(|h| h.packet.as_ref());
     let packet = serde_json::to_string_pretty(&packet).map_err(std::io::Error::other)?;
-    output::text(&dir, "packet.json", &(packet + "\n"))?;
-    output::text(&dir, "transcript.txt", &transcript::transcript(story))?;
-    let _ = Party::Caller;
-    report::write(&dir, story, object, replayed, &done.judgement)
+    output::text(dir, "packet.json", &(packet + "\n"))?;
+    output::text(dir, "transcript.txt", &transcript::transcript(story))?;
+    let sound = drawn.sound.finish();
+    let input = ReportInput {
+        object,
+        story,
+        peaks: &drawn.peaks,
+        sound: sound.as_deref(),
+        thresholds: &kit.tables().triggers.iter().filter_map(threshold).collect::<Vec<_>>(),
+        goals: Goals::default(),
+        recognizer: drawn.recognizer.as_deref(),
+        judgement,
+    };
+    output::text(dir, "report.html", &report::render(&input))
+}
+
+/// What is filed of a recording.
+struct Filed<'a> {
+    story: &'a Story,
+    object: &'a ReplayObject,
+    records: &'a [crate::base::Record],
+    judgement: &'a Judgement,
+}
+
+/// The score at which a trigger fires, if its rule compares the score with a number.
+fn threshold(trigger: &TriggerTable) -> Option<Threshold> {
+    let (_, after) = trigger.when.split_once("score >")?;
+    let number: String = after.trim_start_matches('=').trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    Some(Threshold { trigger: trigger.name.clone(), score: number.parse().ok()? })
 }
