@@ -32,11 +32,11 @@ pub use types::{ACCEPT_KEY, BotRequest, CallInput, CallOutput, Command, DECLINE_
 use crate::base::{
     AgentId, CallOutcome, EndedBy, Fault, Happening, Key, LegId, Party, PlaybackId, Purpose, StageName, TicketId, Time, Timers, Wording,
 };
-use crate::listen::types::BotEvent;
 use crate::handoff::desk::{DeskInput, QueueView};
 use crate::handoff::dossier::{CallerData, Dossier};
 use crate::handoff::notice::NoticeFacts;
 use crate::handoff::trigger::Watch;
+use crate::listen::types::BotEvent;
 use crate::listen::types::{ListenInput, Scene, Turn};
 
 use plan::secs;

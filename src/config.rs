@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::Problems;
 use crate::bot::configured::BotTable;
 use crate::call::EntryTable;
+use crate::gateway::KitTables;
 use crate::handoff::desk::{AgentTable, DeskTables, HoursTable, QueueTable};
 use crate::handoff::notice::NoticeTable;
 use crate::handoff::trigger::{TriggerTable, default_triggers};
@@ -128,6 +129,20 @@ impl Config {
         match config {
             Some(config) if mistakes.is_empty() => Ok(config),
             _ => Err(mistakes.into_problems()),
+        }
+    }
+
+    /// What calls are made from.
+    pub fn into_kit(self) -> KitTables {
+        KitTables {
+            desk: self.desk(),
+            triggers: self.triggers(),
+            entries: self.entry,
+            notices: self.notice,
+            listen: self.listen,
+            signals: self.signal,
+            speech: self.speech,
+            bots: self.bot,
         }
     }
 

@@ -26,7 +26,6 @@ use serde::{Deserialize, Serialize};
 use crate::base::{CallId, Fault, Frame, LegId, Problems, Rate, Time, UtteranceId};
 use crate::listen::types::Hypothesis;
 
-
 pub use doctor::Doctor;
 pub use flite::{FliteTable, FliteVoice};
 pub use pocketsphinx::PocketSphinxTable;

@@ -295,11 +295,8 @@ fn trap_20_talk_time_is_charged_to_the_agent_who_talked() {
     world.input(CallInput::AgentAnswered(second));
     world.run(secs(10));
     hang_up(&mut world);
-    let released: Vec<String> = world
-        .to_desk
-        .iter()
-        .filter_map(|m| if let DeskInput::Release { agent, .. } = m { Some(agent.to_string()) } else { None })
-        .collect();
+    let released: Vec<String> =
+        world.to_desk.iter().filter_map(|m| if let DeskInput::Release { agent, .. } = m { Some(agent.to_string()) } else { None }).collect();
     assert_eq!(released, ["agent-2"]);
     well(world);
 }
@@ -405,7 +402,8 @@ fn nobody_on_duty_becomes_a_callback_and_the_bot_goes_on() {
     assert_eq!(world.handoff_outcomes(), [HandoffOutcome::Callback]);
     assert_eq!(world.stage(), StageName::WithBot);
     assert!(matches!(world.told.last(), Some(BotEvent::Resume(Resumption::NobodyFound))), "{:?}", world.told);
-    let spoken: Vec<Purpose> = world.records.iter().filter_map(|(_, h)| if let Happening::PlaybackStarted { purpose, .. } = h { Some(*purpose) } else { None }).collect();
+    let spoken: Vec<Purpose> =
+        world.records.iter().filter_map(|(_, h)| if let Happening::PlaybackStarted { purpose, .. } = h { Some(*purpose) } else { None }).collect();
     assert_eq!(spoken.iter().filter(|p| **p == Purpose::Notice).count(), 1, "the caller is told once what happens: {spoken:?}");
     hang_up(&mut world);
     assert_eq!(world.outcome(), Some(CallOutcome::Callback));

@@ -6,9 +6,9 @@ use crate::base::{
     AgentId, CallOutcome, EndedBy, FRAME_MILLIS, HandoffClock, HandoffOutcome, Happening, LegId, OfferId, OfferOutcome, Party, Purpose, QueueId,
     TicketId, Time,
 };
-use crate::listen::types::{BotEvent, Resumption};
 use crate::handoff::desk::DeskInput;
 use crate::handoff::notice;
+use crate::listen::types::{BotEvent, Resumption};
 
 use super::offer::by_hand;
 use super::plan::secs;
@@ -248,6 +248,7 @@ impl Call {
         self.release_seats(EndedBy::Agent);
         self.end_handoff(&handoff, HandoffOutcome::HandedBack, EndedBy::Agent);
         self.expect_sound_after_person(now);
+        self.watch.on_handoff_over(now);
         self.back_to_bot(BotEvent::Resume(Resumption::HandedBack(note)), now);
     }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::base::{Asked, Consent, EndedBy, HandoffClock, HandoffOutcome, Happening, Key, Mode, PlaybackId, Purpose, QueueId, Time};
-use crate::listen::types::{BotEvent, Resumption};
+use crate::handoff::notice;
 use crate::handoff::trigger::{Does, Fired};
 use crate::listen::types::Turn;
+use crate::listen::types::{BotEvent, Resumption};
 
 use super::plan::secs;
 use super::stage::{Handoff, Offering, Stage};
@@ -38,7 +39,7 @@ impl Call {
     pub(super) fn ask(&mut self, fired: Fired, now: Time) {
         let handoff = self.trigger(fired, Asked::Offer, Mode::Act, now);
         self.unanswered = self.cancel_bot();
-        let question = self.say_notice(Purpose::Question, "offer", Some(&handoff), None);
+        let question = self.say_question(&handoff);
         self.stage = Stage::Offered(Offering { handoff, question: Some(question), asked: 1 });
     }
 
@@ -126,6 +127,11 @@ impl Call {
         self.on_consent(Consent::Silence, now);
     }
 
+    fn say_question(&mut self, handoff: &Handoff) -> PlaybackId {
+        let name = handoff.fired.notice.as_deref().unwrap_or(notice::OFFER);
+        self.say_notice(Purpose::Question, name, Some(handoff), None)
+    }
+
     fn ask_again(&mut self, now: Time) {
         let Stage::Offered(offering) = &self.stage else { return };
         if offering.question.is_some() {
@@ -136,7 +142,7 @@ impl Call {
             return;
         }
         let handoff = offering.handoff.clone();
-        let question = self.say_notice(Purpose::Question, "offer", Some(&handoff), None);
+        let question = self.say_question(&handoff);
         self.timers.clear(Reason::ConsentMissing);
         let Stage::Offered(offering) = &mut self.stage else { return };
         offering.asked += 1;

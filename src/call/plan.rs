@@ -54,12 +54,14 @@ pub enum BotPlan {
 }
 
 /// What a call must know of a queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct QueuePlan {
     /// Its name for people.
     pub title: String,
     /// What is done when nobody is found, in order.
     pub otherwise: Vec<Otherwise>,
+    /// When its agents may be asked; `None` for always.
+    pub hours: Option<HoursTable>,
 }
 
 impl Plan {
@@ -72,6 +74,13 @@ impl Plan {
             weekday: wall.weekday().to_monday_one_offset().unsigned_abs(),
             open: self.hours.as_ref().is_none_or(|hours| hours.open_at(&wall)),
         }
+    }
+
+    /// Whether entry and queue are open now.
+    pub(super) fn is_open(&self, queue: &QueueId, now: Time) -> bool {
+        let wall = self.wall_at(now);
+        let queue_hours = self.queues.get(queue).and_then(|q| q.hours.as_ref());
+        self.hours.iter().chain(queue_hours).all(|hours| hours.open_at(&wall))
     }
 
     /// Wall time now.

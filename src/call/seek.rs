@@ -6,6 +6,7 @@ use crate::base::{AgentId, EndedBy, HandoffClock, Happening, Key, LegId, OfferId
 use crate::handoff::desk::{DeskInput, DeskOutput, Seek};
 use crate::handoff::notice;
 use crate::handoff::packet::{self, ContextPacket, HandoffFacts};
+use crate::handoff::trigger::Does;
 
 use super::plan::secs;
 use super::stage::{Answer, AskedAgent, Handoff, Notice, Seeking, Stage, Step};
@@ -23,6 +24,11 @@ impl Call {
     /// Asks the desk for a person.
     pub(super) fn seek(&mut self, handoff: Handoff, prefer: Option<AgentId>, now: Time) {
         let ticket = self.next_ticket();
+        if !self.plan.is_open(&handoff.queue, now) {
+            self.stage = Stage::Seeking(Seeking { handoff, ticket, asked: Vec::new(), notice: Notice::Due, position: None });
+            self.on_nobody(now);
+            return;
+        }
         self.to_desk(DeskInput::Seek(self.need(&handoff, ticket, prefer, now)));
         self.timers.set(Reason::NoticeDue, NOTICE_DUE, now);
         self.timers.set(Reason::DeskSilent, DESK_PATIENCE, now);
@@ -289,11 +295,13 @@ impl Call {
         }
         let (handoff, position) = (seeking.handoff.clone(), seeking.position);
         self.timers.clear(Reason::NoticeDue);
-        let name = handoff.fired.notice.clone().unwrap_or_else(|| notice::TRANSFER.to_owned());
+        // The notice of an offer was its question.
+        let own = handoff.fired.notice.as_deref().filter(|_| handoff.fired.does == Does::Transfer);
+        let name = own.unwrap_or(notice::TRANSFER);
         let id = if handoff.agent_was_lost {
             self.say_notice(Purpose::Waiting, notice::AGENT_LOST, Some(&handoff), None)
         } else {
-            self.say_notice(Purpose::Notice, &name, Some(&handoff), position)
+            self.say_notice(Purpose::Notice, name, Some(&handoff), position)
         };
         if self.plan.entry.ask_topic && self.dossier.bot().intent.is_none() && self.dossier.caller_turns() <= 1 {
             self.say_notice(Purpose::Waiting, notice::ASK_TOPIC, Some(&handoff), None);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::base::{Fault, Happening, LegId, Organ, Purpose, SignalKind, Time, Wording};
-use crate::listen::types::BotEvent;
 use crate::handoff::trigger::Does;
+use crate::listen::types::BotEvent;
 use crate::listen::types::{BotReport, ListenInput, Signal, Turn};
 
 use super::plan::secs;

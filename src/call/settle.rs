@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::base::{CallOutcome, EndedBy, HandoffOutcome, Happening, Key, LegId, PlaybackId, Purpose, TicketId, Time};
-use crate::listen::types::{BotEvent, Resumption};
 use crate::handoff::desk::{DeskInput, Otherwise};
 use crate::handoff::notice;
+use crate::listen::types::{BotEvent, Resumption};
 
 use super::plan::secs;
 use super::stage::{Handoff, Settling, Stage, Step};
@@ -113,7 +113,10 @@ impl Call {
     pub(super) fn on_settling_playback_over(&mut self, id: PlaybackId, now: Time) {
         let Stage::Settling(settling) = &self.stage else { return };
         match settling.step {
-            Step::Told(playing) if playing == id => self.back_to_bot(BotEvent::Resume(Resumption::NobodyFound), now),
+            Step::Told(playing) if playing == id => {
+                self.watch.on_handoff_over(now);
+                self.back_to_bot(BotEvent::Resume(Resumption::NobodyFound), now);
+            }
             Step::Asking(playing) if playing == id => {
                 let beep = self.playbacks.add(LegId::CALLER, Purpose::Beep, None);
                 self.out.push_back(Effect::Tone { id: beep, leg: LegId::CALLER, purpose: Purpose::Beep });

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{AgentId, EndedBy, Fault, Happening, Key, LegId, OfferId, PlaybackId, Purpose, QueueId, Time, Wording};
-use crate::listen::types::BotEvent;
 use crate::handoff::desk::{DeskInput, DeskOutput, QueueView};
 use crate::handoff::packet::ContextPacket;
+use crate::listen::types::BotEvent;
 use crate::listen::types::{BotReport, ListenInput, Score, Signal, Turn};
 
 /// The key by which an agent on a phone accepts.

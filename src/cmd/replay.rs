@@ -1,10 +1,24 @@
 //! `segue replay`: the command line of a replay (DESIGN §7).
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clap::Args;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::Ending;
+use super::terminal;
+use crate::base::Organ;
+use crate::config::Config;
+use crate::gateway::Kit;
+use crate::replay::expect::ExpectTable;
+use crate::replay::files;
 use crate::replay::options::{AgentScript, BotChoice, Channel, Pace, parse_at};
+use crate::replay::run::{self, Done, Job, Watcher};
+use crate::replay::terminal::{Totals, result, summary};
+use crate::speech::Doctor;
 
 /// The longest `--linger`: an hour, in s.
 const MAX_LINGER_SECS: f64 = 3_600.0;
@@ -99,4 +113,160 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// The zone is that of the entry, which is not known yet; whether it is a time can be said.
 fn wall_time(text: &str) -> Result<String, String> {
     parse_at(text, &jiff::tz::TimeZone::UTC).map(|_| text.to_owned())
+}
+
+/// Replays, and says what happened.
+///
+/// # Errors
+/// If standard output can't be written.
+pub fn run(args: &ReplayArgs) -> anyhow::Result<Ending> {
+    let Some((kit, job)) = prepare(args) else { return Ok(Ending::Bad) };
+    if let Some(line) = missing(&kit) {
+        terminal::complain(&line);
+    }
+    let bars = Bars::default();
+    let mut results = Results { json: args.json, width: terminal::width(), totals: Totals::default(), ending: Ending::Well, failed: None };
+    run::run(&kit, &job, &bars, |_, done| bars.suspend(|| results.take(done)));
+    bars.finish();
+    results.end(job.recordings.len())
+}
+
+/// Configuration and usage are checked before anything is replayed.
+fn prepare(args: &ReplayArgs) -> Option<(Kit, Job)> {
+    let config = Config::load(args.config.as_deref()).map_err(|problems| terminal::mistakes(&problems)).ok()?;
+    let complain_all = |lines: Vec<String>| lines.iter().for_each(|line| terminal::complain(line));
+    let recordings = files::recordings(&args.recordings).map_err(complain_all).ok()?;
+    let clashes = if args.out.is_some() { files::equal_stems(&recordings) } else { Vec::new() };
+    if !clashes.is_empty() {
+        complain_all(clashes);
+        return None;
+    }
+    let configuration = toml::to_string(&config).unwrap_or_default();
+    let kit = Kit::load(config.into_kit()).map_err(|problems| terminal::mistakes(&problems)).ok()?;
+    let options = ExpectTable {
+        bot: args.bot,
+        channel: args.channel,
+        pace: args.pace,
+        agents: args.agents.as_ref().map(ToString::to_string),
+        at: args.at.clone(),
+        called: args.called.clone(),
+        caller: args.caller.clone(),
+        linger: args.linger,
+        ..ExpectTable::default()
+    };
+    let job = Job {
+        recordings,
+        out: args.out.clone(),
+        expect: args.expect.clone(),
+        write_expect: args.write_expect,
+        baseline: args.baseline.clone(),
+        options,
+        configuration,
+    };
+    Some((kit, job))
+}
+
+/// What is not installed, in one line.
+fn missing(kit: &Kit) -> Option<String> {
+    let of = |organ| kit.missing().iter().find(|fault| fault.organ() == organ).cloned();
+    Doctor { ear: of(Organ::Ear), voice: of(Organ::Voice) }.line()
+}
+
+/// What has come out so far, told as it comes.
+struct Results {
+    json: bool,
+    width: Option<usize>,
+    totals: Totals,
+    ending: Ending,
+    failed: Option<std::io::Error>,
+}
+
+impl Results {
+    fn take(&mut self, done: Done) {
+        for line in done.errors.iter().chain(&done.hints) {
+            terminal::complain(line);
+        }
+        let judged = if done.judgement.is_bad() { Ending::Unmet } else { Ending::Well };
+        let ending = if done.errors.is_empty() { judged } else { Ending::Bad };
+        self.ending = self.ending.max(ending);
+        self.totals.failed += usize::from(ending == Ending::Bad);
+        self.totals.unmet += usize::from(judged == Ending::Unmet);
+        self.totals.expected += usize::from(done.judgement.expected);
+        let Some(object) = &done.object else { return };
+        self.totals.replayed += 1;
+        self.totals.processing_s += object.processing_s;
+        self.totals.duration_s += object.duration_s;
+        if self.json {
+            let unmet = done.judgement.unmet.iter().map(|unmet| &unmet.sentence);
+            for line in unmet.chain(done.judgement.differences.iter().flatten()) {
+                terminal::complain(&format!("{}: {line}", object.recording));
+            }
+        }
+        let written = if self.json {
+            std::io::stdout().write_all((object.to_line() + "\n").as_bytes())
+        } else {
+            anstream::stdout().write_all((result(object, &done.judgement, self.width) + "\n").as_bytes())
+        };
+        if let Err(error) = written {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    fn end(self, recordings: usize) -> anyhow::Result<Ending> {
+        if let Some(error) = self.failed {
+            return Err(error.into());
+        }
+        if !self.json && recordings > 1 {
+            anstream::stdout().write_all(summary(&self.totals).as_bytes())?;
+        }
+        Ok(self.ending)
+    }
+}
+
+/// Recordings shorter than this have no progress bar, in s.
+const BAR_FROM_SECS: f64 = 120.0;
+
+/// Progress bars on standard error, where a person sees it, for work that takes long enough to be looked at.
+#[derive(Default)]
+struct Bars {
+    all: MultiProgress,
+    bars: Mutex<BTreeMap<usize, ProgressBar>>,
+}
+
+impl Bars {
+    /// Says something while no bar is drawn.
+    fn suspend(&self, say: impl FnOnce()) {
+        self.all.suspend(say);
+    }
+
+    fn finish(&self) {
+        // Bars that are gone leave nothing to be cleared.
+        let _ = self.all.clear();
+    }
+
+    fn bars(&self) -> MutexGuard<'_, BTreeMap<usize, ProgressBar>> {
+        self.bars.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bar(&self, recording: &Path, of_s: Option<f64>) -> ProgressBar {
+        let bar = self.all.add(ProgressBar::new(of_s.unwrap_or_default() as u64));
+        let template = if of_s.is_some() { "{msg} {wide_bar} {percent:>3} %, {eta} left" } else { "{msg} {pos} s {spinner}" };
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_message(files::stem(recording));
+        bar
+    }
+}
+
+impl Watcher for Bars {
+    fn progress(&self, n: usize, recording: &Path, done_s: f64, of_s: Option<f64>) {
+        if of_s.is_none_or(|of| of >= BAR_FROM_SECS) {
+            self.bars().entry(n).or_insert_with(|| self.bar(recording, of_s)).set_position(done_s as u64);
+        }
+    }
+
+    fn over(&self, n: usize) {
+        if let Some(bar) = self.bars().remove(&n) {
+            bar.finish_and_clear();
+        }
+    }
 }

@@ -54,3 +54,9 @@ pub fn mistakes(problems: &Problems) {
         let _ = writeln!(err, "{WRONG}{key}{WRONG:#}: {what}");
     }
 }
+
+/// The terminal's width in columns; `None` if standard output is none.
+pub fn width() -> Option<usize> {
+    let term = console::Term::stdout();
+    term.is_term().then(|| usize::from(term.size().1))
+}

@@ -109,12 +109,7 @@ pub async fn hear(recognizer: Arc<dyn Recognizer>, opening: EarOpening, mut requ
 }
 
 /// One request to a recognizer. After a failure the rest of the utterance is answered with the same fault.
-async fn work(
-    stream: &mut dyn RecognizerStream,
-    leg: LegId,
-    asked: EarRequest,
-    broken: &mut Option<(UtteranceId, Fault)>,
-) -> (RequestId, Answered) {
+async fn work(stream: &mut dyn RecognizerStream, leg: LegId, asked: EarRequest, broken: &mut Option<(UtteranceId, Fault)>) -> (RequestId, Answered) {
     let is_broken = |utterance| broken.as_ref().filter(|(u, _)| *u == utterance).map(|(_, fault)| fault.clone());
     let (request, utterance, answered) = match asked {
         EarRequest::Begin(request, utterance, at) => {

@@ -11,7 +11,7 @@ use crate::base::{CallId, Fault, Phrase, Pii, Problems, QueueId, Rate, Wording};
 use crate::bot::Bot;
 use crate::bot::configured::{BotTable, ConfiguredBot};
 use crate::call::{BotPlan, EntryTable, Plan, QueuePlan};
-use crate::handoff::desk::{DeskTables, HoursTable};
+use crate::handoff::desk::{DeskTables, HoursTable, QueueTable};
 use crate::handoff::notice::{NoticeTable, Notices};
 use crate::handoff::trigger::{Rules, TriggerTable};
 use crate::listen::signal::{SignalsTable, heard_phrases};
@@ -106,7 +106,10 @@ impl Kit {
         let mut entries = Vec::new();
         for table in &tables.entries {
             let bot = table.bot.as_ref().and_then(|name| bots.get(name)).cloned();
-            let recognizer = ears.entry(table.bot.clone()).or_insert_with(|| there(tables.speech.recognizer(&sentences(&tables, bot.as_deref())), &mut missing)).clone();
+            let recognizer = ears
+                .entry(table.bot.clone())
+                .or_insert_with(|| there(tables.speech.recognizer(&sentences(&tables, bot.as_deref())), &mut missing))
+                .clone();
             let Some(rules) = keep(Rules::compile(&in_force(&tables.triggers, table), "trigger"), &mut problems) else { continue };
             let hours = table.hours.as_ref().and_then(|name| tables.desk.hours.iter().find(|h| h.name == *name)).cloned();
             entries.push(EntryKit { table: table.clone(), bot, recognizer, rules: Arc::new(rules), hours });
@@ -174,8 +177,12 @@ impl Kit {
     }
 
     fn queues(&self) -> BTreeMap<QueueId, QueuePlan> {
-        let plan = |q: &crate::handoff::desk::QueueTable| QueuePlan { title: q.spoken().to_owned(), otherwise: q.otherwise.clone() };
+        let plan = |q: &QueueTable| QueuePlan { title: q.spoken().to_owned(), otherwise: q.otherwise.clone(), hours: self.hours(q.hours.as_ref()) };
         self.tables.desk.queues.iter().map(|q| (QueueId::from(q.name.as_str()), plan(q))).collect()
+    }
+
+    fn hours(&self, name: Option<&String>) -> Option<HoursTable> {
+        name.and_then(|name| self.tables.desk.hours.iter().find(|h| h.name == *name)).cloned()
     }
 
     /// The entry's music, or the built-in one, at the call's rate.

@@ -183,9 +183,9 @@ impl Edge for ReplayEdge {
     fn update(&mut self, _offer: OfferId, _packet: &ContextPacket) {}
 
     fn stop_alert(&mut self, offer: OfferId) {
-        self.agenda.retain(|_, input| {
-            !matches!(input, CallInput::AgentAnswered(o) | CallInput::AgentDeclined(o) | CallInput::AgentVanished(o) if *o == offer)
-        });
+        self.agenda.retain(
+            |_, input| !matches!(input, CallInput::AgentAnswered(o) | CallInput::AgentDeclined(o) | CallInput::AgentVanished(o) if *o == offer),
+        );
     }
 
     /// A replayed line can't be moved: a leg declares what it can do, and this one declares nothing.

@@ -62,7 +62,11 @@ pub fn equal_stems(recordings: &[PathBuf]) -> Vec<String> {
     let mut clashes = Vec::new();
     for path in recordings {
         if let Some(other) = seen.insert(stem(path), path) {
-            clashes.push(format!("{}: has the same name as {}, so both results would go to one directory; rename one", path.display(), other.display()));
+            clashes.push(format!(
+                "{}: has the same name as {}, so both results would go to one directory; rename one",
+                path.display(),
+                other.display()
+            ));
         }
     }
     clashes

@@ -18,10 +18,10 @@ use super::driver::{self, Course, Delays, ReplayError, Replayed};
 use super::edge::ReplayEdge;
 use super::expect::{self, ExpectTable, Expectation};
 use super::options::{AgentScript, BotChoice, Channel, Pace, parse_at};
-use super::result::{ReplayFacts, ReplayObject};
-use super::terminal::Judgement;
 use super::output::Drawn;
 use super::report::{self, Goals, ReportInput, Threshold};
+use super::result::{ReplayFacts, ReplayObject};
+use super::terminal::Judgement;
 use super::{baseline, files, output, transcript};
 
 /// Wall time of a replayed call that says nothing else: a Tuesday.
@@ -147,7 +147,10 @@ fn one(kit: &Kit, job: &Job, n: usize, path: &Path, watcher: &dyn Watcher) -> Do
         done.errors.push(format!("{}: {cut}", path.display()));
     }
     if replayed.both_speak && options.bot.is_none() {
-        done.hints.push(format!("{}: both channels carry speech; with --bot recorded the other one is the bot or agent that the caller heard", path.display()));
+        done.hints.push(format!(
+            "{}: both channels carry speech; with --bot recorded the other one is the bot or agent that the caller heard",
+            path.display()
+        ));
     }
     judge(job, path, expectation, &options, &object, &replayed, &mut done);
     if let (Some(dir), Some(drawn)) = (results_dir(job, path), drawn)

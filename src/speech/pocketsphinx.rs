@@ -159,13 +159,9 @@ impl Shared {
         // fwdflat and bestpath stay on: the second and third pass are worth their 50 ms.
         let sentences = with(&["-lm", &path(self.directory.language())]);
         // A free loop of context-independent phones with a phone bigram: any speech, whatever its words.
-        let phones = with(&[
-            "-allphone", &path(self.phones.clone()), "-allphone_ci", "yes", "-lw", "2.0", "-pip", "0.3", "-beam", "1e-20", "-pbeam", "1e-20",
-        ]);
-        Ok(Pair {
-            sentences: self.api.decoder(&sentences).map_err(|e| failed(&e))?,
-            phones: self.api.decoder(&phones).map_err(|e| failed(&e))?,
-        })
+        let phones =
+            with(&["-allphone", &path(self.phones.clone()), "-allphone_ci", "yes", "-lw", "2.0", "-pip", "0.3", "-beam", "1e-20", "-pbeam", "1e-20"]);
+        Ok(Pair { sentences: self.api.decoder(&sentences).map_err(|e| failed(&e))?, phones: self.api.decoder(&phones).map_err(|e| failed(&e))? })
     }
 
     fn lend(self: &Arc<Self>) -> Result<Lease, Fault> {

@@ -149,7 +149,7 @@ impl World {
             notices: notices(),
             queues: queues
                 .iter()
-                .map(|q| (QueueId::from(q.name.as_str()), QueuePlan { title: q.name.clone(), otherwise: q.otherwise.clone() }))
+                .map(|q| (QueueId::from(q.name.as_str()), QueuePlan { title: q.name.clone(), otherwise: q.otherwise.clone(), hours: None }))
                 .collect(),
             agents: BTreeMap::new(),
             hours: None,

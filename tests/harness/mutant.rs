@@ -68,9 +68,7 @@ impl Mutant {
     /// What the broken machine takes in.
     pub fn input(self, input: CallInput) -> Option<CallInput> {
         match (self, input) {
-            (Mutant::HangsUp, CallInput::Desk(DeskOutput::NobodyOnDuty { .. } | DeskOutput::GaveUp { .. })) => {
-                Some(CallInput::Shutdown)
-            }
+            (Mutant::HangsUp, CallInput::Desk(DeskOutput::NobodyOnDuty { .. } | DeskOutput::GaveUp { .. })) => Some(CallInput::Shutdown),
             (_, input) => Some(input),
         }
     }

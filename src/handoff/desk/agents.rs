@@ -45,18 +45,9 @@ pub(super) enum Busy {
     /// Asked to take a caller.
     Offer(OfferId, TicketId),
     /// With a caller.
-    Call {
-        ticket: TicketId,
-        queue: usize,
-        since: Time,
-    },
+    Call { ticket: TicketId, queue: usize, since: Time },
     /// Working after a call.
-    WrapUp {
-        call: CallId,
-        queue: usize,
-        since: Time,
-        until: Time,
-    },
+    WrapUp { call: CallId, queue: usize, since: Time, until: Time },
 }
 
 impl Busy {

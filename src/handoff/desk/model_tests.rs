@@ -207,9 +207,9 @@ fn run(seed: u64, log: &mut Vec<(Time, DeskInput)>) {
     let mut desk = Desk::new(&tables(&mut dice));
     let mut onlooker = Onlooker::default();
     let mut now = Time::ZERO;
-    let on_duty = ["ann", "bob", "cid"].into_iter().flat_map(|a| {
-        [DeskInput::Line { agent: a.into(), up: true }, DeskInput::Presence { agent: a.into(), presence: Presence::Available }]
-    });
+    let on_duty = ["ann", "bob", "cid"]
+        .into_iter()
+        .flat_map(|a| [DeskInput::Line { agent: a.into(), up: true }, DeskInput::Presence { agent: a.into(), presence: Presence::Available }]);
     let mut script: Vec<DeskInput> = on_duty.collect();
     script.reverse();
     for _ in 0..INPUTS {
@@ -223,7 +223,8 @@ fn run(seed: u64, log: &mut Vec<(Time, DeskInput)>) {
 
         let before = desk.without_counters();
         desk.handle(input, now);
-        let harmless = |n: &DeskOutput| matches!(n, DeskOutput::TooLate { .. } | DeskOutput::CallbackFiled { .. } | DeskOutput::CallbackRefused { .. });
+        let harmless =
+            |n: &DeskOutput| matches!(n, DeskOutput::TooLate { .. } | DeskOutput::CallbackFiled { .. } | DeskOutput::CallbackRefused { .. });
         assert!(drain(&mut desk).iter().all(harmless), "the same message again has news");
         assert_eq!(desk.without_counters(), before, "the same message again has an effect");
     }

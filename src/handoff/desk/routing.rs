@@ -55,7 +55,8 @@ impl Desk {
             return None;
         }
         let id = ticket.seek.ticket;
-        let hope = self.agents.iter().enumerate().any(|(n, agent)| self.may_ask(n, agent, ticket) && (agent.takes_calls() || agent.may_be_back(self.now)));
+        let hope =
+            self.agents.iter().enumerate().any(|(n, agent)| self.may_ask(n, agent, ticket) && (agent.takes_calls() || agent.may_be_back(self.now)));
         if !hope {
             return Some(DeskOutput::NobodyOnDuty { ticket: id });
         }

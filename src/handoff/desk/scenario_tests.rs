@@ -452,7 +452,10 @@ fn mistakes_in_the_tables_are_named_by_key() {
             QueueTable { offers_at_once: 0, max_wait_secs: f64::NAN, skills: vec![" ".into()], ..queue("main") },
             QueueTable { otherwise: vec![Otherwise::Bot, Otherwise::Bot], max_waiting: 0, wrap_up_secs: -1.0, ..queue("") },
         ],
-        agents: vec![AgentTable { queues: vec!["sales".into()], languages: Vec::new(), capacity: 0, ..agent("*") }, AgentTable { queues: vec![], ..agent("x") }],
+        agents: vec![
+            AgentTable { queues: vec!["sales".into()], languages: Vec::new(), capacity: 0, ..agent("*") },
+            AgentTable { queues: vec![], ..agent("x") },
+        ],
         hours: Vec::new(),
     };
     let mut problems = crate::base::Problems::default();

@@ -23,6 +23,8 @@ pub fn default_notices() -> BTreeMap<String, NoticeTable> {
         (RESUMED, "You are back with me now. How can I help you further?"),
         (AGENT_LOST, "I am sorry, we lost the connection to your agent. I am getting somebody else for you. Please stay on the line."),
         (GOODBYE, "Thank you for calling. Goodbye."),
+        (ASK_TOPIC, "While I do that: what is it about?"),
+        (SURVEY, "How did we do today? Press a key from 1 for badly to 5 for very well."),
     ];
     texts.into_iter().map(|(name, text)| (name.to_owned(), NoticeTable { text: text.to_owned(), ..NoticeTable::default() })).collect()
 }

@@ -6,7 +6,13 @@ fn notices(text: &str) -> Notices {
 }
 
 fn phrases(wording: &Wording) -> Vec<&str> {
-    wording.0.iter().map(|p| match p { Phrase::Text(text) | Phrase::Prompt { text, .. } => text.as_str() }).collect()
+    wording
+        .0
+        .iter()
+        .map(|p| match p {
+            Phrase::Text(text) | Phrase::Prompt { text, .. } => text.as_str(),
+        })
+        .collect()
 }
 
 #[test]
@@ -27,9 +33,25 @@ fn sentences_with_something_unknown_are_left_out() {
 fn every_default_notice_says_something_with_nothing_known() {
     let notices = Notices::new(&BTreeMap::new(), "notice").expect("the defaults are right");
     assert!(notices.names().all(|name| !notices.wording(name, &NoticeFacts::default()).is_empty()));
-    assert!([TRANSFER, OFFER, CONNECTING, STILL_WAITING, NOBODY_CALLBACK, NOBODY_MESSAGE, NOBODY_BOT, NOBODY_TICKET, MESSAGE_THANKS, DECLINED, RESUMED, AGENT_LOST, GOODBYE]
+    assert!(
+        [
+            TRANSFER,
+            OFFER,
+            CONNECTING,
+            STILL_WAITING,
+            NOBODY_CALLBACK,
+            NOBODY_MESSAGE,
+            NOBODY_BOT,
+            NOBODY_TICKET,
+            MESSAGE_THANKS,
+            DECLINED,
+            RESUMED,
+            AGENT_LOST,
+            GOODBYE
+        ]
         .iter()
-        .all(|n| notices.has(n)));
+        .all(|n| notices.has(n))
+    );
 }
 
 #[test]

@@ -28,7 +28,14 @@ fn heated() -> Dossier {
     d.on_turn(Party::Caller, secs(5.0), secs(7.0), Some("where is my order"), None);
     let slots = BTreeMap::from([("order_number".to_owned(), SlotValue { value: "4711".into(), confirmed: true })]);
     d.on_bot(
-        &BotReport { turn: Some(0), understood: Understood::Well, intent: Some("order_status".into()), slots, progress: true, ..BotReport::default() },
+        &BotReport {
+            turn: Some(0),
+            understood: Understood::Well,
+            intent: Some("order_status".into()),
+            slots,
+            progress: true,
+            ..BotReport::default()
+        },
         secs(7.5),
     );
     for n in 1..=2 {
@@ -74,7 +81,11 @@ fn trap_18_the_triggering_sentence_is_in_the_packet() {
 
     let mut unheard = dossier();
     unheard.on_turn(Party::Caller, secs(18.0), secs(20.0), None, None);
-    let packet = ContextPacket::build(&unheard, &HandoffFacts { sentence: facts(None).sentence.map(|s| TriggeringSentence { turn: Some(0), ..s }), ..facts(None) }, secs(25.0));
+    let packet = ContextPacket::build(
+        &unheard,
+        &HandoffFacts { sentence: facts(None).sentence.map(|s| TriggeringSentence { turn: Some(0), ..s }), ..facts(None) },
+        secs(25.0),
+    );
     assert_eq!((packet.trigger.in_words, packet.trigger.sentence.as_str()), (false, "raised voice at 0:18, words not understood"));
     assert!(packet.summary.contains("raised voice at 0:18"), "{}", packet.summary);
 }
@@ -132,7 +143,16 @@ fn the_dossier_keeps_its_bounds() {
     for n in 0..2_000_u32 {
         let at = secs(f64::from(n));
         d.on_turn(Party::Caller, at, at, Some(&"é".repeat(3_000)), None);
-        d.on_signal(&Signal { kind: SignalKind::Repeat, start: at, end: at, value: 1.0, unit: "cost", weight: 0.1, why: "again".into(), turn: Some(n) });
+        d.on_signal(&Signal {
+            kind: SignalKind::Repeat,
+            start: at,
+            end: at,
+            value: 1.0,
+            unit: "cost",
+            weight: 0.1,
+            why: "again".into(),
+            turn: Some(n),
+        });
         d.on_score(&Score { score: 0.5, parts: BTreeMap::new() }, at);
         let slots = BTreeMap::from([(format!("slot{n}"), SlotValue { value: "x".into(), confirmed: false })]);
         d.on_bot(&BotReport { turn: Some(n), slots, ..BotReport::default() }, at);

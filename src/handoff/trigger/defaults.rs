@@ -17,7 +17,8 @@ pub fn default_triggers() -> Vec<TriggerTable> {
         reason: reason.into(),
         ..TriggerTable::default()
     };
-    let at_once = |name: &str, priority, when: &str, reason: &str| TriggerTable { priority, cooldown_secs: 0.0, ..rule(name, Transfer, when, reason) };
+    let at_once =
+        |name: &str, priority, when: &str, reason: &str| TriggerTable { priority, cooldown_secs: 0.0, ..rule(name, Transfer, when, reason) };
     let raised_and_more = format!(r#"recent("raised_volume", 30) > 0 && recent({WITH_RAISED_VOLUME}, 30) > 0"#);
     vec![
         at_once("request", 5, r#"recent("request", 30) > 0"#, "asked for a person"),
@@ -26,22 +27,12 @@ pub fn default_triggers() -> Vec<TriggerTable> {
         rule("raised_and_more", Transfer, &raised_and_more, "raised their voice, and more is wrong: {why}"),
         rule("score", Transfer, "score >= 0.75", "sounds more and more frustrated: {why}"),
         rule("bot_request", Offer, r#"recent("bot_request", 30) > 0"#, "the bot asks for a person: {why}"),
-        rule(
-            "raised_volume",
-            Offer,
-            r#"turns_with("raised_volume", 3) >= 2 || apart("raised_volume", 5)"#,
-            "raised their voice more than once",
-        ),
+        rule("raised_volume", Offer, r#"turns_with("raised_volume", 3) >= 2 || apart("raised_volume", 5)"#, "raised their voice more than once"),
         rule("profanity", Offer, r#"recent("profanity", 30) > 0"#, "used strong words"),
         rule("repeat", Offer, r#"recent("repeat", 30) > 0"#, "had to say the same again"),
         TriggerTable {
             kinds: vec![SignalKind::NoMatch, SignalKind::NoInput, SignalKind::NoProgress, SignalKind::OutOfScope, SignalKind::BotError],
-            ..rule(
-                "bot_failing",
-                Offer,
-                r#"bot.failures >= 2 || recent("no_progress", 60) >= 2"#,
-                "the bot did not get any further twice in a row",
-            )
+            ..rule("bot_failing", Offer, r#"bot.failures >= 2 || recent("no_progress", 60) >= 2"#, "the bot did not get any further twice in a row")
         },
         rule("troubled", Offer, r#"recent(["correction", "confusion", "sentiment"], 60) >= 2"#, "is not happy with the answers: {why}"),
         rule("key_mash", Offer, r#"recent("key_mash", 30) > 0"#, "pressed many keys"),

@@ -201,12 +201,7 @@ impl Facts<'_> {
     }
 
     fn add_functions(&self, context: &mut Context<'static, 'static>) -> Result<(), cel::DeclarationError> {
-        let mark = |s: &Signal| Mark {
-            kind: s.kind,
-            age_s: self.now.since(s.end).as_secs_f64(),
-            start_s: s.start.as_secs_f64(),
-            turn: s.turn,
-        };
+        let mark = |s: &Signal| Mark { kind: s.kind, age_s: self.now.since(s.end).as_secs_f64(), start_s: s.start.as_secs_f64(), turn: s.turn };
         let marks: Arc<[Mark]> = self.dossier.signals().map(mark).collect();
         let latest = self.dossier.latest_turn();
         let of = Arc::clone(&marks);
@@ -228,8 +223,7 @@ fn turns_with(marks: &[Mark], latest: Option<u32>, kinds: &Value, turns: &Value)
     let (kinds, turns) = (kinds_of("turns_with", kinds)?, number_of("turns_with", turns)?);
     let Some(latest) = latest else { return Ok(0) };
     let among = |turn: &u32| f64::from(latest.saturating_sub(*turn)) < turns;
-    let with: std::collections::BTreeSet<u32> =
-        marks.iter().filter(|m| kinds.contains(&m.kind)).filter_map(|m| m.turn).filter(among).collect();
+    let with: std::collections::BTreeSet<u32> = marks.iter().filter(|m| kinds.contains(&m.kind)).filter_map(|m| m.turn).filter(among).collect();
     Ok(with.len() as i64)
 }
 

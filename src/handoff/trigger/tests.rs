@@ -79,7 +79,10 @@ fn the_default_rules_compile_and_are_silent_in_a_calm_call() {
     let mut call = Call::with(&default_triggers());
     for n in 0..20 {
         call.says(f64::from(n) * 5.0, "what about my order");
-        call.dossier.on_bot(&BotReport { turn: Some(n), understood: Understood::Well, progress: true, ..BotReport::default() }, secs(f64::from(n) * 5.0 + 2.0));
+        call.dossier.on_bot(
+            &BotReport { turn: Some(n), understood: Understood::Well, progress: true, ..BotReport::default() },
+            secs(f64::from(n) * 5.0 + 2.0),
+        );
         assert_eq!(call.fired(f64::from(n) * 5.0 + 2.0), None);
     }
 }
@@ -227,7 +230,14 @@ fn mistakes_in_a_rule_are_named_by_key() {
 
 #[test]
 fn hostile_rules_neither_panic_nor_hang() {
-    for when in ["(".repeat(4_000), "!".repeat(3_999) + "x", "-".repeat(3_990) + "1", "[".repeat(2_000) + &"]".repeat(2_000), "a.".repeat(2_000), "é\u{0}🦀".into()] {
+    for when in [
+        "(".repeat(4_000),
+        "!".repeat(3_999) + "x",
+        "-".repeat(3_990) + "1",
+        "[".repeat(2_000) + &"]".repeat(2_000),
+        "a.".repeat(2_000),
+        "é\u{0}🦀".into(),
+    ] {
         assert!(!mistakes(&when).is_empty());
     }
     let nested = |n: usize| "signals.all(a, ".repeat(n) + "true" + &")".repeat(n);

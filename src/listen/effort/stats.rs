@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn only_loud_frames_with_pitch_make_the_voice() {
-        let frame = |f0: Option<f32>, level_db: f32| DecidedFrame { f0_semitones: f0, level_db, tilt: f0.unwrap_or(-99.0), ..DecidedFrame::default() };
+        let frame =
+            |f0: Option<f32>, level_db: f32| DecidedFrame { f0_semitones: f0, level_db, tilt: f0.unwrap_or(-99.0), ..DecidedFrame::default() };
         let mut frames = vec![frame(Some(4.0), -20.0); 30];
         frames.extend([frame(Some(40.0), -60.0); 20]);
         frames.extend([frame(None, -20.0); 20]);

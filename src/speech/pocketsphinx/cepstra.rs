@@ -138,10 +138,7 @@ impl FrontEnd {
         for ((slot, sample), weight) in self.input.iter_mut().zip(&self.pending).zip(&self.tables.window) {
             *slot = sample * weight;
         }
-        self.tables
-            .fft
-            .process_with_scratch(&mut self.input, &mut self.spectrum, &mut self.scratch)
-            .expect("the buffers were made by this very FFT");
+        self.tables.fft.process_with_scratch(&mut self.input, &mut self.spectrum, &mut self.scratch).expect("the buffers were made by this very FFT");
         std::array::from_fn(|n| {
             let triangle = &self.tables.triangles[n];
             let energy: f32 = self.spectrum[triangle.first..].iter().zip(&triangle.weights).map(|(bin, w)| w * bin.norm_sqr()).sum();

@@ -76,7 +76,8 @@ fn at(path: &Path, error: &io::Error) -> io::Error {
 }
 
 fn edited(parameters: &str) -> String {
-    let kept = parameters.lines().filter(|line| !matches!(line.split_whitespace().next(), Some("-cmn" | "-cmninit" | "-remove_noise" | "-remove_silence")));
+    let kept =
+        parameters.lines().filter(|line| !matches!(line.split_whitespace().next(), Some("-cmn" | "-cmninit" | "-remove_noise" | "-remove_silence")));
     let mut edited: String = kept.flat_map(|line| [line, "\n"]).collect();
     edited.push_str("-cmn none\n-remove_noise no\n-remove_silence no\n");
     edited
@@ -92,7 +93,10 @@ mod tests {
 
     #[test]
     fn only_the_normalisation_is_edited() {
-        assert_eq!(edited("-lowerf 130\n-cmn batch\n-cmninit 41\n-model ptm"), "-lowerf 130\n-model ptm\n-cmn none\n-remove_noise no\n-remove_silence no\n");
+        assert_eq!(
+            edited("-lowerf 130\n-cmn batch\n-cmninit 41\n-model ptm"),
+            "-lowerf 130\n-model ptm\n-cmn none\n-remove_noise no\n-remove_silence no\n"
+        );
     }
 
     #[test]
