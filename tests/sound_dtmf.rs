@@ -187,8 +187,8 @@ fn babble(seed: u64, rate: Rate, secs: usize) -> Vec<i16> {
 fn an_artificial_voice_presses_few_keys() {
     // Harder than people: no breath, no jitter, formants so narrow that two harmonics can stand alone. Real speech has
     // a test of its own, which allows nothing.
-    let alarms: String = (0..18).map(|seed| found(&babble(seed, Rate::Hz8000, 20), Rate::Hz8000, 0)).collect();
-    assert!(alarms.len() <= 12, "{alarms:?} in six minutes: more than two a minute");
+    let alarms: String = (0..9).map(|seed| found(&babble(seed, Rate::Hz8000, 10), Rate::Hz8000, 0)).collect();
+    assert!(alarms.len() <= 3, "{alarms:?} in 90 s: more than two a minute");
 }
 
 #[test]
