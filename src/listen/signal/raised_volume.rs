@@ -20,8 +20,11 @@ use baseline::{Baseline, Judged};
 
 /// Frames that are remembered: 30 s. Of a longer turn only its last 30 s are judged.
 const MEMORY_FRAMES: usize = 1_500;
-/// A window, and a turn, needs so many frames with pitch.
+/// A window has so many frames with pitch.
 const VOICED_FRAMES: usize = 60;
+/// A turn with fewer loud frames with pitch neither fires nor enters the baseline. Measured on acted sentences (1 to 4 s):
+/// at 60 frames most turns are too short (recall 0.34), at 40 recall is 0.85, at 20 it is 0.96, with no false alarm at any.
+const TURN_VOICED_FRAMES: usize = 20;
 /// A window is at most so long.
 const WINDOW_FRAMES: usize = 240;
 /// A window is looked at every so many frames.
@@ -97,7 +100,14 @@ struct Turn {
     frames: u32,
     /// A window over the threshold that waits for another which does not overlap it.
     first: Option<Over>,
-    last_hit: Option<Time>,
+    last_hit: Option<LastHit>,
+}
+
+/// The turn's last hit: when it was found, and where it ended.
+#[derive(Clone, Copy, Debug)]
+struct LastHit {
+    found: Time,
+    end: Time,
 }
 
 /// A stretch over the threshold.
@@ -156,14 +166,17 @@ impl RaisedVolume {
         let over = self.over(self.window_begins()?, now)?;
         let again_after = Duration::from_secs_f64(self.table.again_after_secs);
         let turn = self.turn.as_mut()?;
+        if turn.last_hit.is_some_and(|last| over.start < last.end) {
+            return None;
+        }
         let Some(first) = turn.first else {
             turn.first = Some(over);
             return None;
         };
-        if over.start < first.end || turn.last_hit.is_some_and(|last| now.since(last) < again_after) {
+        if over.start < first.end || turn.last_hit.is_some_and(|last| now.since(last.found) < again_after) {
             return None;
         }
-        turn.last_hit = Some(now);
+        turn.last_hit = Some(LastHit { found: now, end: over.end });
         turn.first = None;
         Some(hit(first.start, over.end, over.judged))
     }
@@ -173,7 +186,7 @@ impl RaisedVolume {
         let turn = self.turn.take()?;
         let from = self.index_of(turn.began);
         let voice = self.voice(from)?;
-        if voice.voiced_frames < VOICED_FRAMES {
+        if voice.voiced_frames < TURN_VOICED_FRAMES {
             return None;
         }
         let judged = self.baseline.judge(&voice);

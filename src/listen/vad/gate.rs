@@ -18,6 +18,11 @@ const FIRST_FRAMES: usize = 25;
 const OPEN_SHARE: f32 = 0.65;
 /// The gate is open for at least so much, and at most.
 const OPEN_DB: (f32, f32) = (4.0, 15.0);
+/// What is detected, but has had no pitch for about a second, is noise: a detector's memory can hang in it. Each such frame
+/// counts so much, each frame that is not detected takes one back, and a voice takes all.
+const PITCHLESS_STEP: u32 = 4;
+/// See [`PITCHLESS_STEP`]: 50 frames.
+const PITCHLESS_LIMIT: u32 = 50 * PITCHLESS_STEP;
 /// Frames that the gate stays open after speech.
 const HANGOVER_FRAMES: u32 = 8;
 
@@ -30,6 +35,8 @@ pub(super) struct NearTalkerGate {
     /// The last levels; what is older is forgotten.
     last: [f32; 3],
     seen: usize,
+    /// How long nothing that was detected had a pitch, in [`PITCHLESS_STEP`]s.
+    pitchless: u32,
     hangover: u32,
 }
 
@@ -60,7 +67,12 @@ impl NearTalkerGate {
                 Some(talker) => talker,
             });
         }
-        let passed = detected && self.talker.is_none_or(|talker| self.is_near(talker, background));
+        self.pitchless = match (detected, voiced) {
+            (_, true) => 0,
+            (true, false) => (self.pitchless + PITCHLESS_STEP).min(2 * PITCHLESS_LIMIT),
+            (false, false) => self.pitchless.saturating_sub(1),
+        };
+        let passed = detected && self.pitchless <= PITCHLESS_LIMIT && self.talker.is_none_or(|talker| self.is_near(talker, background));
         if !passed {
             self.background.follow(level, self.talker);
         }
