@@ -36,6 +36,9 @@ const FRAME: Duration = Duration::from_millis(FRAME_MILLIS);
 /// A key that is heard in band and signalled comes twice within this time (RFC 4733 section 2.5.1.2 lets both be sent).
 const SAME_KEY: Duration = Duration::from_millis(200);
 
+/// The tones of a key in band are no speech; few keys are held longer, the detector's hangover included.
+const KEY_TONE: Duration = Duration::from_millis(400);
+
 /// Why the listener wants to be called at a certain time; equal times go in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
@@ -96,6 +99,8 @@ pub struct Listener {
     backchannel: Vec<String>,
     partials: Partials,
     last_key: Option<(Key, Source, Time)>,
+    /// Until when the tones of the last key in band may sound.
+    tone_until: Time,
     evidence: Evidence,
     timers: Timers<Why>,
     out: Outbox,
@@ -145,7 +150,7 @@ impl Listener {
     /// The same, but every frame with a sample above `level` is speech: for scripted sound.
     #[cfg(test)]
     pub(crate) fn by_level(seat: ListenerSeat, table: &ListenTable, signals: &SignalsTable, level: i16) -> Self {
-        Listener::with_senses(seat, table, signals, Senses::by_level(level))
+        Listener::with_senses(seat, table, signals, Senses::by_level(seat.rate, level))
     }
 
     fn with_senses(seat: ListenerSeat, table: &ListenTable, signals: &SignalsTable, senses: Senses) -> Self {
@@ -173,6 +178,7 @@ impl Listener {
             backchannel: table.backchannel.clone(),
             partials: Partials { every: secs(table.partial_every_secs), told: String::new(), next: Time::ZERO },
             last_key: None,
+            tone_until: Time::ZERO,
             evidence: Evidence::new(signals),
             timers: Timers::default(),
             out: Outbox::new(kept),

@@ -8,7 +8,7 @@ use crate::listen::types::{BotReport, Hypothesis, ListenOutput, Question, Scene,
 
 use super::evidence::Place;
 use super::talk_over::Words;
-use super::{Asked, FRAME, Listener, Played, SAME_KEY, Source, Why};
+use super::{Asked, FRAME, KEY_TONE, Listener, Played, SAME_KEY, Source, Why};
 
 impl Listener {
     pub(super) fn on_audio(&mut self, frame: Frame, now: Time) {
@@ -16,7 +16,12 @@ impl Listener {
             self.counts.odd_frames += 1;
             return;
         }
-        let sensed = self.senses.push(&frame);
+        let mut sensed = self.senses.push(&frame);
+        if let Some(key) = sensed.key {
+            self.tone_until = now + KEY_TONE;
+            self.on_key(key, Source::InBand, now);
+        }
+        sensed.speech &= now >= self.tone_until;
         self.preroll.push(now.back(FRAME), frame);
         if self.is_scored() {
             self.evidence.raised.push(&sensed.effort, sensed.speech, now);
@@ -39,9 +44,6 @@ impl Listener {
             }
         }
         self.watch_talk_over(sensed.speech, sensed.effort.level_db, now);
-        if let Some(key) = sensed.key {
-            self.on_key(key, Source::InBand, now);
-        }
     }
 
     fn watch_talk_over(&mut self, speech: bool, level_db: f32, now: Time) {

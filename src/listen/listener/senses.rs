@@ -6,6 +6,7 @@ use crate::base::{Frame, Key, Rate};
 use crate::listen::effort::{Effort, FrameEffort};
 use crate::listen::turn::Lags;
 use crate::listen::vad::SpeechDetector;
+use crate::sound::dtmf::DtmfDetector;
 
 /// The detector calls speech 40 ms late, and the gate stays open for 8 frames of 20 ms after it (HEARING, voice activity).
 const LAGS: Lags = Lags { onset: Duration::from_millis(40), release: Duration::from_millis(40 + 160) };
@@ -13,6 +14,7 @@ const LAGS: Lags = Lags { onset: Duration::from_millis(40), release: Duration::f
 /// The senses of a leg.
 pub(super) struct Senses {
     detector: Detector,
+    keys: DtmfDetector,
 }
 
 enum Detector {
@@ -31,12 +33,12 @@ pub(super) struct Sensed {
 
 impl Senses {
     pub(super) fn new(rate: Rate) -> Self {
-        Senses { detector: Detector::Voice(Box::new((SpeechDetector::new(rate), Effort::new(rate)))) }
+        Senses { detector: Detector::Voice(Box::new((SpeechDetector::new(rate), Effort::new(rate)))), keys: DtmfDetector::new(rate) }
     }
 
     #[cfg(test)]
-    pub(super) fn by_level(level: i16) -> Self {
-        Senses { detector: Detector::Level(level) }
+    pub(super) fn by_level(rate: Rate, level: i16) -> Self {
+        Senses { detector: Detector::Level(level), keys: DtmfDetector::new(rate) }
     }
 
     pub(super) fn lags(&self) -> Lags {
@@ -48,17 +50,18 @@ impl Senses {
     }
 
     pub(super) fn push(&mut self, frame: &Frame) -> Sensed {
+        let key = self.keys.push(frame);
         match &mut self.detector {
             Detector::Voice(voice) => {
                 let (detector, effort) = &mut **voice;
                 let effort = effort.push(frame);
-                Sensed { speech: detector.push(frame, effort.voiced()), effort, key: None }
+                Sensed { speech: detector.push(frame, effort.voiced()), effort, key }
             }
             #[cfg(test)]
             Detector::Level(level) => {
                 let peak = frame.samples().iter().map(|s| s.unsigned_abs()).max().unwrap_or(0);
                 let level_db = 20.0 * (f32::from(peak.max(1)) / f32::from(i16::MAX)).log10();
-                Sensed { speech: peak > level.unsigned_abs(), effort: FrameEffort { level_db, decided: None }, key: None }
+                Sensed { speech: peak > level.unsigned_abs(), effort: FrameEffort { level_db, decided: None }, key }
             }
         }
     }

@@ -175,6 +175,22 @@ fn a_key_that_comes_twice_is_one_key() {
 }
 
 #[test]
+fn a_key_in_band_is_heard() {
+    let mut bench = Bench::caller();
+    for n in 0..10_u32 {
+        let tone = |i: u32, hz: f32| (std::f32::consts::TAU * hz * (n * 160 + i) as f32 / 8_000.0).sin();
+        let samples: Vec<i16> = (0..160).map(|i| (5_000.0 * (tone(i, 941.0) + tone(i, 1_336.0))) as i16).collect();
+        bench.pass(bench.now + FRAME);
+        bench.give(ListenInput::Audio(Frame::from_samples(Rate::Hz8000, &samples)));
+    }
+    let keys: Vec<char> = bench.told.iter().filter_map(|(_, o)| if let ListenOutput::Key(key) = o { Some(key.label()) } else { None }).collect();
+    assert_eq!(keys, ['0']);
+    bench.silence(1_000);
+    assert_eq!(bench.turns().len(), 0, "its tones are no speech");
+    assert_eq!(bench.count(SignalKind::Request), 1);
+}
+
+#[test]
 fn a_zero_within_a_number_asks_for_nobody() {
     let mut bench = Bench::caller();
     bench.ask("slot:number", None, Understood::Nothing);
