@@ -89,7 +89,7 @@ fn voice(voice: FliteVoice) -> Option<Flite> {
 /// ITU-T G.711 µ-law there and back, by the segment formula.
 fn mulaw(sample: i16) -> i16 {
     let (sign, magnitude) = (i32::from(sample.signum()), i32::from(sample).abs().min(32_635) + 132);
-    let segment = (0..8).rev().find(|e| magnitude >= 132 << e).unwrap_or(0);
+    let segment = (0..8).rev().find(|e| magnitude >= 128 << e).unwrap_or(0);
     let step = (magnitude >> (segment + 3)) & 15;
     (sign * ((((step << 3) + 132) << segment) - 132)) as i16
 }

@@ -33,13 +33,16 @@ const UPPER_HZ: f32 = 6_800.0;
 const EMPHASIS: f32 = 0.97;
 /// `-lifter`
 const LIFTER: f32 = 22.0;
-/// Added before the logarithm, as SphinxBase does.
-const FLOOR: f32 = 1e-4;
+/// Variance of the white noise (−70 dBFS) whose expected energy is added to every filter. SphinxBase adds next to nothing;
+/// then the digital silence of a telephone line, and all above 4 kHz, looks like nothing that the model has ever heard.
+const FLOOR_VARIANCE: f32 = 100.0;
 
 /// One triangle: first FFT bin and its weights.
 struct Triangle {
     first: usize,
     weights: Vec<f32>,
+    /// Expected energy of the noise floor.
+    floor: f32,
 }
 
 /// The tables, made once and shared by all streams.
@@ -54,13 +57,14 @@ pub struct Tables {
 impl Tables {
     /// Computes them.
     pub fn new() -> Arc<Tables> {
-        let window = std::array::from_fn(|n| 0.54 - 0.46 * (std::f32::consts::TAU * n as f32 / (WINDOW as f32 - 1.0)).cos());
+        let window: [f32; WINDOW] = std::array::from_fn(|n| 0.54 - 0.46 * (std::f32::consts::TAU * n as f32 / (WINDOW as f32 - 1.0)).cos());
         let cosine = std::array::from_fn(|c| {
             let scale = (if c == 0 { 1.0 } else { 2.0 } / MEL_FILTERS as f32).sqrt();
             std::array::from_fn(|m| scale * (std::f32::consts::PI / MEL_FILTERS as f32 * c as f32 * (m as f32 + 0.5)).cos())
         });
         let lifter = std::array::from_fn(|c| 1.0 + LIFTER / 2.0 * (c as f32 * std::f32::consts::PI / LIFTER).sin());
-        Arc::new(Tables { window, fft: RealFftPlanner::new().plan_fft_forward(POINTS), triangles: triangles(), cosine, lifter })
+        let triangles = triangles(&window);
+        Arc::new(Tables { window, fft: RealFftPlanner::new().plan_fft_forward(POINTS), triangles, cosine, lifter })
     }
 
     /// Cepstra of log-mel energies.
@@ -73,7 +77,7 @@ fn mel(hz: f32) -> f32 {
     2595.0 * (1.0 + hz / 700.0).log10()
 }
 
-fn triangles() -> Vec<Triangle> {
+fn triangles(window: &[f32; WINDOW]) -> Vec<Triangle> {
     let bin_hz = RATE as f32 / POINTS as f32;
     let width = (mel(UPPER_HZ) - mel(LOWER_HZ)) / (MEL_FILTERS as f32 + 1.0);
     // The edges are rounded to FFT bins (`-round_filters`).
@@ -81,18 +85,25 @@ fn triangles() -> Vec<Triangle> {
         let hz = 700.0 * (10f32.powf((mel(LOWER_HZ) + n as f32 * width) / 2595.0) - 1.0);
         (hz / bin_hz).round() as usize
     };
+    // White noise in one bin: variance × energy of the window × gain of the pre-emphasis.
+    let noise = |bin: usize| {
+        let angle = std::f32::consts::TAU * bin as f32 / POINTS as f32;
+        let gain = 1.0 + EMPHASIS * EMPHASIS - 2.0 * EMPHASIS * angle.cos();
+        FLOOR_VARIANCE * gain * window.iter().map(|w| w * w).sum::<f32>()
+    };
     (0..MEL_FILTERS)
         .map(|n| {
             let (low, top, high) = (edge(n), edge(n + 1), edge(n + 2));
             let area = 2.0 / ((high - low) as f32 * bin_hz);
-            let weights = (low..=high)
+            let weights: Vec<f32> = (low..=high)
                 .map(|bin| {
                     let rising = (bin - low) as f32 / (top - low) as f32;
                     let falling = (high - bin) as f32 / (high - top) as f32;
                     area * rising.min(falling)
                 })
                 .collect();
-            Triangle { first: low, weights }
+            let floor = weights.iter().enumerate().map(|(n, w)| w * noise(low + n)).sum();
+            Triangle { first: low, weights, floor }
         })
         .collect()
 }
@@ -142,7 +153,7 @@ impl FrontEnd {
         std::array::from_fn(|n| {
             let triangle = &self.tables.triangles[n];
             let energy: f32 = self.spectrum[triangle.first..].iter().zip(&triangle.weights).map(|(bin, w)| w * bin.norm_sqr()).sum();
-            (energy + FLOOR).ln()
+            (energy + triangle.floor).ln()
         })
     }
 }

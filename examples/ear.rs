@@ -1,0 +1,124 @@
+//! Measures the embedded recognizer on a person's recorded prompts over a µ-law line: word errors of a closed set of
+//! sentences, how many are accepted, how many of other sentences are, and the work per second of sound.
+//!
+//! `apt-get install asterisk-core-sounds-en-wav` for the recordings, then `cargo run --release --example ear`.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use segue::base::{CallId, Frame, LegId, Rate, Time, UtteranceId};
+use segue::speech::pocketsphinx::PocketSphinx;
+use segue::speech::{Answering, EarOpening, PocketSphinxTable, Recognizer, RecognizerStream};
+
+const SOUNDS: &str = "/usr/share/asterisk/sounds/en_US_f_Allison";
+const TEXTS: &str = "/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz";
+
+fn now<T>(mut answering: Answering<'_, T>) -> T {
+    match answering.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer.expect("the engine works"),
+        Poll::Pending => panic!("an embedded engine let us wait"),
+    }
+}
+
+fn mulaw(sample: i16) -> i16 {
+    let (sign, magnitude) = (i32::from(sample.signum()), i32::from(sample).abs().min(32_635) + 132);
+    let segment = (0..8).rev().find(|e| magnitude >= 128 << e).unwrap_or(0);
+    let step = (magnitude >> (segment + 3)) & 15;
+    (sign * ((((step << 3) + 132) << segment) - 132)) as i16
+}
+
+fn clean(text: &str) -> String {
+    text.to_lowercase().split(|c: char| !(c.is_alphanumeric() || c == '\'')).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn errors(said: &str, heard: &str) -> usize {
+    let heard: Vec<&str> = heard.split_whitespace().collect();
+    let mut row: Vec<usize> = (0..=heard.len()).collect();
+    for (i, word) in said.split_whitespace().enumerate() {
+        let mut last = row[0];
+        row[0] = i + 1;
+        for (j, other) in heard.iter().enumerate() {
+            let best = (last + usize::from(word != *other)).min(row[j] + 1).min(row[j + 1] + 1);
+            last = std::mem::replace(&mut row[j + 1], best);
+        }
+    }
+    row[heard.len()]
+}
+
+/// Name, text and sound of the prompts between three and fourteen words.
+fn prompts() -> BTreeMap<String, (String, Vec<i16>)> {
+    let mut text = String::new();
+    let gunzip = Command::new("gzip").args(["-dc", TEXTS]).stdout(Stdio::piped()).spawn();
+    gunzip.expect("gzip").stdout.expect("piped").read_to_string(&mut text).expect("the texts are UTF-8");
+    let entry = |line: &str| {
+        let (name, text) = line.split_once(": ")?;
+        let words = text.split_whitespace().count();
+        let plain = (3..=14).contains(&words) && !text.contains(['[', '(', '<']) && !text.contains(char::is_numeric);
+        let mut wav = hound::WavReader::open(Path::new(SOUNDS).join(format!("{name}.wav"))).ok().filter(|_| plain)?;
+        let sound: Vec<i16> = wav.samples::<i16>().map_while(Result::ok).collect();
+        (wav.spec().sample_rate == 8_000).then(|| (name.to_owned(), (clean(text), sound)))
+    };
+    text.lines().filter_map(entry).collect()
+}
+
+fn hear(stream: &mut dyn RecognizerStream, n: u32, sound: &[i16]) -> segue::listen::types::Hypothesis {
+    now(stream.begin(UtteranceId(n), Time::ZERO));
+    for part in sound.chunks(160) {
+        let line: Vec<i16> = part.iter().map(|&s| mulaw(s)).collect();
+        now(stream.push(Frame::from_samples(Rate::Hz8000, &line)));
+    }
+    now(stream.end())
+}
+
+/// Processor time of this process in seconds, of 10 ms each (proc(5), fields 14 and 15).
+fn cpu_secs() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+fn memory_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let resident = status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+    resident.unwrap_or(0.0) / 1_024.0
+}
+
+fn main() {
+    let prompts: Vec<(String, Vec<i16>)> = prompts().into_values().collect();
+    let (inside, outside): (Vec<_>, Vec<_>) = prompts.into_iter().enumerate().partition(|(n, _)| n % 4 == 0);
+    let sentences: Vec<String> = inside.iter().map(|(_, (text, _))| text.clone()).collect();
+    let before = memory_mb();
+    let started = Instant::now();
+    let ear = PocketSphinx::load(&PocketSphinxTable::default(), &sentences).expect("the packages are installed");
+    println!("{} sentences, loaded in {:?}, {:.0} MB; guessed {:?}", sentences.len(), started.elapsed(), memory_mb() - before, ear.guessed());
+    let opening = EarOpening { call: CallId(uuid::Uuid::nil()), leg: LegId::CALLER, rate: Rate::Hz8000, language: "en".into() };
+    let verbose = std::env::args().any(|a| a == "-v");
+    for (name, set) in [("inside", &inside), ("outside", &outside)] {
+        let mut stream = now(ear.open(opening.clone()));
+        let (mut words, mut wrong, mut accepted, mut secs) = (0, 0, 0, 0.0);
+        let (mut right_in, mut right) = (0, 0);
+        let started = cpu_secs();
+        for (n, (_, (text, sound))) in set.iter().enumerate() {
+            let heard = hear(stream.as_mut(), n as u32, sound);
+            let count = errors(text, &heard.text);
+            if verbose {
+                println!("{count} {} {:.3} {text:?} -> {:?}", heard.accepted, heard.confidence.unwrap_or(-1.0), heard.text);
+            }
+            words += text.split_whitespace().count();
+            wrong += count;
+            accepted += usize::from(heard.accepted);
+            right += usize::from(count == 0);
+            right_in += usize::from(count == 0 && heard.accepted);
+            secs += sound.len() as f64 / 8_000.0;
+        }
+        let work = cpu_secs() - started;
+        println!(
+            "{name}: {} sentences, {words} words, {:.1} % word errors, accepted {:.2} (of the right ones {right_in} of {right}), {:.3} s of work a second ({secs:.0} s), {:.0} MB",
+            set.len(), 100.0 * wrong as f64 / words as f64, accepted as f64 / set.len() as f64, work / secs, memory_mb() - before
+        );
+    }
+}
