@@ -4,7 +4,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use segue::base::{CallId, Frame, LegId, Rate, Time, UtteranceId};
+use segue::base::{CallId, Fault, Frame, LegId, Organ, Rate, Time, UtteranceId};
 use segue::listen::types::Hypothesis;
 use segue::speech::flite::Flite;
 use segue::speech::pocketsphinx::PocketSphinx;
@@ -58,11 +58,15 @@ const ELSEWHERE: [&str; 12] = [
 ];
 
 /// Embedded engines answer at once.
-fn now<T>(mut answering: Answering<'_, T>) -> T {
+fn answer<T>(mut answering: Answering<'_, T>) -> Result<T, Fault> {
     match answering.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer.expect("the engine works"),
+        Poll::Ready(answer) => answer,
         Poll::Pending => panic!("an embedded engine let us wait"),
     }
+}
+
+fn now<T>(answering: Answering<'_, T>) -> T {
+    answer(answering).expect("the engine works")
 }
 
 fn ear() -> Option<PocketSphinx> {
@@ -136,7 +140,7 @@ fn word_errors(said: &str, heard: &str) -> usize {
 #[test]
 fn sentences_of_the_domain_are_understood_over_a_telephone_line() {
     let Some(ear) = ear() else { return };
-    for name in [FliteVoice::Rms] {
+    for name in [FliteVoice::Rms, FliteVoice::Slt, FliteVoice::Kal16] {
         let Some(voice) = voice(name) else { return };
         let mut stream = leg(&ear);
         let (mut words, mut errors, mut accepted) = (0, 0, 0);
@@ -148,8 +152,8 @@ fn sentences_of_the_domain_are_understood_over_a_telephone_line() {
             accepted += usize::from(heard.accepted);
         }
         eprintln!("{name:?}: {errors} errors in {words} words, {accepted} of {} accepted", DOMAIN.len());
-        assert!(errors * 8 <= words, "{name:?}: {errors} errors in {words} words");
-        assert!(accepted * 10 >= DOMAIN.len() * 7, "{name:?}: {accepted} accepted");
+        assert!(errors * 10 <= words, "{name:?}: {errors} errors in {words} words");
+        assert!(accepted * 10 >= DOMAIN.len() * 9, "{name:?}: {accepted} accepted");
     }
 }
 
@@ -164,6 +168,112 @@ fn speech_of_elsewhere_is_rejected() {
         accepted += usize::from(heard.accepted);
     }
     assert!(accepted <= 1, "{accepted} of {} accepted", ELSEWHERE.len());
+}
+
+#[test]
+fn a_sentence_is_heard_the_same_whoever_used_the_decoder_before() {
+    let (Some(ear), Some(voice)) = (ear(), voice(FliteVoice::Rms)) else { return };
+    let (said, other) = (spoken(&voice, "i want to talk to a person"), spoken(&voice, ELSEWHERE[3]));
+    let (_, alone) = hear(leg(&ear).as_mut(), 0, &said);
+    for n in 1..4 {
+        let mut stranger = leg(&ear);
+        hear(stranger.as_mut(), 0, &other);
+        // Cancelled in the midst: the stranger hangs up.
+        now(stranger.begin(UtteranceId(1), Time::ZERO));
+        other.iter().take(20 * n).for_each(|&frame| {
+            now(stranger.push(frame));
+        });
+        drop(stranger);
+        let (_, again) = hear(leg(&ear).as_mut(), 0, &said);
+        assert_eq!(alone, again, "after {n} strangers");
+    }
+}
+
+#[test]
+fn twenty_at_once_on_two_threads_hear_what_each_hears_alone() {
+    let (Some(ear), Some(voice)) = (ear(), voice(FliteVoice::Slt)) else { return };
+    let calls: Vec<Vec<Vec<Frame>>> = (0..20).map(|n| (0..2).map(|k| spoken(&voice, DOMAIN[(n + 7 * k) % DOMAIN.len()])).collect()).collect();
+    let alone: Vec<Vec<Hypothesis>> = calls.iter().map(|call| whole_call(&ear, call)).collect();
+    let (ear, half) = (&ear, calls.len() / 2);
+    let together: Vec<Vec<Hypothesis>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = calls.chunks(half).map(|calls| scope.spawn(move || interleaved(ear, calls))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert_eq!(alone, together);
+}
+
+fn whole_call(ear: &PocketSphinx, call: &[Vec<Frame>]) -> Vec<Hypothesis> {
+    let mut stream = leg(ear);
+    call.iter().zip(0..).map(|(utterance, n)| hear(stream.as_mut(), n, utterance).1).collect()
+}
+
+/// All calls of a thread at the same time, frame by frame in turn.
+fn interleaved(ear: &PocketSphinx, calls: &[Vec<Vec<Frame>>]) -> Vec<Vec<Hypothesis>> {
+    let mut streams: Vec<_> = calls.iter().map(|_| leg(ear)).collect();
+    let mut heard: Vec<Vec<Hypothesis>> = vec![Vec::new(); calls.len()];
+    for (utterance, n) in (0..calls[0].len()).zip(0..) {
+        for stream in &mut streams {
+            now(stream.begin(UtteranceId(n), Time::from_millis(u64::from(n) * 60_000)));
+        }
+        let longest = calls.iter().map(|call| call[utterance].len()).max().unwrap_or(0);
+        for at in 0..longest {
+            for (stream, call) in streams.iter_mut().zip(calls) {
+                if let Some(&frame) = call[utterance].get(at) {
+                    now(stream.push(frame));
+                }
+            }
+        }
+        for (stream, heard) in streams.iter_mut().zip(&mut heard) {
+            heard.push(now(stream.end()));
+        }
+    }
+    heard
+}
+
+#[test]
+fn words_come_in_order_within_the_utterance_and_partials_not_more_often_than_five_a_second() {
+    let (Some(ear), Some(voice)) = (ear(), voice(FliteVoice::Rms)) else { return };
+    let said = spoken(&voice, "i want to know the status of my order");
+    let (partials, heard) = hear(leg(&ear).as_mut(), 3, &said);
+    let texts: Vec<&str> = heard.words.iter().map(|w| w.text.as_str()).collect();
+    assert_eq!(texts.join(" "), heard.text);
+    let (begin, end) = (Time::from_millis(180_000), Time::from_millis(180_000 + 20 * said.len() as u64));
+    assert!(heard.words.iter().all(|w| begin <= w.start && w.start < w.end && w.end <= end), "{:?}", heard.words);
+    assert!(heard.words.windows(2).all(|pair| pair[0].end <= pair[1].start), "{:?}", heard.words);
+    assert!(!partials.is_empty() && partials.len() <= said.len() / 10);
+    assert!(partials.windows(2).all(|pair| pair[0].text != pair[1].text));
+}
+
+#[test]
+fn the_pool_has_a_limit_and_a_cancelled_utterance_makes_room() {
+    let sentences = ["yes".to_owned()];
+    let table = PocketSphinxTable { pool: 1, ..PocketSphinxTable::default() };
+    let Ok(ear) = PocketSphinx::load(&table, &sentences) else { return eprintln!("SKIPPED: no recognizer") };
+    let (mut first, mut second) = (leg(&ear), leg(&ear));
+    now(first.begin(UtteranceId(0), Time::ZERO));
+    assert!(matches!(answer(second.begin(UtteranceId(0), Time::ZERO)), Err(Fault::Overloaded { organ: Organ::Ear, .. })));
+    drop(first);
+    now(second.begin(UtteranceId(1), Time::ZERO));
+    assert_eq!(now(second.end()).text, "");
+    assert!(answer(second.end()).is_err() && answer(second.push(Frame::silence(Rate::Hz8000))).is_err());
+}
+
+#[test]
+fn the_same_text_gives_the_same_samples() {
+    let Some(voice) = voice(FliteVoice::Rms) else { return };
+    let first = spoken(&voice, DOMAIN[4]);
+    spoken(&voice, DOMAIN[5]);
+    assert!(first == spoken(&voice, DOMAIN[4]));
+}
+
+#[test]
+fn odd_texts_are_spoken_or_refused_and_never_break_the_voice() {
+    let Some(voice) = voice(FliteVoice::Rms) else { return };
+    for text in ["", " ", "!?", "\u{0}", "a", "<speak>", "ΩЖ漢", "$1,234.56 on 12/24", &"very ".repeat(200)] {
+        let mut stream = now(voice.speak(text, "en", Rate::Hz16000));
+        while let Ok(Some(_)) = answer(stream.next()) {}
+    }
+    assert!(spoken(&voice, "hello").len() > 30);
 }
 
 #[test]

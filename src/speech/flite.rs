@@ -11,7 +11,8 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::{Fault, Organ, Rate};
-use crate::speech::{Answering, INSTALL, Synthesizer, VoiceStream, converted};
+use crate::sound::resample::{StreamResampler, to_f32, to_i16};
+use crate::speech::{Answering, INSTALL, Synthesizer, VoiceStream};
 
 use ffi::Speaker;
 
@@ -93,13 +94,22 @@ impl VoiceStream for Once {
             let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
             self.speaker.lock().unwrap_or_else(PoisonError::into_inner).speak(&text)
         };
-        let sound = spoken.and_then(|(samples, rate)| {
-            let mut sound = converted(&samples, rate, self.rate).ok_or("flite's rate can't be converted")?;
+        let sound = spoken.map(|(samples, rate)| {
+            let mut sound = at_rate(&samples, rate, self.rate);
             even_out(&mut sound, self.rate);
-            Ok(Some(sound))
+            Some(sound)
         });
         Box::pin(ready(sound.map_err(|detail| Fault::Failed { organ: Organ::Voice, detail })))
     }
+}
+
+fn at_rate(samples: &[i16], from_hz: u32, to: Rate) -> Vec<i16> {
+    let mut resampler = StreamResampler::new(from_hz, to, 1);
+    let samples: Vec<f32> = samples.iter().map(|&s| to_f32(s)).collect();
+    let mut converted = Vec::new();
+    resampler.push(&samples, &mut converted);
+    resampler.finish(&mut converted);
+    converted.into_iter().map(to_i16).collect()
 }
 
 /// Brings active speech to [`ACTIVE_RMS`], as far as [`PEAK`] allows.

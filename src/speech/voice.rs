@@ -34,7 +34,7 @@ pub struct Voice {
 
 struct Shared {
     synthesizer: Option<Arc<dyn Synthesizer>>,
-    prompts: Prompts,
+    prompts: Arc<Prompts>,
     cache: Mutex<Cache>,
 }
 
@@ -45,8 +45,17 @@ impl Voice {
     /// [`Fault::Unavailable`] if the directory can't be read.
     pub fn load(table: &VoiceTable, synthesizer: Option<Arc<dyn Synthesizer>>, prompts: Option<&Path>) -> Result<Voice, Fault> {
         let prompts = prompts.or(table.prompts.as_deref()).map(Prompts::list).transpose()?.unwrap_or_default();
+        let prompts = Arc::new(prompts);
         let cache = Mutex::new(Cache::new(table.cache_mb.saturating_mul(1 << 20)));
         Ok(Voice { shared: Arc::new(Shared { synthesizer, prompts, cache }) })
+    }
+
+    /// The same voice with a cache of its own, which begins with what is kept now. A replayed call takes one, so that
+    /// what is there at once never depends on what other calls have said.
+    pub fn fork(&self) -> Voice {
+        let Shared { synthesizer, prompts, .. } = &*self.shared;
+        let cache = Mutex::new(self.shared.cache().clone());
+        Voice { shared: Arc::new(Shared { synthesizer: synthesizer.clone(), prompts: Arc::clone(prompts), cache }) }
     }
 
     /// Speaks these wordings into the cache; gives what went wrong, so that it is known before the first call.
@@ -266,6 +275,16 @@ mod tests {
         let faults = now(voice.ahead(std::slice::from_ref(&wording), "en", Rate::Hz8000));
         assert!(faults.iter().any(|f| f.to_string().contains("nowhere")), "{faults:?}");
         assert!(voice.cached(&wording, "en", Rate::Hz8000).is_some_and(|sound| sound.len() > 400));
+    }
+
+    #[test]
+    fn a_fork_begins_with_what_is_kept_and_then_goes_its_own_way() {
+        let (voice, before, after) = (letters(), Wording::text("Before."), Wording::text("After."));
+        now(voice.ahead(std::slice::from_ref(&before), "en", Rate::Hz8000));
+        let fork = voice.fork();
+        all(&voice, &after);
+        assert!(fork.cached(&before, "en", Rate::Hz8000).is_some());
+        assert!(fork.cached(&after, "en", Rate::Hz8000).is_none());
     }
 
     #[test]

@@ -6,12 +6,15 @@
 
 #![expect(unsafe_code, reason = "this is one of the two doors to C libraries")]
 
-use std::ffi::{CString, c_char, c_int, c_short, c_void};
+use std::ffi::{CString, c_char, c_int, c_short, c_uint, c_void};
 use std::ptr::{self, NonNull};
 
 use libloading::Library;
 
 const FLITE: &str = "libflite.so.1";
+
+/// Any fixed number; 1 is what a C program starts with.
+const SEED: c_uint = 1;
 
 /// `cst_wave` of `cst_wave.h`.
 #[repr(C)]
@@ -28,6 +31,7 @@ pub struct Speaker {
     voice: NonNull<c_void>,
     text_to_wave: unsafe extern "C" fn(*const c_char, *mut c_void) -> *mut Wave,
     delete_wave: unsafe extern "C" fn(*mut Wave),
+    srand: unsafe extern "C" fn(c_uint),
     _voice_library: Library,
     _flite: Library,
 }
@@ -50,10 +54,12 @@ impl Speaker {
             let init: unsafe extern "C" fn() -> c_int = *flite.get(b"flite_init\0").map_err(|e| e.to_string())?;
             let text_to_wave = *flite.get(b"flite_text_to_wave\0").map_err(|e| e.to_string())?;
             let delete_wave = *flite.get(b"delete_wave\0").map_err(|e| e.to_string())?;
+            // flite draws its noise from the C library's `rand`; the handle also finds what flite itself is linked with.
+            let srand = *flite.get(b"srand\0").map_err(|e| e.to_string())?;
             let register: unsafe extern "C" fn(*const c_char) -> *mut c_void = *library.get(register.as_bytes()).map_err(|e| e.to_string())?;
             init();
             let voice = NonNull::new(register(ptr::null())).ok_or_else(|| format!("flite has no voice {name}"))?;
-            Ok(Speaker { voice, text_to_wave, delete_wave, _voice_library: library, _flite: flite })
+            Ok(Speaker { voice, text_to_wave, delete_wave, srand, _voice_library: library, _flite: flite })
         }
     }
 
@@ -65,6 +71,8 @@ impl Speaker {
         let text = CString::new(text).map_err(|_| "a zero byte in the text".to_owned())?;
         // SAFETY: the text is NUL-terminated and outlives the call; the wave is read within its bounds and freed once.
         unsafe {
+            // From the same seed the same text gives the same samples.
+            (self.srand)(SEED);
             let wave = (self.text_to_wave)(text.as_ptr(), self.voice.as_ptr());
             let Some(found) = wave.as_ref() else { return Err("flite gave no sound".into()) };
             let count = usize::try_from(found.num_samples).unwrap_or(0);

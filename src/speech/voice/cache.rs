@@ -18,14 +18,14 @@ pub struct Piece {
     pub rate: Rate,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     sound: Arc<[i16]>,
     used: u64,
 }
 
 /// The cache.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cache {
     entries: BTreeMap<Piece, Entry>,
     /// Use counter → piece: the first is the least recently used.

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::base::{Fault, Organ, Rate};
-use crate::speech::converted;
+use crate::sound::recording::{ChannelChoice, Recording};
 
 /// Known file types; where one stem has several files, the first of these is taken.
 const TYPES: [&str; 3] = ["flac", "wav", "ogg"];
 /// A prompt longer than this is music or a mistake.
-const LONGEST_SECS: usize = 600;
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// The prompts of a directory.
 #[derive(Debug, Default)]
@@ -49,27 +50,38 @@ impl Prompts {
             return Err(Fault::Unavailable { organ: Organ::Voice, detail: format!("there is no recorded prompt {name:?}") });
         };
         let malformed = |what: String| Fault::Malformed { organ: Organ::Voice, detail: format!("prompt {}: {what}", path.display()) };
-        let (samples, from) = decode(path).map_err(malformed)?;
-        let sound = converted(&samples, from, rate).filter(|sound| !sound.is_empty());
-        sound.ok_or_else(|| malformed("it holds no sound".to_owned()))
+        let file = std::fs::File::open(path).map_err(|error| malformed(error.to_string()))?;
+        let extension = path.extension().and_then(|e| e.to_str());
+        let recording = Recording::open_at(Box::new(file), extension, ChannelChoice::Mix, rate).map_err(|error| malformed(error.to_string()))?;
+        let sound = recording.read_all(LONGEST).map_err(|error| malformed(error.to_string()))?;
+        if sound.iter().all(|&s| s == 0) { Err(malformed("it holds no sound".to_owned())) } else { Ok(sound.to_vec()) }
     }
 }
 
-/// Mono samples and their rate.
-fn decode(path: &Path) -> Result<(Vec<i16>, u32), String> {
-    let mut wav = hound::WavReader::open(path).map_err(|e| e.to_string())?;
-    let spec = wav.spec();
-    if spec.sample_format != hound::SampleFormat::Int || spec.bits_per_sample != 16 || spec.channels == 0 {
-        return Err("only 16-bit PCM is read".to_owned());
-    }
-    let channels = usize::from(spec.channels);
-    let longest = LONGEST_SECS * spec.sample_rate as usize * channels;
-    let samples: Result<Vec<i16>, _> = wav.samples::<i16>().take(longest).collect();
-    let mono = samples.map_err(|e| e.to_string())?.chunks_exact(channels).map(mean).collect();
-    Ok((mono, spec.sample_rate))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn mean(frame: &[i16]) -> i16 {
-    let sum: i32 = frame.iter().map(|&s| i32::from(s)).sum();
-    (sum / frame.len() as i32) as i16
+    #[test]
+    fn prompts_are_found_by_stem_and_read_at_the_call_s_rate() -> Result<(), Box<dyn std::error::Error>> {
+        let directory = std::env::temp_dir().join(format!("segue-test-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&directory)?;
+        let spec = hound::WavSpec { channels: 2, sample_rate: 44_100, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+        let mut wav = hound::WavWriter::create(directory.join("welcome.wav"), spec)?;
+        for n in 0..44_100 {
+            wav.write_sample(((n as f32 * 0.05).sin() * 9_000.0) as i16)?;
+            wav.write_sample(0i16)?;
+        }
+        wav.finalize()?;
+        std::fs::write(directory.join("broken.flac"), "no sound")?;
+        std::fs::write(directory.join("notes.txt"), "not a prompt")?;
+        let prompts = Prompts::list(&directory)?;
+        let sound = prompts.read("welcome", Rate::Hz8000)?;
+        assert!((7_900..=8_200).contains(&sound.len()) && sound.iter().any(|s| s.abs() > 3_000), "{} samples", sound.len());
+        assert!(matches!(prompts.read("broken", Rate::Hz8000), Err(Fault::Malformed { .. })));
+        assert!(matches!(prompts.read("notes", Rate::Hz8000), Err(Fault::Unavailable { .. })));
+        std::fs::remove_dir_all(&directory)?;
+        assert!(matches!(Prompts::list(&directory), Err(Fault::Unavailable { .. })));
+        Ok(())
+    }
 }
