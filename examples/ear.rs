@@ -146,6 +146,15 @@ fn main() {
     measure("the same sentences", &ear, &inside);
     measure("sentences that share words with them", &ear, &outside);
     println!("{:.0} MB after that", memory_mb() - before);
+    let opening = EarOpening { call: CallId(uuid::Uuid::nil()), leg: LegId::CALLER, rate: Rate::Hz8000, language: "en".into() };
+    let mut legs: Vec<_> = (0..11).map(|_| now(ear.open(opening.clone()))).collect();
+    let (first, more) = (memory_mb(), Instant::now());
+    for leg in &mut legs {
+        now(leg.begin(UtteranceId(0), Time::ZERO));
+        inside[0].1.chunks(160).for_each(|part| drop(now(leg.push(Frame::from_samples(Rate::Hz8000, part)))));
+    }
+    println!("{:.1} MB and {:?} (opened, and one prompt decoded) for each further one who speaks at the same time", (memory_mb() - first) / 10.0, more.elapsed() / 10);
+    drop(legs);
     let business = PocketSphinx::load(&PocketSphinxTable::default(), &BUSINESS.map(str::to_owned)).expect("the packages are installed");
     measure("the same speaker, nothing in common with what is listened for", &business, &outside);
 }

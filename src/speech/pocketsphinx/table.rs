@@ -26,7 +26,7 @@ pub struct PocketSphinxTable {
     /// Rejection: the margin to a free loop of phones, in PocketSphinx's units a frame, from which on a sentence counts as
     /// understood. Higher rejects more (default −12).
     pub accept_margin: f64,
-    /// Most decoders at once; each takes about 25 MB while somebody speaks (default 32).
+    /// Most decoders at once; each takes about 20 MB once somebody speaks (default 32).
     pub pool: usize,
     /// Longest utterance in seconds; what comes after it is not recognised (default 30).
     pub longest_utterance_secs: f64,
