@@ -132,20 +132,6 @@ impl Config {
         }
     }
 
-    /// What calls are made from.
-    pub fn into_kit(self) -> KitTables {
-        KitTables {
-            desk: self.desk(),
-            triggers: self.triggers(),
-            entries: self.entry,
-            notices: self.notice,
-            listen: self.listen,
-            signals: self.signal,
-            speech: self.speech,
-            bots: self.bot,
-        }
-    }
-
     /// The desk's part of it.
     pub fn desk(&self) -> DeskTables {
         DeskTables { queues: self.queue.clone(), agents: self.agent.clone(), hours: self.hours.clone() }
@@ -167,6 +153,23 @@ impl Config {
     pub fn entry_for(&self, called: &str) -> Option<&EntryTable> {
         let fits = self.entry.iter().filter_map(|entry| entry.fit(called).map(|fit| (fit, entry)));
         fits.reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, entry)| entry)
+    }
+
+    /// What a gateway or a replay makes its kit of. Paths in a file are meant from its directory, so its path is needed.
+    pub fn kit_tables(&self, file: Option<&Path>) -> KitTables {
+        let mut speech = self.speech.clone();
+        let beside = file.and_then(Path::parent).unwrap_or(Path::new(""));
+        speech.voice.prompts = speech.voice.prompts.map(|prompts| beside.join(prompts));
+        KitTables {
+            entries: self.entry.clone(),
+            desk: self.desk(),
+            triggers: self.triggers(),
+            notices: self.notice.clone(),
+            listen: self.listen.clone(),
+            signals: self.signal.clone(),
+            speech,
+            bots: self.bot.clone(),
+        }
     }
 
     /// The JSON schema of the file.

@@ -72,6 +72,14 @@ fn bad_usage_is_one_line_and_status_2() {
             "segue: invalid value 'tcsh' for '<SHELL>'; [possible values: bash, elvish, fish, powershell, zsh]; tip: a similar value exists: 'zsh'; \
              see `segue completions --help`",
         ),
+        (&["replay"], "segue: the following required arguments were not provided: <RECORDING|DIRECTORY>...; see `segue replay --help`"),
+        (&["replay", "x.wav", "--agents", "fire"], "segue: invalid value 'fire' for '--agents <SCRIPT>': `fire` is none of accept:SECONDS"),
+        (&["replay", "x.wav", "--at", "noon"], "segue: invalid value 'noon' for '--at <TIME>': `noon` is no time"),
+        (&["replay", "x.wav", "--linger", "-1"], "segue: unexpected argument '-1' found"),
+        (&["replay", "x.wav", "--linger=nan"], "segue: invalid value 'nan' for '--linger <SECONDS>': wanted are seconds from 0 to 3600"),
+        (&["replay", "x.wav", "--bot", "speek"], "segue: invalid value 'speek' for '--bot <WHO>'; [possible values: speak, recorded, none]"),
+        (&["replay", "x.wav", "--realtime"], "segue: unexpected argument '--realtime' found"),
+        (&["replay", "/no/such.wav"], "segue: /no/such.wav: there is no such file"),
     ] {
         let (status, out, err) = run(args);
         assert_eq!((status, out.as_str()), (2, ""), "{args:?}");
@@ -157,6 +165,30 @@ fn the_environment_names_configuration_and_keys() {
     let (status, _, err) = told(segue(&["check"]).env("SEGUE_ENTRY__0__MODE", "shadw").output().unwrap());
     let wanted = "SEGUE_ENTRY__0__MODE: entry[0].mode: `shadw` must be one of `act`, `shadow`; did you mean `shadow`?\n";
     assert_eq!((status, err.as_str()), (2, wanted));
+}
+
+#[test]
+fn every_mistake_is_told_before_anything_is_replayed() {
+    let recording = file("speech.wav", "no sound");
+    let config = file("replay.toml", "[listen]\nturn_pause = 1\n");
+    let (recording, config) = (recording.to_str().unwrap(), config.to_str().unwrap());
+    let (status, out, err) = run(&["replay", "--json", "--bot", "recorded", "--channel", "mix", "--config", config, "/no/such.wav", recording]);
+    assert_eq!((status, out.as_str()), (2, ""));
+    let wanted = [
+        "segue: /no/such.wav: there is no such file".to_owned(),
+        "segue: --channel mix leaves no other channel for --bot recorded".to_owned(),
+        format!("{config}:2: listen.turn_pause: is no key; did you mean `turn_pause_secs`?"),
+    ];
+    assert_eq!(err.lines().collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn a_recording_that_is_none_is_one_line_and_status_2() {
+    let recording = file("text.wav", "no sound");
+    let quiet = file("off.toml", "[speech]\nrecognizer = \"off\"\nsynthesizer = \"off\"\n");
+    let (status, out, err) = run(&["replay", "--json", "--config", quiet.to_str().unwrap(), recording.to_str().unwrap()]);
+    assert_eq!((status, out.as_str()), (2, ""));
+    assert!(err.starts_with(&format!("segue: {}: ", recording.display())) && err.lines().count() == 1, "{err}");
 }
 
 #[test]

@@ -1,24 +1,23 @@
 //! `segue replay`: the command line of a replay (DESIGN §7).
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::Ending;
-use super::terminal;
-use crate::base::Organ;
+use super::terminal::{self, complain};
 use crate::config::Config;
 use crate::gateway::Kit;
 use crate::replay::expect::ExpectTable;
 use crate::replay::files;
 use crate::replay::options::{AgentScript, BotChoice, Channel, Pace, parse_at};
-use crate::replay::run::{self, Done, Job, Watcher};
+use crate::replay::run::{self as replay, Done, Job, Watcher};
 use crate::replay::terminal::{Totals, result, summary};
-use crate::speech::Doctor;
+use crate::speech::doctor;
 
 /// The longest `--linger`: an hour, in s.
 const MAX_LINGER_SECS: f64 = 3_600.0;
@@ -54,7 +53,7 @@ pub struct ReplayArgs {
     #[arg(long, help_heading = "Results")]
     pub json: bool,
 
-    /// Write DIR/NAME/ for each recording: events.jsonl, packet.json, transcript.txt, call.wav, report.html
+    /// Write DIR/<name>/ for each recording: events.jsonl, packet.json, transcript.txt, call.wav, report.html
     #[arg(long, value_name = "DIR", help_heading = "Results")]
     pub out: Option<PathBuf>,
 
@@ -106,6 +105,142 @@ pub struct ReplayArgs {
     pub linger: Option<f64>,
 }
 
+/// Replays, and says what happened: results on standard output, everything else on standard error.
+///
+/// # Errors
+/// If standard output can't be written.
+pub fn run(args: &ReplayArgs) -> anyhow::Result<Ending> {
+    let Some((config, job)) = prepared(args)? else { return Ok(Ending::Bad) };
+    let kit = match Kit::load(config.kit_tables(args.config.as_deref())) {
+        Ok(kit) => kit,
+        Err(problems) => {
+            terminal::mistakes(&problems);
+            return Ok(Ending::Bad);
+        }
+    };
+    if !kit.missing().is_empty()
+        && let Some(missing) = doctor(&config.speech).line()
+    {
+        complain(&missing);
+    }
+    let bars = Bars::default();
+    let mut told = Told { json: args.json, ending: Ending::Well, totals: Totals::default(), width: terminal::width(), written: Ok(()) };
+    replay::run(&kit, &job, &bars, |_, done| bars.all.suspend(|| told.tell(&done)));
+    told.written?;
+    if !args.json && job.recordings.len() > 1 {
+        write!(anstream::stdout(), "{}", summary(&told.totals))?;
+    }
+    Ok(told.ending)
+}
+
+/// What is to be done; `None` if usage or configuration is wrong, which has then been said.
+fn prepared(args: &ReplayArgs) -> anyhow::Result<Option<(Config, Job)>> {
+    let mut wrong = Vec::new();
+    let recordings = files::recordings(&args.recordings).unwrap_or_else(|mistakes| {
+        wrong.extend(mistakes);
+        Vec::new()
+    });
+    if args.out.is_some() || args.baseline.is_some() {
+        wrong.extend(files::equal_stems(&recordings));
+    }
+    if args.bot == Some(BotChoice::Recorded) && args.channel == Some(Channel::Mix) {
+        wrong.push("--channel mix leaves no other channel for --bot recorded".into());
+    }
+    if let Some(path) = args.expect.as_deref().filter(|path| !path.is_file()) {
+        wrong.push(format!("{}: --expect needs a file, and this is none", path.display()));
+    }
+    if let Some(path) = args.baseline.as_deref().filter(|path| !path.is_dir()) {
+        wrong.push(format!("{}: --baseline needs the directory of an earlier --out, and this is none", path.display()));
+    }
+    wrong.iter().for_each(|line| complain(line));
+    let config = Config::load(args.config.as_deref()).map_err(|problems| terminal::mistakes(&problems));
+    let (true, Ok(config)) = (wrong.is_empty(), config) else { return Ok(None) };
+    let job = Job {
+        recordings,
+        out: args.out.clone(),
+        expect: args.expect.clone(),
+        write_expect: args.write_expect,
+        baseline: args.baseline.clone(),
+        options: ExpectTable {
+            bot: args.bot,
+            channel: args.channel,
+            pace: args.pace,
+            agents: args.agents.as_ref().map(ToString::to_string),
+            at: args.at.clone(),
+            called: args.called.clone(),
+            caller: args.caller.clone(),
+            linger: args.linger,
+            ..ExpectTable::default()
+        },
+        configuration: serde_json::to_string(&config)?,
+    };
+    Ok(Some((config, job)))
+}
+
+/// What has been told so far.
+struct Told {
+    json: bool,
+    ending: Ending,
+    totals: Totals,
+    width: Option<usize>,
+    written: io::Result<()>,
+}
+
+impl Told {
+    fn tell(&mut self, done: &Done) {
+        done.errors.iter().for_each(|line| complain(line));
+        done.hints.iter().for_each(|line| terminal::hint(line));
+        let unmet = done.judgement.is_bad() && done.judgement.malformed.is_empty();
+        self.ending = self.ending.max(if unmet { Ending::Unmet } else { Ending::Well });
+        self.totals.expected += usize::from(done.judgement.expected);
+        self.totals.unmet += usize::from(unmet);
+        if !done.errors.is_empty() {
+            self.ending = Ending::Bad;
+            self.totals.failed += 1;
+        }
+        let Some(object) = &done.object else { return };
+        self.totals.replayed += 1;
+        self.totals.processing_s += object.processing_s;
+        self.totals.duration_s += object.duration_s;
+        let text = if self.json { object.to_line() } else { result(object, &done.judgement, self.width) };
+        if self.written.is_ok() {
+            self.written = writeln!(anstream::stdout(), "{}", text.trim_end_matches('\n'));
+        }
+        if self.json {
+            let changed = done.judgement.differences.iter().flatten();
+            let unmet = done.judgement.unmet.iter().map(|unmet| format!("{}: {}: {}", object.recording, unmet.key, unmet.sentence));
+            unmet.chain(changed.map(|change| format!("{}: {change}", object.recording))).for_each(|line| complain(&line));
+        }
+    }
+}
+
+/// A bar for each recording that is being worked on; where standard error is no terminal, nothing.
+#[derive(Default)]
+struct Bars {
+    all: MultiProgress,
+    bars: Mutex<BTreeMap<usize, ProgressBar>>,
+}
+
+impl Watcher for Bars {
+    fn progress(&self, n: usize, recording: &Path, done_s: f64, of_s: Option<f64>) {
+        let Some(of_s) = of_s else { return };
+        let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = bars.entry(n).or_insert_with(|| {
+            let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} % {eta:>4}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = self.all.add(ProgressBar::new(of_s.ceil() as u64).with_style(style));
+            bar.set_message(files::stem(recording));
+            bar
+        });
+        bar.set_position(done_s as u64);
+    }
+
+    fn over(&self, n: usize) {
+        if let Some(bar) = self.bars.lock().unwrap_or_else(PoisonError::into_inner).remove(&n) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 fn seconds(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|secs| (0.0..=MAX_LINGER_SECS).contains(secs)).ok_or_else(|| format!("wanted are seconds from 0 to {MAX_LINGER_SECS}"))
 }
@@ -113,160 +248,4 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// The zone is that of the entry, which is not known yet; whether it is a time can be said.
 fn wall_time(text: &str) -> Result<String, String> {
     parse_at(text, &jiff::tz::TimeZone::UTC).map(|_| text.to_owned())
-}
-
-/// Replays, and says what happened.
-///
-/// # Errors
-/// If standard output can't be written.
-pub fn run(args: &ReplayArgs) -> anyhow::Result<Ending> {
-    let Some((kit, job)) = prepare(args) else { return Ok(Ending::Bad) };
-    if let Some(line) = missing(&kit) {
-        terminal::complain(&line);
-    }
-    let bars = Bars::default();
-    let mut results = Results { json: args.json, width: terminal::width(), totals: Totals::default(), ending: Ending::Well, failed: None };
-    run::run(&kit, &job, &bars, |_, done| bars.suspend(|| results.take(done)));
-    bars.finish();
-    results.end(job.recordings.len())
-}
-
-/// Configuration and usage are checked before anything is replayed.
-fn prepare(args: &ReplayArgs) -> Option<(Kit, Job)> {
-    let config = Config::load(args.config.as_deref()).map_err(|problems| terminal::mistakes(&problems)).ok()?;
-    let complain_all = |lines: Vec<String>| lines.iter().for_each(|line| terminal::complain(line));
-    let recordings = files::recordings(&args.recordings).map_err(complain_all).ok()?;
-    let clashes = if args.out.is_some() { files::equal_stems(&recordings) } else { Vec::new() };
-    if !clashes.is_empty() {
-        complain_all(clashes);
-        return None;
-    }
-    let configuration = toml::to_string(&config).unwrap_or_default();
-    let kit = Kit::load(config.into_kit()).map_err(|problems| terminal::mistakes(&problems)).ok()?;
-    let options = ExpectTable {
-        bot: args.bot,
-        channel: args.channel,
-        pace: args.pace,
-        agents: args.agents.as_ref().map(ToString::to_string),
-        at: args.at.clone(),
-        called: args.called.clone(),
-        caller: args.caller.clone(),
-        linger: args.linger,
-        ..ExpectTable::default()
-    };
-    let job = Job {
-        recordings,
-        out: args.out.clone(),
-        expect: args.expect.clone(),
-        write_expect: args.write_expect,
-        baseline: args.baseline.clone(),
-        options,
-        configuration,
-    };
-    Some((kit, job))
-}
-
-/// What is not installed, in one line.
-fn missing(kit: &Kit) -> Option<String> {
-    let of = |organ| kit.missing().iter().find(|fault| fault.organ() == organ).cloned();
-    Doctor { ear: of(Organ::Ear), voice: of(Organ::Voice) }.line()
-}
-
-/// What has come out so far, told as it comes.
-struct Results {
-    json: bool,
-    width: Option<usize>,
-    totals: Totals,
-    ending: Ending,
-    failed: Option<std::io::Error>,
-}
-
-impl Results {
-    fn take(&mut self, done: Done) {
-        for line in done.errors.iter().chain(&done.hints) {
-            terminal::complain(line);
-        }
-        let judged = if done.judgement.is_bad() { Ending::Unmet } else { Ending::Well };
-        let ending = if done.errors.is_empty() { judged } else { Ending::Bad };
-        self.ending = self.ending.max(ending);
-        self.totals.failed += usize::from(ending == Ending::Bad);
-        self.totals.unmet += usize::from(judged == Ending::Unmet);
-        self.totals.expected += usize::from(done.judgement.expected);
-        let Some(object) = &done.object else { return };
-        self.totals.replayed += 1;
-        self.totals.processing_s += object.processing_s;
-        self.totals.duration_s += object.duration_s;
-        if self.json {
-            let unmet = done.judgement.unmet.iter().map(|unmet| &unmet.sentence);
-            for line in unmet.chain(done.judgement.differences.iter().flatten()) {
-                terminal::complain(&format!("{}: {line}", object.recording));
-            }
-        }
-        let written = if self.json {
-            std::io::stdout().write_all((object.to_line() + "\n").as_bytes())
-        } else {
-            anstream::stdout().write_all((result(object, &done.judgement, self.width) + "\n").as_bytes())
-        };
-        if let Err(error) = written {
-            self.failed.get_or_insert(error);
-        }
-    }
-
-    fn end(self, recordings: usize) -> anyhow::Result<Ending> {
-        if let Some(error) = self.failed {
-            return Err(error.into());
-        }
-        if !self.json && recordings > 1 {
-            anstream::stdout().write_all(summary(&self.totals).as_bytes())?;
-        }
-        Ok(self.ending)
-    }
-}
-
-/// Recordings shorter than this have no progress bar, in s.
-const BAR_FROM_SECS: f64 = 120.0;
-
-/// Progress bars on standard error, where a person sees it, for work that takes long enough to be looked at.
-#[derive(Default)]
-struct Bars {
-    all: MultiProgress,
-    bars: Mutex<BTreeMap<usize, ProgressBar>>,
-}
-
-impl Bars {
-    /// Says something while no bar is drawn.
-    fn suspend(&self, say: impl FnOnce()) {
-        self.all.suspend(say);
-    }
-
-    fn finish(&self) {
-        // Bars that are gone leave nothing to be cleared.
-        let _ = self.all.clear();
-    }
-
-    fn bars(&self) -> MutexGuard<'_, BTreeMap<usize, ProgressBar>> {
-        self.bars.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn bar(&self, recording: &Path, of_s: Option<f64>) -> ProgressBar {
-        let bar = self.all.add(ProgressBar::new(of_s.unwrap_or_default() as u64));
-        let template = if of_s.is_some() { "{msg} {wide_bar} {percent:>3} %, {eta} left" } else { "{msg} {pos} s {spinner}" };
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_message(files::stem(recording));
-        bar
-    }
-}
-
-impl Watcher for Bars {
-    fn progress(&self, n: usize, recording: &Path, done_s: f64, of_s: Option<f64>) {
-        if of_s.is_none_or(|of| of >= BAR_FROM_SECS) {
-            self.bars().entry(n).or_insert_with(|| self.bar(recording, of_s)).set_position(done_s as u64);
-        }
-    }
-
-    fn over(&self, n: usize) {
-        if let Some(bar) = self.bars().remove(&n) {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -55,8 +55,12 @@ pub fn mistakes(problems: &Problems) {
     }
 }
 
-/// The terminal's width in columns; `None` if standard output is none.
+/// Tells of something worth knowing, in one line on standard error.
+pub fn hint(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{LOOK}segue:{LOOK:#} {line}");
+}
+
+/// Columns of the terminal that standard output is; `None` for a pipe or file, whose lines are not wrapped.
 pub fn width() -> Option<usize> {
-    let term = console::Term::stdout();
-    term.is_term().then(|| usize::from(term.size().1))
+    terminal_size::terminal_size_of(io::stdout()).map(|(terminal_size::Width(columns), _)| usize::from(columns))
 }
