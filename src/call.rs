@@ -157,7 +157,7 @@ impl Call {
             mode: call.plan.entry.mode,
         });
         call.timers.set(Reason::CallTooLong, secs(call.plan.entry.call_max_secs), now);
-        call.align(now);
+        call.align();
         call.out.push_back(Effect::Answer);
         call
     }
@@ -197,7 +197,7 @@ impl Call {
         while let Some(reason) = self.timers.pop(now) {
             self.on_due(reason, now);
         }
-        self.align(now);
+        self.align();
     }
 
     /// What to do next; call it until it is [`CallOutput::Idle`].
@@ -334,6 +334,8 @@ impl Call {
     fn on_caller(&mut self, heard: Heard, now: Time) {
         match heard {
             Heard::SpeechBegan(_) => {
+                // What is owed to them is owed from the end of this turn on.
+                self.timers.clear(Reason::Comfort);
                 if self.plan.yields {
                     self.stop_bot_words();
                 }
@@ -342,6 +344,9 @@ impl Call {
                 if self.playbacks.any(|p| p.leg == LegId::CALLER && is_interruptible(p.purpose) && p.started.is_some()) {
                     self.record(Happening::BargedIn);
                     self.stop_bot_words();
+                    if matches!(self.bot, BotState::Asked(..)) {
+                        self.expect_sound(now, now);
+                    }
                 }
             }
             Heard::Turn(turn) => self.on_caller_turn(turn, now),

@@ -530,3 +530,17 @@ fn barge_in_stops_the_bot_and_what_it_had_queued() {
     assert!(world.recorded(cut));
     well(world);
 }
+
+#[test]
+fn a_caller_handed_back_where_there_is_no_bot_hears_a_goodbye() {
+    let mut world = World::new(Setup { bot: BotPlan::None, ..Setup::default() });
+    world.input(CallInput::Answered);
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(1));
+    world.input(CallInput::Command(Command::HandBack { note: None }));
+    world.run(secs(4));
+    assert!(world.recorded(|h| matches!(h, Happening::PlaybackStarted { purpose: Purpose::Goodbye, .. })), "{:#?}", world.records);
+    assert!(world.call.is_over());
+    well(world);
+}

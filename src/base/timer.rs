@@ -29,6 +29,13 @@ impl<R: Copy + Ord> Timers<R> {
         self.due.sort_unstable();
     }
 
+    /// Moves the deadline of `reason` forward to `at`; one that is earlier stays.
+    pub fn set_no_later(&mut self, reason: R, at: Time) {
+        if self.due.iter().all(|(due, r)| *r != reason || *due > at) {
+            self.set_at(reason, at);
+        }
+    }
+
     /// Takes the deadline of `reason` away, if there is one.
     pub fn clear(&mut self, reason: R) {
         self.due.retain(|(_, r)| *r != reason);

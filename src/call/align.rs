@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{HandoffClock, Happening, LegId, Purpose, Time};
+use crate::base::{HandoffClock, Happening, LegId, Purpose};
 use crate::listen::types::{ListenInput, Scene};
 
 use super::stage::{Notice, Seeking, Stage};
@@ -12,13 +12,13 @@ use super::{BotPlan, Call, Effect, HeardBy, RECORDED_BOT, Reason};
 
 impl Call {
     /// Brings everything in line with the stage.
-    pub(super) fn align(&mut self, now: Time) {
-        self.align_ending(now);
+    pub(super) fn align(&mut self) {
         self.align_timers();
         self.align_name();
         self.align_music();
         self.align_scenes();
         self.align_routes();
+        self.align_ending();
     }
 
     fn align_name(&mut self) {
@@ -131,12 +131,11 @@ impl Call {
     }
 
     /// An ending call is over when nothing plays any more.
-    fn align_ending(&mut self, now: Time) {
+    fn align_ending(&mut self) {
         let Stage::Ending(by) = self.stage else { return };
         if !self.playbacks.is_empty() && self.timers.is_set(Reason::LastWords) {
             return;
         }
-        let _ = now;
         let outcome = self.settled.unwrap_or(self.fallback_outcome);
         self.stage = Stage::Ended;
         self.align_name();

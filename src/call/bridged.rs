@@ -287,7 +287,7 @@ impl Call {
         if taken {
             self.release_seats(EndedBy::Agent);
             self.end_handoff(&bridged.handoff, HandoffOutcome::Bridged, EndedBy::Agent);
-            self.end(EndedBy::Agent, now);
+            self.conclude(EndedBy::Agent, now);
         } else if bridged.seats.is_empty() {
             self.end_handoff(&bridged.handoff, HandoffOutcome::Bridged, EndedBy::Agent);
             let mut handoff =
@@ -362,7 +362,7 @@ impl Call {
             self.stage = Stage::Survey;
             self.say_notice(Purpose::Survey, notice::SURVEY, None, None);
         } else {
-            self.end(EndedBy::Agent, now);
+            self.conclude(EndedBy::Agent, now);
         }
     }
 }

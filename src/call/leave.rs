@@ -130,6 +130,11 @@ impl Call {
             return;
         }
         self.close_stage(by, now);
+        self.conclude(by, now);
+    }
+
+    /// Ends the call whose stage has nothing open any more.
+    pub(super) fn conclude(&mut self, by: EndedBy, now: Time) {
         self.cancel_bot();
         if self.bot != BotState::None {
             self.bot = BotState::None;

@@ -146,7 +146,8 @@ impl Call {
         if self.plan.entry.whisper && matches!(self.stage, Stage::Seeking(_)) {
             self.brief(offer, false, now);
         } else {
-            self.accept(offer, None);
+            let leg = self.asked(offer).and_then(|asked| asked.leg());
+            self.accept(offer, leg);
         }
     }
 

@@ -44,6 +44,7 @@ impl Call {
         self.bot = BotState::Asked(request, event.clone());
         self.timers.set(Reason::BotStalled, secs(self.plan.entry.bot_patience_secs), now);
         self.out.push_back(Effect::TellBot(request, event));
+        self.expect_sound(now, now);
     }
 
     /// Drops the bot's unfinished answer and gives back what it was to answer.
@@ -165,8 +166,9 @@ impl Call {
             BotPlan::Serves | BotPlan::None => true,
             BotPlan::Recorded | BotPlan::Mute => !matches!(self.stage, Stage::WithBot),
         };
+        // What they have been waiting for already is not put off.
         if speaks && !self.caller_hears() {
-            self.timers.set_at(Reason::Comfort, (since + COMFORT_AFTER).max(now));
+            self.timers.set_no_later(Reason::Comfort, (since + COMFORT_AFTER).max(now));
         }
     }
 
@@ -193,7 +195,7 @@ impl Call {
 
     /// True if the caller hears words or music now.
     fn caller_hears(&self) -> bool {
-        self.playbacks.any(|p| p.leg == LegId::CALLER && p.started.is_some() && p.purpose != Purpose::Comfort)
+        self.playbacks.any(|p| p.leg == LegId::CALLER && p.started.is_some() && !p.stopping && p.purpose != Purpose::Comfort)
     }
 
     /// Takes the word from the bot for good measure: its unfinished answer, and what it says.

@@ -195,12 +195,13 @@ impl World {
     /// Hands an input to the call.
     pub fn input(&mut self, input: CallInput) {
         self.watchdog.on_input(&input, self.now);
-        if let CallInput::LegGone(leg, _) = &input {
-            self.end_leg(*leg);
-        }
+        let gone = if let CallInput::LegGone(leg, _) = &input { Some(*leg) } else { None };
         let input = self.mutant.map_or(Some(input.clone()), |mutant| mutant.input(input));
         if let Some(input) = input {
             self.call.handle(input, self.now);
+        }
+        if let Some(leg) = gone {
+            self.end_leg(leg);
         }
         self.drain();
     }

@@ -33,7 +33,8 @@ pub struct Watchdog {
     legs: BTreeMap<LegId, Party>,
     begun_offers: BTreeMap<u32, AgentId>,
     declined: BTreeSet<AgentId>,
-    alerts: BTreeSet<OfferId>,
+    alerts: BTreeMap<OfferId, AgentId>,
+    agents: BTreeMap<LegId, AgentId>,
     tickets: BTreeSet<TicketId>,
     waiting_since: Option<Time>,
     sentence: Option<String>,
@@ -43,7 +44,8 @@ pub struct Watchdog {
     bot_open: bool,
     asked_for_person: bool,
     handoffs_open: BTreeSet<u32>,
-    last_score: Option<Time>,
+    /// When the caller last heard anything.
+    last_heard: Time,
 }
 
 impl Watchdog {
@@ -59,7 +61,8 @@ impl Watchdog {
             legs: BTreeMap::new(),
             begun_offers: BTreeMap::new(),
             declined: BTreeSet::new(),
-            alerts: BTreeSet::new(),
+            alerts: BTreeMap::new(),
+            agents: BTreeMap::new(),
             tickets: BTreeSet::new(),
             waiting_since: None,
             sentence: None,
@@ -69,7 +72,7 @@ impl Watchdog {
             bot_open: false,
             asked_for_person: false,
             handoffs_open: BTreeSet::new(),
-            last_score: None,
+            last_heard: Time::ZERO,
         }
     }
 
@@ -87,7 +90,7 @@ impl Watchdog {
     pub fn on_input(&mut self, input: &CallInput, now: Time) {
         match input {
             CallInput::Heard(LegId::CALLER, Heard::Turn(turn)) if !self.ended => {
-                self.quiet_since = Some(turn.end.max(now.back(Duration::from_millis(1_000))));
+                self.quiet_since = Some(turn.end.max(now.back(Duration::from_millis(1_000))).max(self.last_heard));
                 self.sentence = turn.text.clone();
             }
             CallInput::Heard(LegId::CALLER, Heard::Signal(signal)) if signal.kind == SignalKind::Request => {
@@ -118,13 +121,16 @@ impl Watchdog {
             }
             Effect::TellBot(_, event) => {
                 self.bot_open = true;
-                if self.is_with_person() || self.stage == Some(StageName::Waiting) && matches!(event, BotEvent::Said { .. }) {
+                let said = matches!(event, BotEvent::Said { .. } | BotEvent::Key(_));
+                if said && (self.is_with_person() || self.stage == Some(StageName::Waiting)) {
                     self.broken(6, now, "the bot hears a caller who waits or is with a person");
                 }
             }
             Effect::CloseBot => self.bot_open = false,
+            // They heard a person until now.
+            Effect::Route { to: LegId::CALLER, on: false, .. } => self.quiet_since = self.quiet_since.map(|_| now),
             Effect::Alert { offer, agent, packet } => {
-                self.alerts.insert(*offer);
+                self.alerts.insert(*offer, agent.clone());
                 if self.declined.contains(agent) {
                     self.broken(3, now, format!("{agent} declined this call and is asked again"));
                 }
@@ -199,12 +205,14 @@ impl Watchdog {
                 self.stage = Some(*stage);
                 self.asked_for_person = false;
             }
-            Happening::LegJoined { leg, party, .. } => {
+            Happening::LegJoined { leg, party, agent } => {
+                self.agents.extend(agent.clone().filter(|_| *party == Party::Agent).map(|agent| (*leg, agent)));
                 if self.legs.insert(*leg, *party).is_some() {
                     self.broken(4, now, format!("{leg} joins twice"));
                 }
             }
             Happening::LegLeft { leg, .. } => {
+                self.agents.remove(leg);
                 if self.legs.remove(leg).is_none() {
                     self.broken(4, now, format!("{leg} leaves and was not there"));
                 }
@@ -245,6 +253,9 @@ impl Watchdog {
     pub fn on_tick(&mut self, now: Time, playing: &BTreeMap<PlaybackId, Playing>, routes: &BTreeSet<(LegId, LegId)>) {
         let hears = playing.values().any(|p| p.leg == LegId::CALLER && p.started);
         let talks = routes.iter().any(|(_, to)| *to == LegId::CALLER);
+        if hears || talks {
+            self.last_heard = now;
+        }
         self.recording_message = self.stage == Some(StageName::Message);
         if hears || talks || self.ended || self.recording_message || !matches!(self.bot, BotPlan::Serves | BotPlan::None) {
             self.quiet_since = None;
@@ -260,7 +271,8 @@ impl Watchdog {
         if agents > 1 && self.stage != Some(StageName::Conference) {
             self.broken(2, now, "the caller hears two agents outside a conference");
         }
-        let seats = self.legs.values().filter(|party| **party == Party::Agent).count();
+        // An invited agent who is being asked may be briefed meanwhile.
+        let seats = self.agents.values().filter(|agent| !self.alerts.values().any(|asked| asked == *agent)).count();
         if seats > 1 && self.stage == Some(StageName::Bridged) {
             self.broken(2, now, "two agents are in a bridge");
         }
