@@ -306,6 +306,10 @@ impl Call {
             }
         }
         self.on_played_out(id, completed, now);
+        // The bot still owes the caller an answer.
+        if matches!(self.bot, BotState::Asked(..)) {
+            self.expect_sound(now, now);
+        }
     }
 
     fn note_bot_turn(&mut self, words: Option<String>, start: Time, end: Time, completed: bool) {

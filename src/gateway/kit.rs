@@ -159,8 +159,10 @@ impl Kit {
             wall: arrival.wall,
             yields: false,
         };
+        // A cache of its own: what another call has said must not change when this one can speak.
+        let voice = Arc::new(self.voice.fork());
         let equipment = Equipment {
-            voice: self.voice.clone(),
+            voice,
             recognizer: entry.recognizer.clone(),
             bot: entry.bot.clone(),
             listen: self.listen.clone(),
