@@ -16,10 +16,22 @@ use segue::speech::{Answering, EarOpening, PocketSphinxTable, Recognizer, Recogn
 
 /// What callers say to a small business line; no prompt is one of these.
 const BUSINESS: [&str; 16] = [
-    "what are your opening hours", "are you open on saturday", "where is my order", "i want to know the status of my order",
-    "my order has not arrived yet", "i have a question about my invoice", "the invoice is wrong", "i was charged twice",
-    "i would like to make an appointment", "can i come on tuesday morning", "yes please", "no thank you", "agent", "operator",
-    "representative please", "i want to talk to a person",
+    "what are your opening hours",
+    "are you open on saturday",
+    "where is my order",
+    "i want to know the status of my order",
+    "my order has not arrived yet",
+    "i have a question about my invoice",
+    "the invoice is wrong",
+    "i was charged twice",
+    "i would like to make an appointment",
+    "can i come on tuesday morning",
+    "yes please",
+    "no thank you",
+    "agent",
+    "operator",
+    "representative please",
+    "i want to talk to a person",
 ];
 const SOUNDS: &str = "/usr/share/asterisk/sounds/en_US_f_Allison";
 const TEXTS: &str = "/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz";
@@ -153,7 +165,11 @@ fn main() {
         now(leg.begin(UtteranceId(0), Time::ZERO));
         inside[0].1.chunks(160).for_each(|part| drop(now(leg.push(Frame::from_samples(Rate::Hz8000, part)))));
     }
-    println!("{:.1} MB and {:?} (opened, and one prompt decoded) for each further one who speaks at the same time", (memory_mb() - first) / 10.0, more.elapsed() / 10);
+    println!(
+        "{:.1} MB and {:?} (opened, and one prompt decoded) for each further one who speaks at the same time",
+        (memory_mb() - first) / 10.0,
+        more.elapsed() / 10
+    );
     drop(legs);
     let business = PocketSphinx::load(&PocketSphinxTable::default(), &BUSINESS.map(str::to_owned)).expect("the packages are installed");
     measure("the same speaker, nothing in common with what is listened for", &business, &outside);
