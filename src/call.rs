@@ -534,7 +534,7 @@ impl Call {
         TicketId { call: self.plan.call, n: self.next.ticket - 1 }
     }
 
-    fn to_desk(&mut self, message: DeskInput) {
+    fn tell_desk(&mut self, message: DeskInput) {
         self.out.push_back(Effect::ToDesk(message));
     }
 }

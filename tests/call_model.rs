@@ -33,7 +33,7 @@ fn setup(draw: u16, mutant: Option<Mutant>) -> Setup {
         bot: bots[usize::from(draw / 4 % 4)],
         whisper: draw / 16 % 2 == 1,
         offers_at_once: u32::from(draw / 32 % 2) + 1,
-        caller: (draw / 64 % 2 == 0).then_some("+15550100"),
+        caller: (draw / 64).is_multiple_of(2).then_some("+15550100"),
         otherwise: match draw / 128 % 3 {
             0 => vec![Otherwise::Callback, Otherwise::Message, Otherwise::Bot],
             1 => vec![Otherwise::Message],

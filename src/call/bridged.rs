@@ -30,7 +30,7 @@ impl Call {
                 // The caller left, or was helped otherwise, while the desk decided: the agent is free again.
                 self.odd += 1;
                 if !self.holds(ticket) {
-                    self.to_desk(DeskInput::Release { ticket, agent });
+                    self.tell_desk(DeskInput::Release { ticket, agent });
                 }
             }
         }
@@ -153,7 +153,7 @@ impl Call {
         let is_last = bridged.seats.is_empty();
         let (handoff, talked) = (bridged.handoff.clone(), bridged.handoff.has_reached(HandoffClock::T5));
         self.stop_where(|p| p.leg == leg);
-        self.to_desk(DeskInput::Release { ticket: seat.ticket, agent: seat.agent.clone() });
+        self.tell_desk(DeskInput::Release { ticket: seat.ticket, agent: seat.agent.clone() });
         if !is_last || is_moving {
             return;
         }
@@ -188,7 +188,7 @@ impl Call {
         if let Stage::Bridged(bridged) = &mut self.stage
             && let Some(Inviting { ticket, .. }) = bridged.inviting.take()
         {
-            self.to_desk(DeskInput::Cancel { ticket });
+            self.tell_desk(DeskInput::Cancel { ticket });
         }
     }
 
@@ -202,7 +202,7 @@ impl Call {
         for seat in seats {
             self.stop_where(|p| p.leg == seat.leg);
             self.release(seat.leg, by);
-            self.to_desk(DeskInput::Release { ticket: seat.ticket, agent: seat.agent });
+            self.tell_desk(DeskInput::Release { ticket: seat.ticket, agent: seat.agent });
         }
     }
 
@@ -316,7 +316,7 @@ impl Call {
         let ticket = self.next_ticket();
         let mut need = self.need(&handoff, ticket, None, now);
         need.except.extend(present);
-        self.to_desk(DeskInput::Seek(need));
+        self.tell_desk(DeskInput::Seek(need));
         if let Stage::Bridged(bridged) = &mut self.stage {
             bridged.inviting = Some(Inviting { ticket, asked: Vec::new() });
         }

@@ -51,7 +51,7 @@ impl Call {
                 Gone::HungUp => OfferOutcome::Declined,
                 Gone::Lost => OfferOutcome::Vanished,
             };
-            self.to_desk(DeskInput::Refuse { offer, outcome });
+            self.tell_desk(DeskInput::Refuse { offer, outcome });
             return;
         }
         let is_seat = match &self.stage {
@@ -165,7 +165,7 @@ impl Call {
             Stage::Seeking(seeking) => {
                 let (handoff, ticket) = (seeking.handoff.clone(), seeking.ticket);
                 self.drop_all_offers();
-                self.to_desk(DeskInput::Cancel { ticket });
+                self.tell_desk(DeskInput::Cancel { ticket });
                 self.abandon(&handoff, by);
             }
             Stage::Settling(Settling { handoff, step, .. }) => {

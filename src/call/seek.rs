@@ -29,7 +29,7 @@ impl Call {
             self.on_nobody(now);
             return;
         }
-        self.to_desk(DeskInput::Seek(self.need(&handoff, ticket, prefer, now)));
+        self.tell_desk(DeskInput::Seek(self.need(&handoff, ticket, prefer, now)));
         self.timers.set(Reason::NoticeDue, NOTICE_DUE, now);
         self.timers.set(Reason::DeskSilent, DESK_PATIENCE, now);
         self.stage = Stage::Seeking(Seeking { handoff, ticket, asked: Vec::new(), notice: Notice::Due, position: None });
@@ -183,7 +183,7 @@ impl Call {
                 return;
             }
         }
-        self.to_desk(DeskInput::Accept { offer });
+        self.tell_desk(DeskInput::Accept { offer });
     }
 
     /// A key of an agent who is being briefed: yes or no.
@@ -227,7 +227,7 @@ impl Call {
             self.odd += 1;
             return;
         }
-        self.to_desk(DeskInput::Refuse { offer, outcome });
+        self.tell_desk(DeskInput::Refuse { offer, outcome });
     }
 
     fn on_offer_settled(&mut self, offer: OfferId, agent: AgentId, outcome: OfferOutcome, now: Time) {

@@ -41,7 +41,7 @@ impl Call {
         let Stage::Seeking(seeking) = &self.stage else { return };
         let (handoff, ticket) = (seeking.handoff.clone(), seeking.ticket);
         self.drop_all_offers();
-        self.to_desk(DeskInput::Cancel { ticket });
+        self.tell_desk(DeskInput::Cancel { ticket });
         for reason in [Reason::DeskSilent, Reason::StillWaiting, Reason::NoticeDue] {
             self.timers.clear(reason);
         }
@@ -59,7 +59,7 @@ impl Call {
         match way {
             Otherwise::Callback => match self.plan.caller.clone() {
                 Some(number) => {
-                    self.to_desk(DeskInput::Callback { ticket, queue: handoff.queue, number });
+                    self.tell_desk(DeskInput::Callback { ticket, queue: handoff.queue, number });
                     self.timers.set(Reason::DeskSilent, FILING_PATIENCE, now);
                     self.step(Step::Filing);
                 }

@@ -73,7 +73,7 @@ impl Default for EntryTable {
             waiting_notice_secs: 45.0,
             bridge_patience_secs: 5.0,
             message_max_secs: 120.0,
-            call_max_secs: 14_400.0,
+            call_max_secs: 43_200.0,
         }
     }
 }

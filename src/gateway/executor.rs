@@ -54,7 +54,7 @@ pub trait Edge {
     /// Send the caller to somebody outside; [`CallInput::Moved`] follows.
     fn move_to(&mut self, target: &str);
     /// A message for the desk.
-    fn to_desk(&mut self, message: DeskInput);
+    fn tell_desk(&mut self, message: DeskInput);
     /// Something happened.
     fn journal(&mut self, record: Record);
     /// The next thing that the edge has to say at this instant.
@@ -368,7 +368,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             Effect::TellBot(request, event) => self.tell_bot(request, event),
             Effect::CancelBot(request) => self.cancel_bot(request),
             Effect::CloseBot => self.bot = None,
-            Effect::ToDesk(message) => self.edge.to_desk(message),
+            Effect::ToDesk(message) => self.edge.tell_desk(message),
             Effect::Alert { offer, agent, packet } => self.edge.alert(offer, &agent, &packet),
             Effect::StopAlert(offer) => self.edge.stop_alert(offer),
             Effect::UpdatePacket(offer, packet) => self.edge.update(offer, &packet),
@@ -414,7 +414,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
     fn tone(&mut self, id: PlaybackId, leg: LegId, purpose: Purpose) {
         let rate = self.equipment.rate;
         let samples = if purpose == Purpose::Beep { tone::beep(rate) } else { tone::comfort(rate) };
-        self.bridge.handle(BridgeInput::Play(Play { id, leg, samples: samples.into(), more: false, looped: false }));
+        self.bridge.handle(BridgeInput::Play(Play { id, leg, samples, more: false, looped: false }));
     }
 
     /// Tells a leg's listener, which is made at its first scene.

@@ -193,7 +193,7 @@ impl Kit {
             let wording = Wording(vec![Phrase::Prompt { name: name.clone(), text: String::new() }]);
             self.voice.cached(&wording, &entry.language, rate)
         });
-        named.or_else(|| built_in_music(rate)).unwrap_or_else(|| crate::sound::tone::comfort(rate).into())
+        named.or_else(|| built_in_music(rate)).unwrap_or_else(|| crate::sound::tone::comfort(rate))
     }
 }
 

@@ -193,7 +193,7 @@ impl Edge for ReplayEdge {
         self.news.push_back(CallInput::Moved(false));
     }
 
-    fn to_desk(&mut self, message: DeskInput) {
+    fn tell_desk(&mut self, message: DeskInput) {
         self.desk.handle(message, self.clock.time());
     }
 

@@ -22,6 +22,7 @@ use super::output::Drawn;
 use super::report::{self, Goals, ReportInput, Threshold};
 use super::result::{ReplayFacts, ReplayObject};
 use super::terminal::Judgement;
+use super::time_map::TimeMap;
 use super::{baseline, files, output, transcript};
 
 /// Wall time of a replayed call that says nothing else: a Tuesday.
@@ -152,7 +153,8 @@ fn one(kit: &Kit, job: &Job, n: usize, path: &Path, watcher: &dyn Watcher) -> Do
             path.display()
         ));
     }
-    judge(job, path, expectation, &options, &object, &replayed, &mut done);
+    judge(job, path, expectation, &options, (&object, &replayed.map), &mut done);
+    compare(job, path, &object, &mut done);
     if let (Some(dir), Some(drawn)) = (results_dir(job, path), drawn)
         && let Err(error) = file(kit, &dir, Filed { story: &story, object: &object, records: &replayed.records, judgement: &done.judgement }, drawn)
     {
@@ -303,34 +305,30 @@ fn name_call(replayed: &mut Replayed, options: &ExpectTable, job: &Job) {
     }
 }
 
-fn judge(
-    job: &Job,
-    path: &Path,
-    expectation: Option<Expectation>,
-    options: &ExpectTable,
-    object: &ReplayObject,
-    replayed: &Replayed,
-    done: &mut Done,
-) {
+/// Holds the result to its expectation, or drafts one.
+fn judge(job: &Job, path: &Path, expectation: Option<Expectation>, options: &ExpectTable, (object, map): (&ReplayObject, &TimeMap), done: &mut Done) {
     match expectation {
         Some(expectation) => {
             done.judgement.expected = true;
-            done.judgement.unmet = expectation.check(object, &replayed.map);
+            done.judgement.unmet = expectation.check(object, map);
         }
         None if job.write_expect && done.judgement.malformed.is_empty() => {
             let beside = files::expectation_beside(path);
-            match std::fs::write(&beside, expect::draft(object, &replayed.map, options.clone())) {
+            match std::fs::write(&beside, expect::draft(object, map, options.clone())) {
                 Ok(()) => done.hints.push(format!("{}: drafted; read it before you keep it", beside.display())),
                 Err(error) => done.errors.push(format!("{}: {}", beside.display(), files::reason(&error))),
             }
         }
         None => {}
     }
-    if let Some(dir) = &job.baseline {
-        match baseline::read(&dir.join(files::stem(path))) {
-            Ok(old) => done.judgement.differences = Some(baseline::differences(&old, object)),
-            Err(error) => done.errors.push(error.to_string()),
-        }
+}
+
+/// Lists what is decided differently from an earlier replay.
+fn compare(job: &Job, path: &Path, object: &ReplayObject, done: &mut Done) {
+    let Some(dir) = &job.baseline else { return };
+    match baseline::read(&dir.join(files::stem(path))) {
+        Ok(old) => done.judgement.differences = Some(baseline::differences(&old, object)),
+        Err(error) => done.errors.push(error.to_string()),
     }
 }
 

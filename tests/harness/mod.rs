@@ -20,7 +20,7 @@ use segue::handoff::trigger::{Does, Rules, TriggerTable};
 use segue::listen::types::*;
 
 pub use mutant::Mutant;
-pub use watchdog::{Violation, Watchdog};
+pub use watchdog::{Left, Violation, Watchdog};
 
 /// A tick of the harness.
 pub const TICK: Duration = Duration::from_millis(20);
@@ -455,7 +455,9 @@ impl World {
             self.run(Duration::from_secs(2));
         }
         let busy: Vec<QueueView> = ["support", "billing"].iter().map(|q| self.desk.view(&QueueId::from(*q), self.now)).collect();
-        self.watchdog.at_end(&self.playing, &self.routes, &self.legs, &self.alerted, &busy, self.call.is_over());
+        let is_over = self.call.is_over();
+        let left = Left { playing: &self.playing, routes: &self.routes, legs: &self.legs, alerted: &self.alerted, queues: &busy, is_over };
+        self.watchdog.at_end(left);
         self.watchdog.violations
     }
 }

@@ -21,6 +21,16 @@ pub struct Violation {
 /// The caller hears something at the latest so long after the end of their turn.
 const SILENCE: Duration = Duration::from_millis(2_000 + 2 * 20);
 
+/// What is left in the world when everything is over.
+pub struct Left<'a> {
+    pub playing: &'a BTreeMap<PlaybackId, Playing>,
+    pub routes: &'a BTreeSet<(LegId, LegId)>,
+    pub legs: &'a BTreeMap<LegId, AgentId>,
+    pub alerted: &'a BTreeMap<OfferId, AgentId>,
+    pub queues: &'a [QueueView],
+    pub is_over: bool,
+}
+
 #[derive(Debug)]
 pub struct Watchdog {
     pub violations: Vec<Violation>,
@@ -218,7 +228,8 @@ impl Watchdog {
                 }
             }
             Happening::Offered { offer, agent, .. } => {
-                if self.begun_offers.insert(*offer, agent.clone()).is_some() {
+                let before = self.begun_offers.insert(*offer, agent.clone());
+                if before.is_some() {
                     self.broken(4, now, "an offer's number is used twice");
                 }
             }
@@ -283,15 +294,8 @@ impl Watchdog {
     }
 
     /// When everything is over, nothing is left.
-    pub fn at_end(
-        &mut self,
-        playing: &BTreeMap<PlaybackId, Playing>,
-        routes: &BTreeSet<(LegId, LegId)>,
-        legs: &BTreeMap<LegId, AgentId>,
-        alerted: &BTreeMap<OfferId, AgentId>,
-        queues: &[QueueView],
-        is_over: bool,
-    ) {
+    pub fn at_end(&mut self, left: Left<'_>) {
+        let Left { playing, routes, legs, alerted, queues, is_over } = left;
         let at = Time::MAX;
         if !is_over {
             self.broken(4, at, "the call outlives its caller");
