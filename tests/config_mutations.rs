@@ -87,7 +87,10 @@ fn mutated(parts: &[String], dice: &mut Dice) -> String {
             1 => text.truncate(from),
             2 => text.replace_range(from..to, ""),
             3 => text.replace_range(from..places[(places.iter().position(|p| *p == from).unwrap() + 1).min(places.len() - 1)], ""),
-            4 => text.insert_str(to, &text[from..to].to_owned()),
+            4 => {
+                let copy = text[from..to].to_owned();
+                text.insert_str(to, &copy);
+            }
             5 => swap_value(&mut text, dice),
             _ => {
                 let word = DICTIONARY[dice.throw(DICTIONARY.len())];

@@ -53,7 +53,7 @@ pub struct ReplayArgs {
     #[arg(long, help_heading = "Results")]
     pub json: bool,
 
-    /// Write DIR/<name>/ for each recording: events.jsonl, packet.json, transcript.txt, call.wav, report.html
+    /// Write DIR/NAME/ for each recording: events.jsonl, packet.json, transcript.txt, call.wav, report.html
     #[arg(long, value_name = "DIR", help_heading = "Results")]
     pub out: Option<PathBuf>,
 
