@@ -4,7 +4,7 @@
 //! moment, ordered by (time, source, sequence); virtual time waits until every request to an engine is answered. So the
 //! same recording gives the same records, however busy the machine is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,14 @@ const LAST_TURN: Duration = Duration::from_secs(4);
 const WITH_PERSON: Duration = Duration::from_secs(1);
 /// While the recording stands still, the caller's line carries a loop of this many frames (200 ms) without speech.
 const ROOM_FRAMES: usize = 10;
+/// What came within so many frames (0.5 s) before a turn is not taken for the room: a turn is known later than it begins.
+const ROOM_DELAY: usize = 25;
+/// The recording stands still only where the caller is quiet, or after so many frames (0.5 s): a key is known before it ends.
+const MIDST_FRAMES: usize = 25;
+/// What is more than so many times as loud (12 dB) as the room before is no room.
+const ROOM_RISE: u32 = 4;
+/// A room is not taken for quieter than this (mean magnitude about −60 dBFS).
+const QUIET: u32 = 33;
 
 /// How a recording is replayed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -137,6 +145,10 @@ struct Tape {
     /// The last frames without speech, to stand for the caller's room while the recording stands still.
     room: Vec<Frame>,
     room_at: usize,
+    /// The frames since then, which may yet turn out to be a turn's beginning.
+    lately: VecDeque<Frame>,
+    /// So many frames were read in a row that are louder than the room.
+    loud_run: usize,
     loud_frames: u32,
     /// The caller is on the right.
     swap: bool,
@@ -154,6 +166,8 @@ impl Tape {
             cut: None,
             room: Vec::with_capacity(ROOM_FRAMES),
             room_at: 0,
+            lately: VecDeque::with_capacity(ROOM_FRAMES + ROOM_DELAY),
+            loud_run: 0,
             loud_frames: 0,
             swap,
         }
@@ -172,6 +186,7 @@ impl Tape {
                     Some(_) | None => read,
                 };
                 self.frames += 1;
+                self.loud_run = if self.is_room(magnitude(&heard.first)) { 0 } else { self.loud_run + 1 };
                 self.hash_frame(&heard.first);
                 if let Some(second) = &heard.second {
                     self.hash_frame(second);
@@ -199,14 +214,31 @@ impl Tape {
         self.hash.update(&bytes[..frame.samples().len() * 2]);
     }
 
-    /// Remembers what the caller's room sounds like.
-    fn remember_room(&mut self, frame: Frame) {
-        if self.room.len() == ROOM_FRAMES {
-            self.room.rotate_left(1);
-            self.room[ROOM_FRAMES - 1] = frame;
-        } else {
-            self.room.push(frame);
+    /// Remembers what the caller's room sounds like: neither turns nor what comes just before them, nor keys in band.
+    fn remember_room(&mut self, frame: Frame, in_turn: bool) {
+        if in_turn {
+            self.lately.clear();
+            return;
         }
+        self.lately.push_back(frame);
+        if self.lately.len() < ROOM_FRAMES + ROOM_DELAY {
+            return;
+        }
+        if self.lately.iter().take(ROOM_FRAMES).all(|frame| self.is_room(magnitude(frame))) {
+            self.room.clear();
+            self.room.extend(self.lately.iter().take(ROOM_FRAMES));
+        }
+        self.lately.drain(..ROOM_FRAMES);
+    }
+
+    /// Whether a frame of this magnitude may be the room; where nothing is known of it, anything may.
+    fn is_room(&self, heard: u32) -> bool {
+        self.room.iter().map(magnitude).max().is_none_or(|known| heard <= ROOM_RISE * known.max(QUIET))
+    }
+
+    /// Whether the recording may stand still here.
+    fn rests(&self) -> bool {
+        self.loud_run == 0 || self.loud_run > MIDST_FRAMES
     }
 
     fn room(&mut self) -> Frame {
@@ -224,8 +256,13 @@ const LOUD: u32 = 300;
 const SPEAKS_FRAMES: u32 = 150;
 
 fn is_loud(frame: &Frame) -> bool {
+    magnitude(frame) > LOUD
+}
+
+/// Mean magnitude of the samples.
+fn magnitude(frame: &Frame) -> u32 {
     let sum: u32 = frame.samples().iter().map(|s| u32::from(s.unsigned_abs())).sum();
-    sum / frame.samples().len() as u32 > LOUD
+    sum / frame.samples().len() as u32
 }
 
 /// Replays a recording. Must run inside a current-thread tokio runtime with time.
@@ -300,7 +337,7 @@ impl Driver<'_> {
 
     /// One tick that ends at `end`.
     fn tick(&mut self, end: Time) -> Result<(), ReplayError> {
-        let stands = self.course.in_turns && !self.tape.is_over && self.executor.call().has_the_word();
+        let stands = self.course.in_turns && !self.tape.is_over && self.executor.call().has_the_word() && self.tape.rests();
         let heard = if stands {
             self.map.pause(end.back(Duration::from_micros(FRAME_MICROS)), end);
             RecordedFrame { first: self.tape.room(), second: None }
@@ -311,8 +348,9 @@ impl Driver<'_> {
         if let Some(second) = heard.second.filter(|_| self.course.recorded_bot) {
             self.executor.media(RECORDED_BOT, second);
         }
-        if self.course.in_turns && !stands && self.executor.listener(LegId::CALLER).is_some_and(|l| !l.is_in_turn()) {
-            self.tape.remember_room(heard.first);
+        if self.course.in_turns && !stands {
+            let in_turn = self.executor.listener(LegId::CALLER).is_some_and(|l| l.is_in_turn());
+            self.tape.remember_room(heard.first, in_turn);
         }
         for leg in self.executor.edge().lines().to_vec() {
             let noise = self.executor.edge().noise();
