@@ -46,6 +46,9 @@ enum ScoreState {
     Changed,
 }
 
+/// Turns whose words share less than this are not the same, however alike they sound. A proposal, not a measurement.
+const WORDS_DIFFER: f64 = 0.25;
+
 /// A turn that is over.
 #[derive(Debug)]
 struct Past {
@@ -146,10 +149,16 @@ impl Evidence {
         first.into_iter().flatten().chain(words).chain(repeat).chain(unsure).collect()
     }
 
-    /// True if the turns answer the same closed question, so that being alike means nothing.
-    pub(super) fn answer_the_same(&self, a: u32, b: u32) -> bool {
+    /// Whether the sounds of two turns may tell a repeat: not where words say that they differ, nor for answers to
+    /// closed questions whose words are unknown (sound can't tell one number from another), nor for answers to the same one.
+    pub(super) fn may_sound_alike(&self, a: u32, b: u32) -> bool {
         let answers = |n| self.past(n).and_then(|past| past.answers.as_deref());
-        answers(a).is_some() && answers(a) == answers(b)
+        let answer_the_same = answers(a).is_some() && answers(a) == answers(b);
+        !answer_the_same
+            && match self.repeat_words.likeness_of(a, b) {
+                Some(alike) => alike >= WORDS_DIFFER,
+                None => answers(a).is_none() && answers(b).is_none(),
+            }
     }
 
     /// The repeat that a comparison of sounds found.

@@ -102,7 +102,7 @@ impl Listener {
         sound.angry = self.turn_is_loud;
         let Some(mut comparison) = self.evidence.recent.compare(turn, sound, now) else { return };
         let evidence = &self.evidence;
-        comparison.candidates.retain(|(other, _)| !evidence.answer_the_same(turn, *other));
+        comparison.candidates.retain(|(other, _)| evidence.may_sound_alike(turn, *other));
         if !comparison.candidates.is_empty() {
             self.out.push(ListenOutput::Compare(Box::new(comparison)));
         }

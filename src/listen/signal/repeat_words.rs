@@ -105,6 +105,12 @@ impl RepeatWords {
         self.repeat_of(&said, self.table.alike_same_intent, |before| before.intent.as_deref() == Some(intent))
     }
 
+    /// How alike the words of two turns are, 0..1; `None` where either was not understood or is forgotten.
+    pub fn likeness_of(&self, a: u32, b: u32) -> Option<f64> {
+        let content = |turn| self.said.iter().find(|said| said.turn == turn).map(|said| &said.content);
+        Some(likeness(content(a)?, content(b)?))
+    }
+
     fn repeat_of(&self, said: &Said, alike: f64, fits: impl Fn(&Said) -> bool) -> Option<Signal> {
         let earlier = self.said.iter().filter(|before| {
             let only_answers = said.answers.is_some() && said.answers == before.answers;

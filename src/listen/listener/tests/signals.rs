@@ -91,6 +91,18 @@ fn the_same_answer_to_the_same_question_is_no_repeat() {
 }
 
 #[test]
+fn sound_is_not_asked_where_words_say_that_they_differ() {
+    let compared_with_first = |second: &str| {
+        let mut bench = Bench::caller();
+        bench.turn("where is my order");
+        bench.turn(second);
+        bench.told.iter().any(|(_, o)| matches!(o, ListenOutput::Compare(c) if c.candidates.iter().any(|(n, _)| *n == 0)))
+    };
+    assert!(!compared_with_first("what are your opening hours"));
+    assert!(compared_with_first(""), "what was not understood may be the same");
+}
+
+#[test]
 fn a_question_without_an_answer_is_told_after_the_patience() {
     let mut bench = Bench::caller();
     bench.ask("slot:number", None, Understood::Nothing);
