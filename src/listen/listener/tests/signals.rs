@@ -92,7 +92,7 @@ fn the_same_answer_to_the_same_question_is_no_repeat() {
 
 #[test]
 fn sound_is_not_asked_where_words_say_that_they_differ() {
-    let compared_with_first = |second: &str| {
+    let compared_with_first = |second: &'static str| {
         let mut bench = Bench::caller();
         bench.turn("where is my order");
         bench.turn(second);
