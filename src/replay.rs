@@ -8,6 +8,7 @@ pub mod expect;
 pub mod options;
 pub mod report;
 pub mod result;
+mod tape;
 pub mod terminal;
 pub mod time_map;
 pub mod transcript;
