@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 use crate::base::{CallId, Fault, Phrase, Pii, Problems, QueueId, Rate, Wording};
 use crate::bot::Bot;
 use crate::bot::configured::{BotTable, ConfiguredBot};
@@ -67,6 +69,8 @@ pub struct Kit {
     listen: Arc<ListenTable>,
     signals: Arc<SignalsTable>,
     missing: Vec<Fault>,
+    /// Whether the notices were spoken, narrow band and wide band.
+    spoken: [OnceCell<()>; 2],
 }
 
 /// What a caller dialled, and when.
@@ -116,7 +120,7 @@ impl Kit {
         }
         let (Some(notices), Ok(voice)) = (notices, voice) else { return Err(problems) };
         let (listen, signals) = (Arc::new(tables.listen.clone()), Arc::new(tables.signals.clone()));
-        problems.or(Kit { entries, notices: Arc::new(notices), voice: Arc::new(voice), listen, signals, missing, tables })
+        problems.or(Kit { entries, notices: Arc::new(notices), voice: Arc::new(voice), listen, signals, missing, tables, spoken: Default::default() })
     }
 
     /// Engines that are configured and not there, each once.
@@ -129,12 +133,20 @@ impl Kit {
         &self.tables
     }
 
-    /// Speaks everything that is known to be said, so that no caller waits for it.
+    /// Speaks what notices are made of at this rate, once, so that no caller waits for a notice. What a bot says is
+    /// spoken as it comes up, and kept.
     pub async fn speak_ahead(&self, rate: Rate) {
+        let spoken = match rate {
+            Rate::Hz8000 => &self.spoken[0],
+            Rate::Hz16000 => &self.spoken[1],
+        };
+        spoken.get_or_init(|| self.speak_notices(rate)).await;
+    }
+
+    async fn speak_notices(&self, rate: Rate) {
         let titles: Vec<String> = self.tables.desk.queues.iter().map(|q| q.spoken().to_owned()).collect();
         for entry in &self.entries {
-            let mut wordings = self.notices.fixed(&titles);
-            wordings.extend(entry.bot.iter().flat_map(|bot| bot.phrases()).map(Wording::text));
+            let wordings = self.notices.fixed(&titles);
             // What can't be spoken now is a fault when it is to be said.
             let _ = self.voice.ahead(&wordings, &entry.table.language, rate).await;
         }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use cpu_time::ThreadTime;
+
 use crate::base::{CallId, QueueId};
 use crate::call::BotPlan;
 use crate::gateway::{Arrival, Kit};
@@ -125,15 +127,13 @@ fn one(kit: &Kit, job: &Job, n: usize, path: &Path, watcher: &dyn Watcher) -> Do
         }
     };
     let options = merge(&job.options, expectation.as_ref().map(|e| &e.table));
-    let started = cpu_time::ThreadTime::now();
-    let (replayed, drawn) = match replay(kit, job, n, path, &options, watcher) {
+    let (mut replayed, drawn, started) = match replay(kit, job, n, path, &options, watcher) {
         Ok(done) => done,
         Err(error) => {
             done.errors.push(format!("{}: {error}", path.display()));
             return done;
         }
     };
-    let mut replayed = replayed;
     name_call(&mut replayed, &options, job);
     let story = Story::tell(&replayed.records);
     let facts = ReplayFacts {
@@ -211,9 +211,20 @@ enum RunError {
     Output(std::io::Error),
 }
 
-fn replay(kit: &Kit, job: &Job, n: usize, path: &Path, options: &ExpectTable, watcher: &dyn Watcher) -> Result<(Replayed, Option<Drawn>), RunError> {
+fn replay(
+    kit: &Kit,
+    job: &Job,
+    n: usize,
+    path: &Path,
+    options: &ExpectTable,
+    watcher: &dyn Watcher,
+) -> Result<(Replayed, Option<Drawn>, ThreadTime), RunError> {
     let recording = open(path, options)?;
     let rate = recording.info().rate;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(RunError::Output)?;
+    // All calls share what is known to be said; it is no part of the work on this recording.
+    runtime.block_on(kit.speak_ahead(rate));
+    let started = ThreadTime::now();
     let length = recording.info().duration.map(|d| d.as_secs_f64());
     let arrival = arrival(options)?;
     let called = arrival.called.clone();
@@ -243,9 +254,8 @@ fn replay(kit: &Kit, job: &Job, n: usize, path: &Path, options: &ExpectTable, wa
     let mut sound = output::Sound::new(dir.as_deref(), rate, recognizer, &mut progress).map_err(RunError::Output)?;
     let queue = QueueId::from(plan.entry.queue.as_str());
     let edge = |clock| ReplayEdge::new(clock, &kit.tables().desk, script, queue, rate);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(RunError::Output)?;
     let replayed = runtime.block_on(driver::drive(recording, plan.into(), equipment, edge, (course, delays), &mut sound))?;
-    Ok((replayed, sound.finish().map_err(RunError::Output)?))
+    Ok((replayed, sound.finish().map_err(RunError::Output)?, started))
 }
 
 fn open(path: &Path, options: &ExpectTable) -> Result<Recording, RunError> {
