@@ -126,7 +126,7 @@ pub(super) struct Seeking {
 
 impl Seeking {
     fn name(&self) -> StageName {
-        if self.asked.iter().any(|a| matches!(a.answer, Answer::Briefing { .. } | Answer::Accepting(_))) {
+        if self.asked.iter().any(|a| a.leg().is_some()) {
             StageName::Briefing
         } else if self.asked.is_empty() {
             StageName::Waiting
