@@ -110,7 +110,12 @@ pub struct ReplayArgs {
 /// # Errors
 /// If standard output can't be written.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Ending> {
-    let Some((config, job)) = prepared(args)? else { return Ok(Ending::Bad) };
+    let (recordings, unreadable) = files::recordings(&args.recordings);
+    unreadable.iter().for_each(|line| complain(line));
+    let Some((config, job)) = prepared(args, recordings)? else { return Ok(Ending::Bad) };
+    if job.recordings.is_empty() {
+        return Ok(Ending::Bad);
+    }
     let kit = match Kit::load(config.kit_tables(args.config.as_deref())) {
         Ok(kit) => kit,
         Err(problems) => {
@@ -124,22 +129,20 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Ending> {
         complain(&missing);
     }
     let bars = Bars::default();
-    let mut told = Told { json: args.json, ending: Ending::Well, totals: Totals::default(), width: terminal::width(), written: Ok(()) };
+    let ending = if unreadable.is_empty() { Ending::Well } else { Ending::Bad };
+    let totals = Totals { failed: unreadable.len(), ..Totals::default() };
+    let mut told = Told { json: args.json, ending, totals, width: terminal::width(), written: Ok(()) };
     replay::run(&kit, &job, &bars, |_, done| bars.all.suspend(|| told.tell(&done)));
     told.written?;
-    if !args.json && job.recordings.len() > 1 {
+    if !args.json && job.recordings.len() + unreadable.len() > 1 {
         write!(anstream::stdout(), "{}", summary(&told.totals))?;
     }
     Ok(told.ending)
 }
 
 /// What is to be done; `None` if usage or configuration is wrong, which has then been said.
-fn prepared(args: &ReplayArgs) -> anyhow::Result<Option<(Config, Job)>> {
+fn prepared(args: &ReplayArgs, recordings: Vec<PathBuf>) -> anyhow::Result<Option<(Config, Job)>> {
     let mut wrong = Vec::new();
-    let recordings = files::recordings(&args.recordings).unwrap_or_else(|mistakes| {
-        wrong.extend(mistakes);
-        Vec::new()
-    });
     if args.out.is_some() || args.baseline.is_some() {
         wrong.extend(files::equal_stems(&recordings));
     }

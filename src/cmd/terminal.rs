@@ -44,7 +44,7 @@ pub fn failed(error: &anyhow::Error) -> Ending {
 /// Tells of an error that is not of a file, in one line on standard error; coloured only where a person sees it.
 pub fn complain(line: &str) {
     // If it fails, nobody is left to be told.
-    let _ = writeln!(anstream::stderr(), "{WRONG}segue:{WRONG:#} {line}");
+    let _ = writeln!(anstream::stderr(), "{WRONG}segue:{WRONG:#} {}", in_one_line(line));
 }
 
 /// Tells of mistakes in what a person wrote, one line each, beginning with the place.
@@ -57,7 +57,12 @@ pub fn mistakes(problems: &Problems) {
 
 /// Tells of something worth knowing, in one line on standard error.
 pub fn hint(line: &str) {
-    let _ = writeln!(anstream::stderr(), "{LOOK}segue:{LOOK:#} {line}");
+    let _ = writeln!(anstream::stderr(), "{LOOK}segue:{LOOK:#} {}", in_one_line(line));
+}
+
+/// A file's name may hold line breaks and escape sequences; a line has none.
+fn in_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// Columns of the terminal that standard output is; `None` for a pipe or file, whose lines are not wrapped.

@@ -185,6 +185,15 @@ impl Kit {
         Some((plan, equipment))
     }
 
+    /// The time zone of who is called: that of the entry's hours, else of its queue's hours, else UTC.
+    pub fn zone(&self, called: &str) -> jiff::tz::TimeZone {
+        let zone = self.entry(called).and_then(|entry| {
+            let queue = self.tables.desk.queues.iter().find(|q| q.name == entry.table.queue);
+            entry.hours.clone().or_else(|| self.hours(queue?.hours.as_ref()))?.zone()
+        });
+        zone.unwrap_or(jiff::tz::TimeZone::UTC)
+    }
+
     fn entry(&self, called: &str) -> Option<&EntryKit> {
         let fits = self.entries.iter().filter_map(|entry| entry.table.fit(called).map(|fit| (fit, entry)));
         fits.reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, entry)| entry)

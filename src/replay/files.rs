@@ -10,25 +10,24 @@ const MAX_DEPTH: usize = 32;
 
 /// The recordings that these paths mean: files as they are named, directories walked in byte order of path.
 ///
-/// # Errors
-/// One line for each path that is missing, can't be read, or is a directory without a recording.
-pub fn recordings(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Vec<String>> {
+/// With them one line for each path that is missing, can't be read, or is a directory without a recording; the others are replayed all the same.
+pub fn recordings(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<String>) {
     let (mut found, mut mistakes) = (Vec::new(), Vec::new());
     for path in paths {
         match std::fs::metadata(path) {
             Err(error) => mistakes.push(format!("{}: {}", path.display(), reason(&error))),
             Ok(meta) if meta.is_dir() => {
-                let before = found.len();
+                let before = (found.len(), mistakes.len());
                 walk(path, 0, &mut found, &mut mistakes);
-                found[before..].sort_unstable_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
-                if found.len() == before {
+                found[before.0..].sort_unstable_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
+                if (found.len(), mistakes.len()) == before {
                     mistakes.push(format!("{}: has no recordings in it (none of *.{})", path.display(), AUDIO.join(", *.")));
                 }
             }
             Ok(_) => found.push(path.clone()),
         }
     }
-    if mistakes.is_empty() { Ok(found) } else { Err(mistakes) }
+    (found, mistakes)
 }
 
 fn walk(dir: &Path, depth: usize, found: &mut Vec<PathBuf>, mistakes: &mut Vec<String>) {
@@ -98,11 +97,12 @@ mod tests {
         for name in ["z.wav", "b/a.FLAC", "b.mp3", "notes.txt", "z.expect.toml"] {
             std::fs::write(dir.join(name), b"").expect("a temporary file");
         }
-        let found: Vec<PathBuf> = recordings(std::slice::from_ref(&dir)).expect("three recordings");
+        let (found, mistakes) = recordings(&[dir.clone(), "/no/such.wav".into()]);
         assert_eq!(found, [dir.join("b.mp3"), dir.join("b/a.FLAC"), dir.join("z.wav")]);
+        assert_eq!(mistakes, ["/no/such.wav: there is no such file"]);
         std::fs::remove_dir_all(&dir).expect("it can be removed");
-        let missing = recordings(std::slice::from_ref(&dir)).expect_err("it is gone");
-        assert!(missing[0].contains("no such file"), "{missing:?}");
+        let (none, missing) = recordings(std::slice::from_ref(&dir));
+        assert!(none.is_empty() && missing[0].contains("no such file"), "{missing:?}");
     }
 
     #[test]

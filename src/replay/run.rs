@@ -226,7 +226,7 @@ fn replay(
     runtime.block_on(kit.speak_ahead(rate));
     let started = ThreadTime::now();
     let length = recording.info().duration.map(|d| d.as_secs_f64());
-    let arrival = arrival(options)?;
+    let arrival = arrival(kit, options)?;
     let called = arrival.called.clone();
     let bot = match options.bot.unwrap_or_default() {
         BotChoice::Speak => None,
@@ -255,6 +255,9 @@ fn replay(
     let queue = QueueId::from(plan.entry.queue.as_str());
     let edge = |clock| ReplayEdge::new(clock, &kit.tables().desk, script, queue, rate);
     let replayed = runtime.block_on(driver::drive(recording, plan.into(), equipment, edge, (course, delays), &mut sound))?;
+    if let Some(bad) = replayed.cut.clone().filter(|_| replayed.duration_s == 0.0) {
+        return Err(bad.into());
+    }
     Ok((replayed, sound.finish().map_err(RunError::Output)?, started))
 }
 
@@ -283,14 +286,10 @@ fn open(path: &Path, options: &ExpectTable) -> Result<Recording, RunError> {
     Ok(recording)
 }
 
-fn arrival(options: &ExpectTable) -> Result<Arrival, RunError> {
-    let zone = jiff::tz::TimeZone::UTC;
-    Ok(Arrival {
-        call: CallId(uuid::Uuid::nil()),
-        called: options.called.clone().unwrap_or_else(|| CALLED.to_owned()),
-        caller: options.caller.clone(),
-        wall: parse_at(options.at.as_deref().unwrap_or(AT), &zone).map_err(RunError::Option)?,
-    })
+fn arrival(kit: &Kit, options: &ExpectTable) -> Result<Arrival, RunError> {
+    let called = options.called.clone().unwrap_or_else(|| CALLED.to_owned());
+    let wall = parse_at(options.at.as_deref().unwrap_or(AT), &kit.zone(&called)).map_err(RunError::Option)?;
+    Ok(Arrival { call: CallId(uuid::Uuid::nil()), called, caller: options.caller.clone(), wall })
 }
 
 fn named(path: &Path, error: std::io::Error) -> std::io::Error {

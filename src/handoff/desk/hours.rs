@@ -118,8 +118,8 @@ impl HoursTable {
         ]
     }
 
-    /// Only the time zones that are built in count, so that no machine's files change what is open.
-    fn zone(&self) -> Option<TimeZone> {
+    /// Its time zone, `None` for a name that is none. Only those that are built in count, so that no machine's files change what is open.
+    pub fn zone(&self) -> Option<TimeZone> {
         TimeZoneDatabase::bundled().get(&self.timezone).ok()
     }
 

@@ -179,7 +179,7 @@ impl ExpectTable {
             problems.add("(file)", format!("is longer than {MAX_BYTES} bytes, which no expectation is"));
             return Err(problems);
         }
-        let whole = match text.parse::<toml::Table>() {
+        let mut whole = match text.parse::<toml::Table>() {
             Ok(table) => Value::Table(table),
             Err(error) => {
                 let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
@@ -187,7 +187,9 @@ impl ExpectTable {
                 return Err(problems);
             }
         };
-        misfits(&whole, &mut problems);
+        for path in misfits(&whole, &mut problems) {
+            remove(&mut whole, &path);
+        }
         // Keys that fit alone may still not fit together; then serde's first word on it is all there is to say.
         let table = match whole.try_into::<ExpectTable>() {
             Ok(table) => table,
@@ -198,7 +200,10 @@ impl ExpectTable {
                 return Err(problems);
             }
         };
-        table.check(&mut problems);
+        let mut more = Problems::default();
+        table.check(&mut more);
+        more.0.retain(|problem| !problems.0.iter().any(|named| named.key == problem.key));
+        problems.0.extend(more.0);
         problems.or(table)
     }
 
@@ -326,9 +331,9 @@ fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Tries every leaf by itself, so that one mistake does not hide the next.
-fn misfits(whole: &Value, problems: &mut Problems) {
-    let mut seen = BTreeSet::new();
+/// Tries every leaf by itself, so that one mistake does not hide the next; gives the paths of those that do not fit.
+fn misfits(whole: &Value, problems: &mut Problems) -> Vec<Vec<String>> {
+    let (mut seen, mut paths) = (BTreeSet::new(), Vec::new());
     for (path, alone) in leaves(whole) {
         let Err(error) = serde_path_to_error::deserialize::<_, ExpectTable>(alone) else { continue };
         // An unknown table is one mistake, not one for each of its keys.
@@ -337,6 +342,27 @@ fn misfits(whole: &Value, problems: &mut Problems) {
         if seen.insert(key.clone()) {
             problems.add(key, one_line(error.inner().message()));
         }
+        paths.push(path);
+    }
+    paths
+}
+
+/// Takes a leaf out of the document, so that what fits can be checked further.
+fn remove(value: &mut Value, path: &[String]) {
+    match (value, path) {
+        (Value::Table(table), [key]) => drop(table.remove(key)),
+        (Value::Table(table), [key, rest @ ..]) => {
+            if let Some(inner) = table.get_mut(key) {
+                remove(inner, rest);
+            }
+        }
+        (Value::Array(list), [place, rest @ ..]) => {
+            let n = place.trim_matches(['[', ']']).parse::<usize>();
+            if let Some(inner) = n.ok().and_then(|n| list.get_mut(n)) {
+                remove(inner, rest);
+            }
+        }
+        _ => {}
     }
 }
 
