@@ -117,7 +117,7 @@ fn a_file_without_permission_is_one_line() {
     use std::os::unix::fs::PermissionsExt;
     let scene = scene("permission");
     let locked = scene.write("locked.wav", wav(&[&tone()]));
-    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::File::open(&locked).is_ok() {
         eprintln!("SKIPPED a_file_without_permission_is_one_line: this user may read everything");
         return;
