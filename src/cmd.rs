@@ -93,6 +93,9 @@ fn misused(error: &clap::Error) -> Ending {
         .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
         .collect();
     let of: Vec<&str> = usage.split_whitespace().take_while(|word| !word.starts_with(['-', '[', '<'])).collect();
-    terminal::complain(&format!("{}; see `{} --help`", said.join("; ").replace(":; ", ": ").trim_end_matches('.'), of.join(" ")));
+    let said = said.join("; ").replace(":; ", ": ");
+    // A sentence loses its full stop here; an argument that may be repeated keeps its three dots.
+    let said = if said.ends_with("...") { &said } else { said.trim_end_matches('.') };
+    terminal::complain(&format!("{said}; see `{} --help`", of.join(" ")));
     Ending::Bad
 }
