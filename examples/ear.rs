@@ -171,6 +171,15 @@ fn main() {
         more.elapsed() / 10
     );
     drop(legs);
+    let tables = segue::config::Config::load(None).expect("the built-in configuration is right");
+    let mut all = segue::listen::signal::heard_phrases(&tables.signal);
+    for bot in tables.bot.values() {
+        let bot = segue::bot::configured::ConfiguredBot::new(bot.clone()).expect("the sample bot is right");
+        all.extend(segue::bot::Bot::vocabulary(&bot));
+    }
+    let gateway = PocketSphinx::load(&PocketSphinxTable::default(), &all).expect("the packages are installed");
+    println!("{} sentences of the built-in configuration", all.len());
+    measure("the same speaker, everything that the built-in configuration listens for", &gateway, &outside);
     let business = PocketSphinx::load(&PocketSphinxTable::default(), &BUSINESS.map(str::to_owned)).expect("the packages are installed");
     measure("the same speaker, nothing in common with what is listened for", &business, &outside);
 }
