@@ -296,6 +296,7 @@ impl Call {
             self.odd += 1;
             return;
         };
+        let heard = playing.started.is_some();
         if let Some(start) = playing.started {
             self.record(Happening::PlaybackStopped { playback: id, samples: sent, completed });
             if playing.leg == LegId::CALLER && is_speech(playing.purpose) {
@@ -305,7 +306,7 @@ impl Call {
                 }
             }
         }
-        self.on_played_out(id, completed, now);
+        self.on_played_out(id, heard, completed, now);
         // The bot still owes the caller an answer.
         if matches!(self.bot, BotState::Asked(..)) {
             self.expect_sound(now, now);
@@ -318,10 +319,10 @@ impl Call {
     }
 
     /// The next step of whatever waited for this playback.
-    fn on_played_out(&mut self, id: PlaybackId, completed: bool, now: Time) {
+    fn on_played_out(&mut self, id: PlaybackId, heard: bool, completed: bool, now: Time) {
         match &mut self.stage {
             Stage::Greeting if !self.playbacks.any(|p| p.purpose == Purpose::Greeting) => self.stage = Stage::WithBot,
-            Stage::Offered(_) => self.on_question_over(id, now),
+            Stage::Offered(_) => self.on_question_over(id, heard, now),
             Stage::Seeking(_) => self.on_search_playback_over(id, completed, now),
             Stage::Settling(_) => self.on_settling_playback_over(id, now),
             Stage::Farewell { by, .. } => {

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::Time;
 
+/// Deadlines for which there is room from the start, so that setting one in the frame path allocates nothing.
+const ROOM: usize = 16;
+
 /// A few deadlines, at most one for each reason. Setting one again moves it.
 #[derive(Clone, Debug)]
 pub struct Timers<R> {
@@ -12,7 +15,7 @@ pub struct Timers<R> {
 
 impl<R> Default for Timers<R> {
     fn default() -> Self {
-        Timers { due: Vec::new() }
+        Timers { due: Vec::with_capacity(ROOM) }
     }
 }
 

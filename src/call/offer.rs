@@ -95,11 +95,19 @@ impl Call {
         }
     }
 
-    pub(super) fn on_question_over(&mut self, id: PlaybackId, now: Time) {
-        let Stage::Offered(offering) = &mut self.stage else { return };
-        if offering.question == Some(id) {
-            offering.question = None;
+    /// The question was heard, and is waited for; or it was stopped before it began, and is asked once more.
+    pub(super) fn on_question_over(&mut self, id: PlaybackId, heard: bool, now: Time) {
+        let Stage::Offered(offering) = &self.stage else { return };
+        if offering.question != Some(id) {
+            return;
+        }
+        let handoff = offering.handoff.clone();
+        let again = (!heard).then(|| self.say_question(&handoff));
+        if heard {
             self.timers.set(Reason::ConsentMissing, secs(self.plan.entry.offer_patience_secs), now);
+        }
+        if let Stage::Offered(offering) = &mut self.stage {
+            offering.question = again;
         }
     }
 

@@ -196,10 +196,7 @@ impl World {
     pub fn input(&mut self, input: CallInput) {
         self.watchdog.on_input(&input, self.now);
         let gone = if let CallInput::LegGone(leg, _) = &input { Some(*leg) } else { None };
-        let input = self.mutant.map_or(Some(input.clone()), |mutant| mutant.input(input));
-        if let Some(input) = input {
-            self.call.handle(input, self.now);
-        }
+        self.call.handle(input, self.now);
         if let Some(leg) = gone {
             self.end_leg(leg);
         }

@@ -13,7 +13,7 @@ pub enum Mutant {
     LoserStays,
     /// 2: the stage is told twice.
     StageTwice,
-    /// 3: nobody on duty means hanging up.
+    /// 3: nobody found means hanging up.
     HangsUp,
     /// 3: who declined may be asked again.
     AsksAgain,
@@ -65,14 +65,6 @@ impl Mutant {
         (Mutant::Argues, 7),
     ];
 
-    /// What the broken machine takes in.
-    pub fn input(self, input: CallInput) -> Option<CallInput> {
-        match (self, input) {
-            (Mutant::HangsUp, CallInput::Desk(DeskOutput::NobodyOnDuty { .. } | DeskOutput::GaveUp { .. })) => Some(CallInput::Shutdown),
-            (_, input) => Some(input),
-        }
-    }
-
     /// What the broken machine gives out.
     pub fn effect(self, effect: Effect) -> Vec<Effect> {
         match (self, effect) {
@@ -84,6 +76,9 @@ impl Mutant {
             | (Mutant::NoTranscript, Effect::Record(Happening::TurnEnded { who: Party::Agent, .. })) => Vec::new(),
             (Mutant::LoserStays | Mutant::ForgetsLeg, Effect::Release(leg, _)) if leg != LegId::CALLER => Vec::new(),
             (Mutant::LoserStays, Effect::Record(Happening::LegLeft { leg, .. })) if leg != LegId::CALLER => Vec::new(),
+            (Mutant::HangsUp, effect @ Effect::Record(Happening::HandoffEnded { by: EndedBy::Gateway, .. })) => {
+                vec![effect, Effect::Release(LegId::CALLER, EndedBy::Gateway)]
+            }
             (Mutant::StageTwice, effect @ Effect::Record(Happening::StageEntered { .. })) => vec![effect.clone(), effect],
             (Mutant::AsksAgain, Effect::ToDesk(DeskInput::Seek(seek))) => {
                 vec![Effect::ToDesk(DeskInput::Seek(Seek { except: Vec::new(), ..seek }))]
