@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// Endings of files that a directory is searched for.
 const AUDIO: [&str; 14] = ["wav", "wave", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aac", "caf", "mka", "webm", "m4b"];
+/// A directory with this file is the result of an earlier replay; what was heard there is no recording of a caller.
+const RESULTS: &str = "events.jsonl";
 /// How deep directories may lie in each other.
 const MAX_DEPTH: usize = 32;
 
@@ -31,6 +33,9 @@ pub fn recordings(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<String>) {
 }
 
 fn walk(dir: &Path, depth: usize, found: &mut Vec<PathBuf>, mistakes: &mut Vec<String>) {
+    if dir.join(RESULTS).exists() {
+        return;
+    }
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) if depth < MAX_DEPTH => entries,
         Ok(_) => return mistakes.push(format!("{}: lies deeper than {MAX_DEPTH} directories", dir.display())),

@@ -244,11 +244,14 @@ impl Watchdog {
             Happening::Triggered { handoff, mode: Mode::Act, .. } => {
                 self.handoffs_open.insert(*handoff);
             }
-            Happening::HandoffEnded { handoff, outcome, .. } => {
+            Happening::HandoffEnded { handoff, outcome, by } => {
                 if *outcome != HandoffOutcome::Shadow && !self.handoffs_open.remove(handoff) {
                     self.broken(4, now, "a handoff ends that was not open");
                 }
-                self.waiting_since = None;
+                // A caller whose agent was lost keeps their age in the handoff that follows.
+                if (*outcome, *by) != (HandoffOutcome::Bridged, EndedBy::LostMedia) {
+                    self.waiting_since = None;
+                }
             }
             Happening::TurnEnded { who: Party::Agent, .. } => self.agent_turns_recorded += 1,
             Happening::PlaybackStarted { purpose: Purpose::Goodbye, .. } => self.may_hang_up = true,

@@ -11,11 +11,18 @@ const MOODS: [(f64, &str); 3] = [(0.75, "very frustrated"), (0.45, "frustrated")
 /// Longest part of the headline that is the caller's wish, in characters.
 const WANTS_CHARS: usize = 40;
 
-/// How the caller feels: the higher of the score now and that of the trigger's moment, which decays while they wait.
+/// What a caller asks for, or what it is about, says nothing of how they feel.
+const NO_MOOD: [SignalKind; 3] = [SignalKind::Request, SignalKind::Topic, SignalKind::BotRequest];
+
+/// How the caller feels: the higher of the score now and that of the trigger's moment, which decays while they wait;
+/// after a plain request for a person, the score without it.
 pub(super) fn mood(dossier: &Dossier, facts: &HandoffFacts) -> Mood {
     let around = |at: crate::base::Time| facts.since.since(at).as_secs() < 10;
     let at_trigger = dossier.scores().iter().filter(|(at, _)| *at <= facts.since && around(*at)).map(|(_, s)| *s);
-    let score = at_trigger.fold(dossier.score().score, f64::max);
+    let now = dossier.score();
+    // The score is one minus the product of what each kind leaves (`listen::signal::fusion`): what no mood took away is given back.
+    let left: f64 = NO_MOOD.iter().filter_map(|kind| now.parts.get(kind)).map(|part| 1.0 - part).product();
+    let score = if left < 1.0 { 1.0 - ((1.0 - now.score) / left.max(f64::EPSILON)).min(1.0) } else { at_trigger.fold(now.score, f64::max) };
     let word = MOODS.iter().find(|(from, _)| score >= *from).map_or("calm", |(_, word)| word);
     Mood { word: word.to_owned(), score: (score * 100.0).round() / 100.0 }
 }

@@ -104,6 +104,18 @@ fn the_headline_says_what_was_wanted_tried_mood_and_verification() {
 }
 
 #[test]
+fn who_politely_asks_for_a_person_is_calm() {
+    let mut dossier = dossier();
+    let parts = std::collections::BTreeMap::from([(SignalKind::Request, 0.9)]);
+    dossier.on_score(&Score { score: 0.9, parts: parts.clone() }, secs(20.0));
+    assert_eq!(ContextPacket::build(&dossier, &facts(None), secs(20.0)).mood.word, "calm");
+    let parts = parts.into_iter().chain([(SignalKind::RaisedVolume, 0.5)]).collect();
+    dossier.on_score(&Score { score: 0.95, parts }, secs(21.0));
+    let mood = ContextPacket::build(&dossier, &facts(None), secs(21.0)).mood;
+    assert_eq!((mood.word.as_str(), mood.score), ("frustrated", 0.5));
+}
+
+#[test]
 fn headline_and_briefing_keep_their_length_whatever_was_said() {
     let mut long = heated();
     let wordy = "word ".repeat(300) + &"x".repeat(500);

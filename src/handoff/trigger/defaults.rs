@@ -7,6 +7,10 @@ use crate::base::SignalKind;
 /// What shows that raised volume is more than arousal.
 const WITH_RAISED_VOLUME: &str = r#"["repeat", "request", "sentiment", "profanity", "correction", "confusion", "no_match", "no_input", "no_progress", "out_of_scope", "bot_error"]"#;
 
+/// Twice in a row without getting further, and not by silence alone: for a silent caller the bot has its own ladder (again, keys,
+/// a person).
+const FAILING: &str = r#"bot.failures >= 2 && recent(["no_match", "out_of_scope", "bot_error"], 60) > 0 || recent("no_progress", 60) >= 2"#;
+
 /// The default rules, in order.
 pub fn default_triggers() -> Vec<TriggerTable> {
     use Does::{Offer, Transfer};
@@ -31,8 +35,8 @@ pub fn default_triggers() -> Vec<TriggerTable> {
         rule("profanity", Offer, r#"recent("profanity", 30) > 0"#, "used strong words"),
         rule("repeat", Offer, r#"recent("repeat", 30) > 0"#, "had to say the same again"),
         TriggerTable {
-            kinds: vec![SignalKind::NoMatch, SignalKind::NoInput, SignalKind::NoProgress, SignalKind::OutOfScope, SignalKind::BotError],
-            ..rule("bot_failing", Offer, r#"bot.failures >= 2 || recent("no_progress", 60) >= 2"#, "the bot did not get any further twice in a row")
+            kinds: vec![SignalKind::NoMatch, SignalKind::NoProgress, SignalKind::OutOfScope, SignalKind::BotError],
+            ..rule("bot_failing", Offer, FAILING, "the bot did not get any further twice in a row")
         },
         rule("troubled", Offer, r#"recent(["correction", "confusion", "sentiment"], 60) >= 2"#, "is not happy with the answers: {why}"),
         rule("key_mash", Offer, r#"recent("key_mash", 30) > 0"#, "pressed many keys"),

@@ -24,7 +24,7 @@ pub struct PocketSphinxTable {
     /// The phone bigram that any speech is compared with.
     pub phones: PathBuf,
     /// Rejection: the margin to a free loop of phones, in PocketSphinx's units a frame, from which on a sentence counts as
-    /// understood. Higher rejects more (default −12).
+    /// understood. Higher rejects more (default −18).
     pub accept_margin: f64,
     /// Most decoders at once; each takes about 20 MB once somebody speaks (default 32).
     pub pool: usize,
@@ -40,7 +40,7 @@ impl Default for PocketSphinxTable {
             model: "/usr/share/pocketsphinx/model/en-us/en-us".into(),
             dictionary: "/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict".into(),
             phones: "/usr/share/pocketsphinx/model/en-us/en-us-phone.lm.bin".into(),
-            accept_margin: -12.0,
+            accept_margin: -18.0,
             pool: 32,
             longest_utterance_secs: 30.0,
             replay_delay_secs: 0.06,
@@ -57,7 +57,7 @@ impl PocketSphinxTable {
     /// Names every mistake below `key`.
     pub fn check(&self, key: &str, problems: &mut Problems) {
         if !self.accept_margin.is_finite() {
-            problems.add(format!("{key}.accept_margin"), "must be a number such as -12.0");
+            problems.add(format!("{key}.accept_margin"), "must be a number such as -18.0");
         }
         if self.pool == 0 || self.pool > MAX_POOL {
             problems.add(format!("{key}.pool"), format!("must be between 1 and {MAX_POOL}, not {}", self.pool));
