@@ -51,6 +51,7 @@ pub struct Watchdog {
     agent_turns: usize,
     agent_turns_recorded: usize,
     supervisor_may_speak: bool,
+    inviting: bool,
     bot_open: bool,
     asked_for_person: bool,
     handoffs_open: BTreeSet<u32>,
@@ -79,6 +80,7 @@ impl Watchdog {
             agent_turns: 0,
             agent_turns_recorded: 0,
             supervisor_may_speak: false,
+            inviting: false,
             bot_open: false,
             asked_for_person: false,
             handoffs_open: BTreeSet::new(),
@@ -107,6 +109,9 @@ impl Watchdog {
                 self.asked_for_person = matches!(self.stage, Some(StageName::WithBot | StageName::Greeting));
             }
             CallInput::Heard(leg, Heard::Turn(_)) if *leg != LegId::CALLER && !self.ended => self.agent_turns += 1,
+            // They speak again: what is owed to them is owed from the end of that turn on.
+            CallInput::Heard(LegId::CALLER, Heard::BargeIn | Heard::SpeechBegan(_)) => self.quiet_since = None,
+            CallInput::Command(Command::Invite(_)) => self.inviting = true,
             CallInput::Command(Command::Whisper | Command::Barge) => self.supervisor_may_speak = true,
             CallInput::Command(Command::HangUp) | CallInput::Shutdown => self.may_hang_up = true,
             _ => {}
@@ -172,10 +177,9 @@ impl Watchdog {
         if !self.tickets.insert(seek.ticket) {
             self.broken(4, now, "a ticket is used twice");
         }
+        let for_conference = std::mem::take(&mut self.inviting) && self.is_with_person();
         match self.waiting_since {
-            Some(since) if self.is_invited() => {
-                let _ = since;
-            }
+            Some(_) if for_conference => {}
             Some(since) if since != seek.since => self.broken(3, now, "a caller who returns to the queue loses their age"),
             Some(_) => {}
             None => self.waiting_since = Some(seek.since),
@@ -183,10 +187,6 @@ impl Watchdog {
         if self.declined.iter().any(|agent| !seek.except.contains(agent)) {
             self.broken(3, now, "an agent who declined may be asked again");
         }
-    }
-
-    fn is_invited(&self) -> bool {
-        self.is_with_person()
     }
 
     fn on_route(&mut self, from: LegId, to: LegId, now: Time) {
@@ -289,6 +289,11 @@ impl Watchdog {
         let seats = self.agents.values().filter(|agent| !self.alerts.values().any(|asked| asked == *agent)).count();
         if seats > 1 && self.stage == Some(StageName::Bridged) {
             self.broken(2, now, "two agents are in a bridge");
+        }
+        let stale =
+            |p: &Playing| p.leg == LegId::CALLER && matches!(p.purpose, Purpose::Greeting | Purpose::Bot | Purpose::Question | Purpose::Notice);
+        if self.is_with_person() && playing.values().any(stale) {
+            self.broken(4, now, "what was said before the bridge outlives it");
         }
         let music = playing.values().any(|p| p.leg == LegId::CALLER && p.purpose == Purpose::Music && p.started);
         if music && self.is_with_person() {
