@@ -1,7 +1,7 @@
 //! Measures the embedded recognizer on a person's recorded prompts over a µ-law line: word errors of a closed set of
 //! sentences, how many are accepted, how many of other sentences are, and the work per second of sound.
 //!
-//! `apt-get install asterisk-core-sounds-en-wav` for the recordings, then `cargo run --release --example ear`.
+//! `apt-get install asterisk-core-sounds-en-wav` for the recordings, then `cargo bench --bench ear`.
 
 use std::collections::BTreeMap;
 use std::io::Read;
