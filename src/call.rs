@@ -341,6 +341,8 @@ impl Call {
             Heard::SpeechBegan(_) => {
                 // What is owed to them is owed from the end of this turn on.
                 self.timers.clear(Reason::Comfort);
+                self.timers.clear(Reason::ConsentMissing);
+                self.on_message_began();
                 if self.plan.yields {
                     self.stop_bot_words();
                 }

@@ -532,7 +532,7 @@ fn barge_in_stops_the_bot_and_what_it_had_queued() {
 }
 
 #[test]
-fn a_caller_handed_back_where_there_is_no_bot_hears_a_goodbye() {
+fn a_caller_is_not_handed_back_where_there_is_no_bot() {
     let mut world = World::new(Setup { bot: BotPlan::None, ..Setup::default() });
     world.input(CallInput::Answered);
     let offer = world.offer_of("agent-1");
@@ -540,7 +540,33 @@ fn a_caller_handed_back_where_there_is_no_bot_hears_a_goodbye() {
     world.run(secs(1));
     world.input(CallInput::Command(Command::HandBack { note: None }));
     world.run(secs(4));
-    assert!(world.recorded(|h| matches!(h, Happening::PlaybackStarted { purpose: Purpose::Goodbye, .. })), "{:#?}", world.records);
-    assert!(world.call.is_over());
+    assert_eq!(world.stage(), StageName::Bridged);
+    well(world);
+}
+
+#[test]
+fn a_message_is_as_long_as_the_caller_speaks() {
+    let mut world = World::with_bot(Setup { agents: 0, caller: None, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(10));
+    assert_eq!(world.stage(), StageName::Message);
+    world.input(CallInput::Heard(LegId::CALLER, Heard::SpeechBegan(world.now)));
+    world.run(secs(20));
+    assert_eq!(world.stage(), StageName::Message, "they are still speaking");
+    hang_up(&mut world);
+    assert_eq!(world.outcome(), Some(CallOutcome::Message), "what they said before they hung up counts");
+    well(world);
+}
+
+#[test]
+fn a_late_yes_that_has_begun_in_time_is_a_yes() {
+    let mut world = World::with_bot(Setup::default());
+    let turn = world.caller_says("where is my order");
+    world.signal(SignalKind::Repeat, Some(&turn));
+    world.run(secs(6));
+    world.input(CallInput::Heard(LegId::CALLER, Heard::SpeechBegan(world.now)));
+    world.run(secs(5));
+    world.caller_says("yes please");
+    assert!(world.recorded(|h| matches!(h, Happening::Consented { consent: Consent::Yes, .. })));
     well(world);
 }

@@ -13,7 +13,7 @@ use crate::listen::types::{BotEvent, Resumption};
 use super::offer::by_hand;
 use super::plan::secs;
 use super::stage::{Bridged, Handoff, Inviting, Seat, Stage};
-use super::{Call, Command, Effect, HeardBy, Reason, Supervisor, Target};
+use super::{BotPlan, Call, Command, Effect, HeardBy, Reason, Supervisor, Target};
 
 /// How long an outside target may take to answer.
 const MOVE_PATIENCE: Duration = Duration::from_secs(30);
@@ -153,7 +153,12 @@ impl Call {
         let is_last = bridged.seats.is_empty();
         let (handoff, talked) = (bridged.handoff.clone(), bridged.handoff.has_reached(HandoffClock::T5));
         self.stop_where(|p| p.leg == leg);
-        self.tell_desk(DeskInput::Release { ticket: seat.ticket, agent: seat.agent.clone() });
+        // One who was lost, or never talked, has nothing to wrap up and may be asked again at once.
+        self.tell_desk(if lost || !talked {
+            DeskInput::Cancel { ticket: seat.ticket }
+        } else {
+            DeskInput::Release { ticket: seat.ticket, agent: seat.agent.clone() }
+        });
         if !is_last || is_moving {
             return;
         }
@@ -244,6 +249,10 @@ impl Call {
     }
 
     fn on_hand_back(&mut self, note: Option<String>, now: Time) {
+        if self.plan.bot == BotPlan::None {
+            self.odd += 1;
+            return;
+        }
         let Some(handoff) = self.talking().map(|b| b.handoff.clone()) else { return };
         self.release_seats(EndedBy::Agent);
         self.end_handoff(&handoff, HandoffOutcome::HandedBack, EndedBy::Agent);
@@ -260,6 +269,7 @@ impl Call {
                 self.end_handoff(&bridged.handoff, HandoffOutcome::Bridged, EndedBy::Agent);
                 let mut handoff = self.trigger_by_hand(by_hand("agent_transfer", "The agent sent the caller on."), queue, now);
                 self.reach(&mut handoff, HandoffClock::T0);
+                handoff.since = bridged.handoff.since;
                 self.expect_sound_after_person(now);
                 self.seek(handoff, None, now);
             }
@@ -290,9 +300,13 @@ impl Call {
             self.conclude(EndedBy::Agent, now);
         } else if bridged.seats.is_empty() {
             self.end_handoff(&bridged.handoff, HandoffOutcome::Bridged, EndedBy::Agent);
-            let mut handoff =
-                self.trigger_by_hand(by_hand("move_failed", "The outside line did not answer and the agent has left."), bridged.handoff.queue, now);
+            let mut handoff = self.trigger_by_hand(
+                by_hand("move_failed", "The outside line did not answer and the agent has left."),
+                bridged.handoff.queue.clone(),
+                now,
+            );
             self.reach(&mut handoff, HandoffClock::T0);
+            handoff.since = bridged.handoff.since;
             handoff.agent_was_lost = true;
             self.seek(handoff, None, now);
         } else {

@@ -40,9 +40,7 @@ impl Call {
             Gone::HungUp => EndedBy::Agent,
             Gone::Lost => EndedBy::LostMedia,
         };
-        if let Stage::Seeking(seeking) = &mut self.stage
-            && let Some(asked) = seeking.asked.iter_mut().find(|a| a.leg() == Some(leg))
-        {
+        if let Some(asked) = self.asked_mut().and_then(|all| all.iter_mut().find(|a| a.leg() == Some(leg))) {
             let offer = asked.offer;
             asked.answer = Answer::None;
             self.stop_where(|p| p.leg == leg);
@@ -104,9 +102,10 @@ impl Call {
     }
 
     pub(super) fn on_shutdown(&mut self, now: Time) {
-        match &self.stage {
+        match &mut self.stage {
             Stage::Ringing => self.end(EndedBy::Gateway, now),
-            Stage::Ending(_) | Stage::Ended | Stage::Farewell { .. } => {}
+            Stage::Farewell { by_bot, .. } => *by_bot = false,
+            Stage::Ending(_) | Stage::Ended => {}
             _ => {
                 self.silence_bot();
                 self.close_stage(EndedBy::Gateway, now);

@@ -24,7 +24,7 @@ impl Call {
     /// Asks the desk for a person.
     pub(super) fn seek(&mut self, handoff: Handoff, prefer: Option<AgentId>, now: Time) {
         let ticket = self.next_ticket();
-        if !self.plan.is_open(&handoff.queue, now) {
+        if !handoff.agent_was_lost && !self.plan.is_open(&handoff.queue, now) {
             self.stage = Stage::Seeking(Seeking { handoff, ticket, asked: Vec::new(), notice: Notice::Due, position: None });
             self.on_nobody(now);
             return;
@@ -239,6 +239,13 @@ impl Call {
         if outcome == OfferOutcome::Declined && !self.declined.contains(&agent) {
             self.declined.push(agent);
         }
+        // The clocks are those of the agent who accepts.
+        if let Stage::Seeking(seeking) = &mut self.stage
+            && seeking.asked.is_empty()
+        {
+            seeking.handoff.unreach(HandoffClock::T2);
+            seeking.handoff.unreach(HandoffClock::T3);
+        }
         self.expect_sound(now, now);
     }
 
@@ -364,6 +371,16 @@ impl Call {
             self.say_notice(Purpose::Waiting, notice::STILL_WAITING, Some(&handoff), position);
         }
         self.timers.set(Reason::StillWaiting, secs(self.plan.entry.waiting_notice_secs), now);
+    }
+
+    /// A message is being left and the caller speaks: it is as long as they go on.
+    pub(super) fn on_message_began(&mut self) {
+        if let Stage::Settling(settling) = &mut self.stage
+            && let Step::Recording { spoke, .. } = &mut settling.step
+        {
+            *spoke = true;
+            self.timers.clear(Reason::MessagePause);
+        }
     }
 
     /// A message is being left and the caller has said something.
