@@ -182,7 +182,9 @@ impl Call {
             handoff.agent_was_lost = true;
         } else {
             handoff.agent_was_lost = true;
-            handoff.unreach(HandoffClock::T4);
+            for clock in [HandoffClock::T2, HandoffClock::T3, HandoffClock::T4] {
+                handoff.unreach(clock);
+            }
         }
         self.expect_sound_after_person(now);
         self.seek(handoff, lost.then_some(agent), now);

@@ -59,8 +59,8 @@ pub struct HandoffEnding {
 
 /// t0 to t6 (DESIGN §4).
 ///
-/// Where several agents were asked, t2 and t3 are those of the agent who accepted, or of the last one: a clock that is reached again
-/// before t4 is moved. An agent whose sound never crossed does not count: t4 is moved until t5.
+/// Where several agents were asked, t2 to t4 are those of the one who came on, or of the last one: each is moved when it is reached again
+/// before t5; from then on it stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clocks(pub [Option<Time>; 7]);
 
@@ -71,11 +71,8 @@ impl Clocks {
     }
 
     pub(super) fn reach(&mut self, clock: HandoffClock, at: Time) {
-        let moves = match clock {
-            HandoffClock::T2 | HandoffClock::T3 => self.at(HandoffClock::T4).is_none(),
-            HandoffClock::T4 => self.at(HandoffClock::T5).is_none(),
-            HandoffClock::T0 | HandoffClock::T1 | HandoffClock::T5 | HandoffClock::T6 => false,
-        };
+        let searched = matches!(clock, HandoffClock::T2 | HandoffClock::T3 | HandoffClock::T4);
+        let moves = searched && self.at(HandoffClock::T5).is_none();
         let slot = &mut self.0[clock as usize];
         if slot.is_none() || moves {
             *slot = Some(at);

@@ -70,12 +70,13 @@ fn records_about_nothing_known_are_counted_and_change_nothing() {
 }
 
 #[test]
-fn a_clock_stands_once_the_agent_has_accepted() {
+fn clocks_of_the_search_are_those_of_the_agent_who_came_on() {
     let mut j = Journal::new();
     j.begin().trigger(1.0, ("asked", "request"), Mode::Act, Asked::Transfer, "");
-    for (at, clock) in [(2.0, HandoffClock::T3), (5.0, HandoffClock::T3), (6.0, HandoffClock::T4), (7.0, HandoffClock::T3), (8.0, HandoffClock::T4)] {
+    use HandoffClock::{T3, T4, T5};
+    for (at, clock) in [(2.0, T3), (5.0, T3), (6.0, T4), (7.0, T3), (8.0, T4), (9.0, T5), (10.0, T4)] {
         j.clock(at, clock);
     }
     let clocks = Story::tell(&j.records).handoffs[0].clocks;
-    assert_eq!((clocks.at(HandoffClock::T3), clocks.at(HandoffClock::T4)), (Some(s(5.0)), Some(s(6.0))));
+    assert_eq!((clocks.at(HandoffClock::T3), clocks.at(HandoffClock::T4)), (Some(s(7.0)), Some(s(8.0))));
 }
