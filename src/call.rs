@@ -287,7 +287,7 @@ impl Call {
                 let interruptible = is_interruptible(purpose) && self.plan.entry.barge_in && !self.plan.yields;
                 self.out.push_back(Effect::Listener(leg, ListenInput::Playing { on: true, interruptible }));
             }
-            self.on_notice_started(id, now);
+            self.on_notice_started(id);
         }
     }
 

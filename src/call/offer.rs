@@ -207,5 +207,5 @@ pub(super) fn by_hand(name: &str, reason: &str) -> Fired {
     }
 }
 
-/// A question is not waited for longer than this after it was due, even if its playback never reports.
+/// Last words are not waited for longer than this, even if their playback never reports.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(30);

@@ -321,8 +321,7 @@ impl Call {
     }
 
     /// The first sample of the notice was sent: t1.
-    pub(super) fn on_notice_started(&mut self, id: PlaybackId, now: Time) {
-        let _ = now;
+    pub(super) fn on_notice_started(&mut self, id: PlaybackId) {
         let reached = match &mut self.stage {
             Stage::Seeking(seeking) if seeking.notice == Notice::Playing(id) => seeking.handoff.reach(HandoffClock::T1).then_some(seeking.handoff.n),
             Stage::Settling(settling) if matches!(settling.step, Step::Told(p) | Step::Asking(p) if p == id) => {

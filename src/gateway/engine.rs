@@ -1,6 +1,7 @@
 //! Engines at work: one task for the bot of a call, one for the recognizer of a leg, one for each sentence to be spoken.
 //!
-//! Every request has a number and gets exactly one last [`Answer`], so that a driver on virtual time can wait for it.
+//! Every request has a number and gets exactly one last [`Answer`], so that a driver on virtual time can wait for it; a
+//! request to a bot that was cancelled, or overtaken by a newer one, gets none and is not waited for.
 //! Queues are bounded; when one is full the request is answered with a fault.
 
 use std::sync::Arc;
