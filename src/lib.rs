@@ -160,6 +160,7 @@ pub mod handoff;
 pub mod call;
 pub mod speech;
 pub mod bot;
+pub mod edge;
 pub mod store;
 pub mod gateway;
 pub mod replay;

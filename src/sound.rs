@@ -8,6 +8,7 @@ pub mod mix;
 pub mod recording;
 pub mod resample;
 pub mod dtmf;
+pub mod codec;
 pub mod g711;
 pub mod level;
 pub mod recorder;
