@@ -85,6 +85,8 @@ enum BotState {
     Idle,
     /// It works on this.
     Asked(BotRequest, BotEvent),
+    /// It failed at this, and is told again unless a trigger takes the caller first.
+    Failed(BotEvent),
 }
 
 /// Somebody who watches this call.
@@ -243,7 +245,7 @@ impl Call {
 
     /// True while the bot thinks or speaks, or the caller is being told something: it is not the caller's turn.
     pub fn has_the_word(&self) -> bool {
-        matches!(self.bot, BotState::Asked(..)) || self.caller_is_told()
+        self.bot_owes_an_answer() || self.caller_is_told()
     }
 
     /// How many inputs did not fit the stage they came in.
@@ -300,15 +302,14 @@ impl Call {
         if let Some(start) = playing.started {
             self.record(Happening::PlaybackStopped { playback: id, samples: sent, completed });
             if playing.leg == LegId::CALLER && is_speech(playing.purpose) {
-                self.note_bot_turn(playing.words, start, now, completed);
+                self.note_bot_turn(playing.words.clone(), start, now, completed);
                 if !self.playbacks.any(|p| p.leg == LegId::CALLER && is_speech(p.purpose) && p.started.is_some()) {
                     self.out.push_back(Effect::Listener(LegId::CALLER, ListenInput::Playing { on: false, interruptible: false }));
                 }
             }
         }
-        self.on_played_out(id, heard, completed, now);
-        // The bot still owes the caller an answer.
-        if matches!(self.bot, BotState::Asked(..)) {
+        self.on_played_out(id, playing.purpose, heard, completed, now);
+        if self.bot_owes_an_answer() {
             self.expect_sound(now, now);
         }
     }
@@ -319,7 +320,7 @@ impl Call {
     }
 
     /// The next step of whatever waited for this playback.
-    fn on_played_out(&mut self, id: PlaybackId, heard: bool, completed: bool, now: Time) {
+    fn on_played_out(&mut self, id: PlaybackId, purpose: Purpose, heard: bool, completed: bool, now: Time) {
         match &mut self.stage {
             Stage::Greeting if !self.playbacks.any(|p| p.purpose == Purpose::Greeting) => self.stage = Stage::WithBot,
             Stage::Offered(_) => self.on_question_over(id, heard, now),
@@ -331,8 +332,16 @@ impl Call {
                     self.end(by, now);
                 }
             }
-            Stage::Survey => self.timers.set(Reason::SurveyOver, SURVEY_PATIENCE, now),
-            Stage::Ringing | Stage::Greeting | Stage::WithBot | Stage::Bridged(_) | Stage::Moving(_) | Stage::Ending(_) | Stage::Ended => {}
+            // A comfort tone that ends gives nobody more time.
+            Stage::Survey if purpose == Purpose::Survey => self.timers.set(Reason::SurveyOver, SURVEY_PATIENCE, now),
+            Stage::Survey
+            | Stage::Ringing
+            | Stage::Greeting
+            | Stage::WithBot
+            | Stage::Bridged(_)
+            | Stage::Moving(_)
+            | Stage::Ending(_)
+            | Stage::Ended => {}
         }
     }
 
@@ -351,7 +360,7 @@ impl Call {
                 if self.playbacks.any(|p| p.leg == LegId::CALLER && is_interruptible(p.purpose) && p.started.is_some()) {
                     self.record(Happening::BargedIn);
                     self.stop_bot_words();
-                    if matches!(self.bot, BotState::Asked(..)) {
+                    if self.bot_owes_an_answer() {
                         self.expect_sound(now, now);
                     }
                 }
@@ -440,6 +449,7 @@ impl Call {
         match reason {
             Reason::Comfort => self.on_comfort_due(now),
             Reason::BotStalled => self.on_bot_stalled(now),
+            Reason::BotFailing => self.on_bot_trouble(now),
             Reason::ConsentMissing => self.on_consent_missing(now),
             Reason::NoticeDue => self.give_notice(now),
             Reason::DeskSilent => self.on_nobody(now),

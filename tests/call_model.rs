@@ -32,6 +32,7 @@ fn setup(draw: u16, mutant: Option<Mutant>) -> Setup {
         agents: usize::from(draw % 4),
         bot: bots[usize::from(draw / 4 % 4)],
         whisper: draw / 16 % 2 == 1,
+        survey: draw / 512 % 2 == 1,
         offers_at_once: u32::from(draw / 32 % 2) + 1,
         caller: (draw / 64).is_multiple_of(2).then_some("+15550100"),
         otherwise: match draw / 128 % 3 {

@@ -570,3 +570,81 @@ fn a_late_yes_that_has_begun_in_time_is_a_yes() {
     assert!(world.recorded(|h| matches!(h, Happening::Consented { consent: Consent::Yes, .. })));
     well(world);
 }
+
+/// The bot fails at whatever it is working on, and no listener says so.
+fn bot_dies(world: &mut World) {
+    if let Some(request) = world.request.take() {
+        world.input(CallInput::BotFailed(request, Fault::Failed { organ: Organ::Bot, detail: "connection reset".into() }));
+        world.run(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn a_failing_bot_is_recovered_from_even_where_no_signal_tells_of_it() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("hello");
+    bot_dies(&mut world);
+    bot_dies(&mut world);
+    world.run(secs(1));
+    assert!(world.recorded(|h| matches!(h, Happening::Triggered { trigger, .. } if trigger == "bot_failed")));
+    well(world);
+}
+
+#[test]
+fn a_bot_that_failed_is_told_again_what_the_caller_said() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("where is my order");
+    bot_dies(&mut world);
+    assert!(world.request.is_some(), "it is tried once more");
+    assert!(matches!(world.told.last(), Some(BotEvent::Said { text: Some(text), .. }) if text == "where is my order"), "{:?}", world.told.last());
+    well(world);
+}
+
+#[test]
+fn a_trigger_on_a_failing_bot_comes_before_the_second_try() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("where is my order");
+    let (request, told) = (world.request.take().expect("the bot was asked"), world.told.len());
+    world.input(CallInput::BotFailed(request, Fault::Failed { organ: Organ::Bot, detail: "connection reset".into() }));
+    world.signal(SignalKind::Request, None);
+    world.run(secs(1));
+    assert_eq!(world.told.len(), told);
+    assert_eq!(world.stage(), StageName::RingingAgent);
+    well(world);
+}
+
+#[test]
+fn a_dead_bot_and_nobody_on_duty_do_not_take_turns_without_end() {
+    for (otherwise, caller, expected) in [
+        (vec![Otherwise::Bot], Some("+15550100"), CallOutcome::Callback),
+        (vec![Otherwise::Bot], None, CallOutcome::Abandoned),
+        (vec![Otherwise::Message, Otherwise::Bot], Some("+15550100"), CallOutcome::Callback),
+    ] {
+        let mut world = World::with_bot(Setup { agents: 0, otherwise, caller, ..Setup::default() });
+        world.caller_says("hello");
+        for _ in 0..20 {
+            bot_dies(&mut world);
+            world.run(secs(10));
+        }
+        let failed = world.records.iter().filter(|(_, h)| matches!(h, Happening::Triggered { .. })).count();
+        assert_eq!(failed, 1, "handoffs of {expected:?}");
+        assert!(world.call.is_over());
+        assert_eq!(world.outcome(), Some(expected));
+        well(world);
+    }
+}
+
+#[test]
+fn a_survey_ends_however_long_the_caller_goes_on() {
+    let mut world = bridged(Setup { survey: true, ..Setup::default() }, "agent-1");
+    let agent = world.leg_of("agent-1");
+    world.input(CallInput::LegGone(agent, Gone::HungUp));
+    assert_eq!(world.stage(), StageName::Survey);
+    for _ in 0..15 {
+        world.caller_says("what a day");
+        world.input(CallInput::Heard(LegId::CALLER, Heard::Key(Key::new('9').expect("a key"))));
+        world.run(secs(3));
+    }
+    assert!(world.call.is_over(), "{:?}", world.stage());
+    well(world);
+}

@@ -33,9 +33,11 @@ impl Call {
     fn align_timers(&mut self) {
         let stage = &self.stage;
         let is_waiting_for_bot = matches!(self.bot, super::BotState::Asked(..));
+        let has_bot_failed = matches!(self.bot, super::BotState::Failed(_));
         self.timers.retain(|reason| match reason {
             Reason::Comfort => !matches!(stage, Stage::Bridged(_) | Stage::Ringing | Stage::Ending(_) | Stage::Ended),
             Reason::BotStalled => is_waiting_for_bot,
+            Reason::BotFailing => has_bot_failed,
             Reason::ConsentMissing => matches!(stage, Stage::Offered(_)),
             Reason::NoticeDue | Reason::StillWaiting => matches!(stage, Stage::Seeking(_)),
             Reason::DeskSilent => matches!(stage, Stage::Seeking(_) | Stage::Settling(_)),

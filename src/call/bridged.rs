@@ -10,7 +10,7 @@ use crate::handoff::desk::DeskInput;
 use crate::handoff::notice;
 use crate::listen::types::{BotEvent, Resumption};
 
-use super::offer::by_hand;
+use super::offer::{LAST_WORDS, by_hand};
 use super::plan::secs;
 use super::stage::{Bridged, Handoff, Inviting, Seat, Stage};
 use super::{BotPlan, Call, Command, Effect, HeardBy, Reason, Supervisor, Target};
@@ -376,6 +376,7 @@ impl Call {
     fn after_person(&mut self, now: Time) {
         if self.plan.entry.survey {
             self.stage = Stage::Survey;
+            self.timers.set(Reason::SurveyOver, LAST_WORDS, now);
             self.say_notice(Purpose::Survey, notice::SURVEY, None, None);
         } else {
             self.conclude(EndedBy::Agent, now);

@@ -189,7 +189,7 @@ impl Call {
         }
     }
 
-    fn abandon(&mut self, handoff: &super::stage::Handoff, by: EndedBy) {
+    pub(super) fn abandon(&mut self, handoff: &super::stage::Handoff, by: EndedBy) {
         self.end_handoff(handoff, HandoffOutcome::Abandoned, by);
         self.fallback_outcome = CallOutcome::Abandoned;
     }

@@ -14,6 +14,8 @@ use super::{BotPlan, BotRequest, BotState, Call, Effect, Reason};
 
 /// The caller hears something at the latest this long after the end of their turn; the invariant allows 2 s.
 const COMFORT_AFTER: Duration = Duration::from_millis(1_600);
+/// How long triggers have to take the caller of a bot that failed, before it is told again.
+const TRIGGERS_FIRST: Duration = Duration::from_millis(100);
 /// A comfort tone is repeated this long after the last one began.
 const COMFORT_AGAIN: Duration = Duration::from_millis(1_900);
 
@@ -50,13 +52,16 @@ impl Call {
     /// Drops the bot's unfinished answer and gives back what it was to answer.
     pub(super) fn cancel_bot(&mut self) -> Option<BotEvent> {
         self.timers.clear(Reason::BotStalled);
-        if let BotState::Asked(request, event) = &self.bot {
-            let (request, event) = (*request, event.clone());
-            self.out.push_back(Effect::CancelBot(request));
-            self.bot = BotState::Idle;
-            return Some(event);
-        }
-        None
+        let event = match &self.bot {
+            BotState::Asked(request, event) => {
+                self.out.push_back(Effect::CancelBot(*request));
+                event.clone()
+            }
+            BotState::Failed(event) => event.clone(),
+            BotState::None | BotState::Idle => return None,
+        };
+        self.bot = BotState::Idle;
+        Some(event)
     }
 
     fn is_asked(&self, request: BotRequest) -> bool {
@@ -96,12 +101,16 @@ impl Call {
     }
 
     pub(super) fn on_bot_failed(&mut self, request: BotRequest, fault: Fault, now: Time) {
-        if !self.is_asked(request) {
-            self.odd += 1;
-            return;
-        }
-        self.bot = BotState::Idle;
+        let lost = match &self.bot {
+            BotState::Asked(asked, event) if *asked == request => event.clone(),
+            BotState::None | BotState::Idle | BotState::Asked(..) | BotState::Failed(_) => {
+                self.odd += 1;
+                return;
+            }
+        };
+        self.bot = BotState::Failed(lost);
         self.timers.clear(Reason::BotStalled);
+        self.timers.set(Reason::BotFailing, TRIGGERS_FIRST, now);
         self.bot_failures += 1;
         self.record(Happening::Faulted { fault: fault.clone() });
         self.out.push_back(Effect::Listener(LegId::CALLER, ListenInput::BotFailed(fault)));
@@ -109,7 +118,8 @@ impl Call {
     }
 
     pub(super) fn on_bot_stalled(&mut self, now: Time) {
-        if let BotState::Asked(request, _) = self.bot {
+        if let BotState::Asked(request, _) = &self.bot {
+            let request = *request;
             let after_ms = (self.plan.entry.bot_patience_secs * 1_000.0) as u64;
             self.out.push_back(Effect::CancelBot(request));
             self.on_bot_failed(request, Fault::Stalled { organ: Organ::Bot, after_ms }, now);
@@ -123,19 +133,32 @@ impl Call {
             return;
         }
         self.consider(now);
-        if signal.kind == SignalKind::BotError && matches!(self.stage, Stage::Greeting | Stage::WithBot) {
-            self.on_bot_trouble(now);
+    }
+
+    /// No trigger took a failing bot's caller: the bot is told again what it failed at, then the caller is brought to a person.
+    /// This hangs on no signal: those may be switched off.
+    pub(super) fn on_bot_trouble(&mut self, now: Time) {
+        if !matches!(self.stage, Stage::Greeting | Stage::WithBot) {
+            return;
+        }
+        let BotState::Failed(lost) = &self.bot else { return };
+        let lost = lost.clone();
+        self.bot = BotState::Idle;
+        if self.bot_is_given_up() {
+            self.begin_by_failure(now);
+        } else {
+            self.tell_bot(lost, now);
         }
     }
 
-    /// No trigger took a failing bot's caller: the bot is tried once more, then the caller is brought to a person.
-    fn on_bot_trouble(&mut self, now: Time) {
-        if self.bot_failures >= MAX_BOT_FAILURES {
-            self.begin_by_failure(now);
-        } else {
-            let again = BotEvent::NoInput;
-            self.tell_bot(again, now);
-        }
+    /// True once the bot has failed too often in a row to be relied on.
+    pub(super) fn bot_is_given_up(&self) -> bool {
+        self.bot_failures >= MAX_BOT_FAILURES
+    }
+
+    /// True if something that the bot was told is not answered yet.
+    pub(super) fn bot_owes_an_answer(&self) -> bool {
+        matches!(self.bot, BotState::Asked(..) | BotState::Failed(_))
     }
 
     /// Looks whether a trigger fires; only while the bot serves the caller.

@@ -9,7 +9,7 @@ use crate::listen::types::{BotEvent, Resumption};
 
 use super::plan::secs;
 use super::stage::{Handoff, Settling, Stage, Step};
-use super::{Call, Effect, Reason};
+use super::{BotPlan, Call, Effect, Reason};
 
 /// A message is over when the caller has been silent for this long.
 pub(super) const MESSAGE_PAUSE: Duration = Duration::from_secs(4);
@@ -46,7 +46,12 @@ impl Call {
             self.timers.clear(reason);
         }
         self.stop_where(|p| p.leg == LegId::CALLER && matches!(p.purpose, Purpose::Notice | Purpose::Waiting));
-        let rest = self.plan.queues.get(&handoff.queue).map(|q| q.otherwise.clone()).unwrap_or_default();
+        let mut rest = self.plan.queues.get(&handoff.queue).map(|q| q.otherwise.clone()).unwrap_or_default();
+        if !self.bot_can_serve() {
+            rest.retain(|way| *way != Otherwise::Bot);
+            let more = [Otherwise::Callback, Otherwise::Message].into_iter().filter(|way| !rest.contains(way)).collect::<Vec<_>>();
+            rest.extend(more);
+        }
         self.expect_sound(now, now);
         self.stage = Stage::Settling(Settling { handoff, ticket, rest, step: Step::Filing });
         self.try_next(now);
@@ -56,6 +61,11 @@ impl Call {
         let Stage::Settling(settling) = &mut self.stage else { return };
         let way = if settling.rest.is_empty() { Otherwise::Bot } else { settling.rest.remove(0) };
         let (handoff, ticket) = (settling.handoff.clone(), settling.ticket);
+        if way == Otherwise::Bot && !self.bot_can_serve() {
+            self.abandon(&handoff, EndedBy::Gateway);
+            self.farewell(EndedBy::Gateway, false, now);
+            return;
+        }
         match way {
             Otherwise::Callback => match self.plan.caller.clone() {
                 Some(number) => {
@@ -75,6 +85,11 @@ impl Call {
                 self.step(Step::Told(id));
             }
         }
+    }
+
+    /// False where there is no bot, or one that has died: to go back to it would go round for ever.
+    fn bot_can_serve(&self) -> bool {
+        self.plan.bot != BotPlan::None && !self.bot_is_given_up()
     }
 
     fn step(&mut self, step: Step) {
@@ -115,7 +130,11 @@ impl Call {
         match settling.step {
             Step::Told(playing) if playing == id => {
                 self.watch.on_handoff_over(now);
-                self.back_to_bot(BotEvent::Resume(Resumption::NobodyFound), now);
+                if self.bot_can_serve() {
+                    self.back_to_bot(BotEvent::Resume(Resumption::NobodyFound), now);
+                } else {
+                    self.farewell(EndedBy::Gateway, false, now);
+                }
             }
             Step::Asking(playing) if playing == id => {
                 let beep = self.playbacks.add(LegId::CALLER, Purpose::Beep, None);

@@ -256,6 +256,8 @@ pub enum Reason {
     Comfort,
     /// The bot has not answered.
     BotStalled,
+    /// The bot has failed, and no trigger has taken the caller.
+    BotFailing,
     /// The caller has not answered the offer of a person.
     ConsentMissing,
     /// The desk has not said anything yet; the caller is told all the same.

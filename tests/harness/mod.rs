@@ -31,6 +31,7 @@ pub struct Setup {
     pub agents: usize,
     pub bot: BotPlan,
     pub whisper: bool,
+    pub survey: bool,
     pub offers_at_once: u32,
     pub caller: Option<&'static str>,
     pub otherwise: Vec<Otherwise>,
@@ -44,6 +45,7 @@ impl Default for Setup {
             agents: 2,
             bot: BotPlan::Serves,
             whisper: false,
+            survey: false,
             offers_at_once: 1,
             caller: Some("+15550100"),
             otherwise: vec![Otherwise::Callback, Otherwise::Message, Otherwise::Bot],
@@ -138,7 +140,7 @@ impl World {
             desk.handle(DeskInput::Line { agent: agent.clone(), up: true }, Time::ZERO);
             desk.handle(DeskInput::Presence { agent, presence: Presence::Available }, Time::ZERO);
         }
-        let entry = EntryTable { queue: "support".into(), whisper: setup.whisper, mode: setup.mode, ..EntryTable::default() };
+        let entry = EntryTable { queue: "support".into(), whisper: setup.whisper, survey: setup.survey, mode: setup.mode, ..EntryTable::default() };
         let plan = Plan {
             call: id,
             called: "1000".into(),
