@@ -64,7 +64,7 @@ pub struct Call {
     settled: Option<CallOutcome>,
     /// How the call ends if nothing was settled: contained, unless a handoff was abandoned.
     fallback_outcome: CallOutcome,
-    /// Agents who declined this call; they are not asked again.
+    /// Agents who declined this call, or could not be heard in it; they are not asked again.
     declined: Vec<AgentId>,
     caller_is_gone: bool,
     recorded_bot_is_gone: bool,
@@ -182,7 +182,7 @@ impl Call {
             CallInput::PlaybackStarted(id) => self.on_playback_started(id, now),
             CallInput::PlaybackStopped { id, sent, completed } => self.on_playback_stopped(id, sent, completed, now),
             CallInput::Crossed { from, to, gap_frames } => self.on_crossed(from, to, gap_frames, now),
-            CallInput::NoMedia(leg) => self.on_no_media(leg),
+            CallInput::NoMedia(leg) => self.on_no_media(leg, now),
             CallInput::Heard(LegId::CALLER, heard) => self.on_caller(heard, now),
             CallInput::Heard(leg, heard) => self.on_other_party(leg, heard),
             CallInput::BotSays(request, wording) => self.on_bot_says(request, wording),

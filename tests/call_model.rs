@@ -106,10 +106,14 @@ fn step(world: &mut World, (kind, which, size): Draw) {
         35 => world.desk_input(DeskInput::Line { agent: agent(which), up: which.is_multiple_of(2) }),
         36 => world.input(CallInput::Desk(stale_news(which))),
         37 => stale(world, which),
+        38 if size % 4 == 0 && which % 8 == 0 => world.input(CallInput::NoMedia(LegId::CALLER)),
         38 => world.input(CallInput::NoMedia(leg(world, which))),
         39 => world.input(CallInput::Queue(QueueView { waiting: u32::from(which), ..QueueView::default() })),
         40 => world.input(CallInput::Fault(Fault::Unavailable { organ: Organ::Voice, detail: "gone".into() })),
-        41 => world.silent_agents = which.is_multiple_of(4),
+        41 => {
+            world.silent_agents = which.is_multiple_of(4);
+            world.silent_caller = which % 4 == 1;
+        }
         42 => world.input(CallInput::Answered),
         43 => world.input(CallInput::Command(Command::HandBack { note: None })),
         44 => world.input(CallInput::Command(Command::Listen { supervisor: "sue".into() })),
@@ -141,7 +145,7 @@ fn command(which: u8) -> Command {
         4 => Command::Transfer(Target::Queue("nowhere".into())),
         5 => Command::Transfer(Target::Outside("sip:desk@example.com".into())),
         6 => Command::Invite("billing".into()),
-        7 => Command::HangUpAgent,
+        7 => Command::HangUpAgent { agent: agent(which / 12) },
         8 => Command::Whisper,
         9 => Command::Barge,
         10 => Command::StopListening,

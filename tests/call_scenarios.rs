@@ -648,3 +648,118 @@ fn a_survey_ends_however_long_the_caller_goes_on() {
     assert!(world.call.is_over(), "{:?}", world.stage());
     well(world);
 }
+
+/// Caller and agent are connected, and the caller sends no sound.
+fn bridged_to_a_silent_caller(setup: Setup) -> World {
+    let mut world = World::with_bot(setup);
+    world.silent_caller = true;
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(7));
+    assert_eq!(world.stage(), StageName::Bridged, "a silent caller is not taken from their agent");
+    assert!(world.recorded(|h| matches!(h, Happening::OneWayAudio { from: Party::Caller, .. })));
+    world
+}
+
+fn reached(world: &World, clock: HandoffClock) -> bool {
+    world.recorded(|h| matches!(h, Happening::ClockReached { clock: c, .. } if *c == clock))
+}
+
+#[test]
+fn an_agent_with_a_silent_caller_may_hand_back_or_send_on() {
+    let mut world = bridged_to_a_silent_caller(Setup::default());
+    world.input(CallInput::Command(Command::HandBack { note: None }));
+    assert_eq!(world.stage(), StageName::WithBot);
+    assert!(!reached(&world, HandoffClock::T5), "nothing that the caller sent has reached anybody");
+    well(world);
+    let mut world = bridged_to_a_silent_caller(Setup::default());
+    world.input(CallInput::Command(Command::Transfer(Target::Queue("billing".into()))));
+    assert!(matches!(world.stage(), StageName::Waiting | StageName::RingingAgent), "{:?}", world.stage());
+    well(world);
+}
+
+#[test]
+fn an_agent_who_hangs_up_on_a_silent_caller_is_not_replaced() {
+    let mut world = bridged_to_a_silent_caller(Setup::default());
+    let agent = world.leg_of("agent-1");
+    world.input(CallInput::LegGone(agent, Gone::HungUp));
+    world.run(secs(2));
+    assert!(world.call.is_over());
+    assert_eq!(world.outcome(), Some(CallOutcome::Abandoned), "without t5 there was no bridge");
+    well(world);
+}
+
+#[test]
+fn an_agent_who_could_not_be_heard_is_not_asked_again_for_this_call() {
+    let mut world = World::with_bot(Setup { agents: 2, ..Setup::default() });
+    world.silent_agents = true;
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(7));
+    let seek =
+        world.to_desk.iter().rev().find_map(|m| if let DeskInput::Seek(seek) = m { Some(seek.clone()) } else { None }).expect("a second search");
+    assert_eq!((seek.prefer, seek.except), (None, vec![AgentId::from("agent-1")]));
+    assert_eq!(world.alerted_agents(), ["agent-2"]);
+    well(world);
+}
+
+#[test]
+fn hanging_up_an_agent_of_a_conference_takes_the_one_who_is_named() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::Invite("billing".into())));
+    world.run(secs(1));
+    let offer = world.offer_of("agent-2");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(1));
+    world.input(CallInput::Command(Command::HangUpAgent { agent: "agent-2".into() }));
+    assert_eq!(world.stage(), StageName::Bridged);
+    assert!(world.are_talking(LegId::CALLER, world.leg_of("agent-1")));
+    let odd = world.call.odd_inputs();
+    world.input(CallInput::Command(Command::HangUpAgent { agent: "agent-2".into() }));
+    assert_eq!((world.stage(), world.call.odd_inputs()), (StageName::Bridged, odd + 1));
+    well(world);
+}
+
+#[test]
+fn a_caller_whose_media_dries_up_is_lost() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::NoMedia(LegId::CALLER));
+    world.run(secs(2));
+    assert!(world.recorded(|h| matches!(h, Happening::OneWayAudio { from: Party::Caller, .. })));
+    assert!(world.recorded(|h| matches!(h, Happening::CallEnded { by: EndedBy::LostMedia, outcome: CallOutcome::Bridged })));
+    assert!(world.released.contains(&(LegId::CALLER, EndedBy::LostMedia)));
+    well(world);
+}
+
+#[test]
+fn an_agent_whose_media_dries_up_is_replaced_and_the_caller_keeps_their_age() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.run(secs(5));
+    let leg = world.leg_of("agent-1");
+    world.input(CallInput::NoMedia(leg));
+    assert!(world.released.contains(&(leg, EndedBy::LostMedia)));
+    assert!(world.recorded(|h| matches!(h, Happening::OneWayAudio { from: Party::Agent, .. })));
+    let seeks: Vec<Time> = world.to_desk.iter().filter_map(|m| if let DeskInput::Seek(s) = m { Some(s.since) } else { None }).collect();
+    assert_eq!(seeks.len(), 2);
+    assert_eq!(seeks[0], seeks[1]);
+    well(world);
+}
+
+#[test]
+fn a_phone_that_falls_silent_while_it_is_briefed_has_vanished() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentPickedUp(offer));
+    world.run(secs(1));
+    let leg = world.leg_of("agent-1");
+    world.input(CallInput::NoMedia(leg));
+    assert!(world.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Vanished, .. })));
+    assert!(world.released.iter().any(|(released, _)| *released == leg));
+    well(world);
+}

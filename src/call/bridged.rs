@@ -114,24 +114,44 @@ impl Call {
         }
     }
 
-    /// Sound did not cross in time. An agent who cannot be heard is as good as gone; a caller who is silent is not.
+    /// Sound did not cross in time. An agent who cannot be heard is as good as gone, and not asked again for this call;
+    /// a caller who is silent is not.
     pub(super) fn on_bridge_slow(&mut self, now: Time) {
         let Stage::Bridged(bridged) = &self.stage else { return };
-        let (handoff, leg) = (bridged.handoff.n, bridged.seats.first().map(|seat| seat.leg));
+        let (handoff, seat) = (bridged.handoff.n, bridged.seats.first().cloned());
         let from = if bridged.heard_agent { Party::Caller } else { Party::Agent };
         self.record(Happening::OneWayAudio { handoff, from });
         if from == Party::Agent
-            && let Some(leg) = leg
+            && let Some(seat) = seat
         {
-            self.release(leg, EndedBy::Gateway);
-            self.on_seat_gone(leg, true, now);
+            self.except(seat.agent);
+            self.release(seat.leg, EndedBy::Gateway);
+            self.on_seat_gone(seat.leg, true, now);
         }
     }
 
-    pub(super) fn on_no_media(&mut self, leg: LegId) {
-        let Stage::Bridged(bridged) = &self.stage else { return };
-        let from = if leg == LegId::CALLER { Party::Caller } else { Party::Agent };
-        self.record(Happening::OneWayAudio { handoff: bridged.handoff.n, from });
+    /// A leg whose sound has dried up is lost: the caller's ends the call, an agent's is as if their line broke.
+    pub(super) fn on_no_media(&mut self, leg: LegId, now: Time) {
+        if let Stage::Bridged(bridged) | Stage::Moving(bridged) = &self.stage
+            && (leg == LegId::CALLER || bridged.seats.iter().any(|seat| seat.leg == leg))
+        {
+            let from = if leg == LegId::CALLER { Party::Caller } else { Party::Agent };
+            self.record(Happening::OneWayAudio { handoff: bridged.handoff.n, from });
+        }
+        if leg == LegId::CALLER {
+            if !matches!(self.stage, Stage::Ringing | Stage::Ending(_) | Stage::Ended) {
+                self.end(EndedBy::LostMedia, now);
+            }
+        } else if self.supervisor.is_some_and(|s| s.leg == leg) {
+            self.release_supervisor(EndedBy::LostMedia);
+        } else if let Some(offer) = self.asked_mut().and_then(|all| all.iter().find(|a| a.leg() == Some(leg)).map(|a| a.offer)) {
+            self.on_agent_refused(offer, OfferOutcome::Vanished);
+        } else if matches!(&self.stage, Stage::Bridged(bridged) | Stage::Moving(bridged) if bridged.seats.iter().any(|seat| seat.leg == leg)) {
+            self.release(leg, EndedBy::LostMedia);
+            self.on_seat_gone(leg, true, now);
+        } else {
+            self.odd += 1;
+        }
     }
 
     /// An agent's leg ended. The last one to hang up ends the call; one who was lost, or hung up before anybody heard
@@ -151,7 +171,7 @@ impl Call {
         };
         let seat = bridged.seats.remove(at);
         let is_last = bridged.seats.is_empty();
-        let (handoff, talked) = (bridged.handoff.clone(), bridged.handoff.has_reached(HandoffClock::T5));
+        let (handoff, talked) = (bridged.handoff.clone(), bridged.is_talking());
         self.stop_where(|p| p.leg == leg);
         // One who was lost, or never talked, has nothing to wrap up and may be asked again at once.
         self.tell_desk(if lost || !talked {
@@ -164,16 +184,32 @@ impl Call {
         }
         self.cancel_invitation();
         if talked && !lost {
-            self.end_handoff(&handoff, HandoffOutcome::Bridged, EndedBy::Agent);
+            self.end_bridge(&handoff, EndedBy::Agent);
             self.after_person(now);
         } else {
-            self.replace(handoff, seat.agent, talked, lost, now);
+            self.replace(handoff, seat.agent, lost, now);
+        }
+    }
+
+    /// The handoff is over, and was a bridge only if sound crossed both ways (t5): a caller who never sent any was not reached.
+    pub(super) fn end_bridge(&mut self, handoff: &Handoff, by: EndedBy) {
+        if handoff.has_reached(HandoffClock::T5) {
+            self.end_handoff(handoff, HandoffOutcome::Bridged, by);
+        } else {
+            self.abandon(handoff, by);
+        }
+    }
+
+    /// This agent is not asked again for this call.
+    pub(super) fn except(&mut self, agent: AgentId) {
+        if !self.declined.contains(&agent) {
+            self.declined.push(agent);
         }
     }
 
     /// The caller lost their agent: another one is sought, the same first if their line broke. They keep their age.
-    fn replace(&mut self, mut handoff: Handoff, agent: AgentId, talked: bool, lost: bool, now: Time) {
-        if talked {
+    fn replace(&mut self, mut handoff: Handoff, agent: AgentId, lost: bool, now: Time) {
+        if handoff.has_reached(HandoffClock::T5) {
             self.end_handoff(&handoff, HandoffOutcome::Bridged, EndedBy::LostMedia);
             let since = handoff.since;
             handoff = self.trigger_by_hand(by_hand("agent_lost", "The agent's line was lost in the middle of the call."), handoff.queue, now);
@@ -187,7 +223,8 @@ impl Call {
             }
         }
         self.expect_sound_after_person(now);
-        self.seek(handoff, lost.then_some(agent), now);
+        let prefer = (lost && !self.declined.contains(&agent)).then_some(agent);
+        self.seek(handoff, prefer, now);
     }
 
     fn cancel_invitation(&mut self) {
@@ -219,7 +256,7 @@ impl Call {
             Command::HandBack { note } => self.on_hand_back(note, now),
             Command::Transfer(target) => self.on_transfer(target, now),
             Command::Invite(queue) => self.on_invite(queue, now),
-            Command::HangUpAgent => self.on_hang_up_agent(now),
+            Command::HangUpAgent { agent } => self.on_hang_up_agent(&agent, now),
             Command::Listen { supervisor } => self.on_supervisor(supervisor),
             Command::Whisper => self.on_supervisor_speaks(HeardBy::Agents),
             Command::Barge => self.on_supervisor_speaks(HeardBy::Everybody),
@@ -239,10 +276,10 @@ impl Call {
         }
     }
 
-    /// The bridge that the agent is in, if sound has crossed it.
+    /// The bridge that the agent is in, if they can be heard.
     fn talking(&mut self) -> Option<&mut Bridged> {
         match &mut self.stage {
-            Stage::Bridged(bridged) if bridged.handoff.has_reached(HandoffClock::T5) => Some(bridged),
+            Stage::Bridged(bridged) if bridged.is_talking() => Some(bridged),
             _ => {
                 self.odd += 1;
                 None
@@ -268,7 +305,7 @@ impl Call {
         match target {
             Target::Queue(queue) if self.plan.queues.contains_key(&queue) => {
                 self.release_seats(EndedBy::Agent);
-                self.end_handoff(&bridged.handoff, HandoffOutcome::Bridged, EndedBy::Agent);
+                self.end_bridge(&bridged.handoff, EndedBy::Agent);
                 let mut handoff = self.trigger_by_hand(by_hand("agent_transfer", "The agent sent the caller on."), queue, now);
                 self.reach(&mut handoff, HandoffClock::T0);
                 handoff.since = bridged.handoff.since;
@@ -298,10 +335,10 @@ impl Call {
         let bridged = bridged.clone();
         if taken {
             self.release_seats(EndedBy::Agent);
-            self.end_handoff(&bridged.handoff, HandoffOutcome::Bridged, EndedBy::Agent);
+            self.end_bridge(&bridged.handoff, EndedBy::Agent);
             self.conclude(EndedBy::Agent, now);
         } else if bridged.seats.is_empty() {
-            self.end_handoff(&bridged.handoff, HandoffOutcome::Bridged, EndedBy::Agent);
+            self.end_bridge(&bridged.handoff, EndedBy::Agent);
             let mut handoff = self.trigger_by_hand(
                 by_hand("move_failed", "The outside line did not answer and the agent has left."),
                 bridged.handoff.queue.clone(),
@@ -338,12 +375,15 @@ impl Call {
         }
     }
 
-    fn on_hang_up_agent(&mut self, now: Time) {
-        let Stage::Bridged(bridged) = &self.stage else {
+    fn on_hang_up_agent(&mut self, agent: &AgentId, now: Time) {
+        let leg = match &self.stage {
+            Stage::Bridged(bridged) => bridged.seats.iter().find(|seat| seat.agent == *agent).map(|seat| seat.leg),
+            _ => None,
+        };
+        let Some(leg) = leg else {
             self.odd += 1;
             return;
         };
-        let Some(leg) = bridged.seats.first().map(|seat| seat.leg) else { return };
         self.release(leg, EndedBy::Agent);
         self.on_seat_gone(leg, false, now);
     }

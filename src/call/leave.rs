@@ -177,13 +177,8 @@ impl Call {
             }
             Stage::Bridged(bridged) | Stage::Moving(bridged) => {
                 let handoff = bridged.handoff.clone();
-                let talked = handoff.has_reached(crate::base::HandoffClock::T5);
                 self.release_seats(by);
-                if talked {
-                    self.end_handoff(&handoff, HandoffOutcome::Bridged, by);
-                } else {
-                    self.abandon(&handoff, by);
-                }
+                self.end_bridge(&handoff, by);
             }
             Stage::Ringing | Stage::Greeting | Stage::WithBot | Stage::Survey | Stage::Farewell { .. } | Stage::Ending(_) | Stage::Ended => {}
         }

@@ -236,8 +236,8 @@ impl Call {
             return;
         }
         self.drop_offer(offer, outcome);
-        if outcome == OfferOutcome::Declined && !self.declined.contains(&agent) {
-            self.declined.push(agent);
+        if outcome == OfferOutcome::Declined {
+            self.except(agent);
         }
         // The clocks are those of the agent who accepts.
         if let Stage::Seeking(seeking) = &mut self.stage

@@ -237,6 +237,13 @@ pub(super) struct Bridged {
     pub inviting: Option<Inviting>,
 }
 
+impl Bridged {
+    /// True once the caller can hear an agent. That the caller is silent, or muted, takes nothing from what the agent may do.
+    pub(super) fn is_talking(&self) -> bool {
+        self.heard_agent || self.t5.is_some()
+    }
+}
+
 /// One agent with the caller.
 #[derive(Clone, Debug)]
 pub(super) struct Seat {

@@ -52,7 +52,7 @@ pub enum CallInput {
         /// Frames in which nothing was sent to the caller since [`Effect::MeasureGap`].
         gap_frames: u32,
     },
-    /// For a while nothing came from this leg, although it should.
+    /// Nothing has come from this leg for longer than its edge allows, although it should (it is not on hold): it is lost.
     NoMedia(LegId),
     /// What the listener of a leg found.
     Heard(LegId, Heard),
@@ -128,8 +128,11 @@ pub enum Command {
     Transfer(Target),
     /// The agent asks one more person to join.
     Invite(QueueId),
-    /// The agent is done: hang up their leg.
-    HangUpAgent,
+    /// An agent is done: hang up their leg.
+    HangUpAgent {
+        /// Which of those who are with the caller.
+        agent: AgentId,
+    },
     /// A supervisor joins and hears everybody; their microphone is closed.
     Listen {
         /// Who.

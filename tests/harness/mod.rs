@@ -83,6 +83,7 @@ pub struct World {
     pub request: Option<BotRequest>,
     pub to_desk: Vec<DeskInput>,
     pub silent_agents: bool,
+    pub silent_caller: bool,
     pub turns: u32,
     pub released: Vec<(LegId, EndedBy)>,
     pub moved_to: Vec<String>,
@@ -176,6 +177,7 @@ impl World {
             request: None,
             to_desk: Vec::new(),
             silent_agents: false,
+            silent_caller: false,
             turns: 0,
             released: Vec::new(),
             moved_to: Vec::new(),
@@ -224,7 +226,8 @@ impl World {
         self.now += TICK;
         self.play();
         while let Some((from, to)) = self.crossing.pop_front() {
-            if self.routes.contains(&(from, to)) && !(self.silent_agents && self.legs.contains_key(&from)) {
+            let is_silent = (self.silent_agents && self.legs.contains_key(&from)) || (self.silent_caller && from == LegId::CALLER);
+            if self.routes.contains(&(from, to)) && !is_silent {
                 self.input(CallInput::Crossed { from, to, gap_frames: 1 });
             }
         }
