@@ -6,6 +6,7 @@
 pub mod engine;
 pub mod executor;
 pub mod kit;
+pub mod live;
 pub mod redaction;
 
 pub use engine::{Answer, Answered, RequestId};

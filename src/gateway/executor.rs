@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, channel};
 
 use crate::base::{
@@ -78,6 +79,8 @@ pub struct Equipment {
     pub music: Arc<[i16]>,
     /// The rate at which the call's sound runs.
     pub rate: Rate,
+    /// Where engines work: never on the thread that moves the call's sound, unless it is the only one.
+    pub engines: Handle,
 }
 
 /// The listener of a leg and its recognizer.
@@ -106,8 +109,7 @@ pub struct Executor<C, E> {
 }
 
 impl<C: Clock, E: Edge> Executor<C, E> {
-    /// A call that begins to ring. Must be made inside a tokio runtime, where its engines work; their answers come
-    /// through `answers`.
+    /// A call that begins to ring. The answers of its engines come through `answers`.
     pub fn new(clock: C, edge: E, plan: Arc<Plan>, equipment: Equipment, answers: Sender<Answer>) -> Self {
         let mut executor = Executor {
             call: Call::new(plan.clone(), clock.now()),
@@ -408,7 +410,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
         self.bridge.handle(BridgeInput::Play(Play { id, leg, samples: Arc::new([]), more: true, looped: false }));
         let request = self.request();
         let saying = Saying { id, wording, language, rate };
-        tokio::spawn(engine::speak(self.equipment.voice.clone(), saying, request, self.answers.clone()));
+        self.equipment.engines.spawn(engine::speak(self.equipment.voice.clone(), saying, request, self.answers.clone()));
     }
 
     fn tone(&mut self, id: PlaybackId, leg: LegId, purpose: Purpose) {
@@ -439,7 +441,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
         let recognizer = self.equipment.recognizer.clone().map(|recognizer| {
             let (sender, requests) = channel(QUEUE);
             let opening = EarOpening { call: self.plan.call, leg, rate, language: self.plan.entry.language.clone() };
-            tokio::spawn(engine::hear(recognizer, opening, requests, self.answers.clone()));
+            self.equipment.engines.spawn(engine::hear(recognizer, opening, requests, self.answers.clone()));
             sender
         });
         listener.handle(ListenInput::Ear(recognizer.is_some()), self.clock.now());
@@ -475,7 +477,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             hears_words: self.equipment.recognizer.is_some(),
         };
         let (sender, tasks) = channel(QUEUE);
-        tokio::spawn(engine::serve(bot, opening, tasks, self.answers.clone()));
+        self.equipment.engines.spawn(engine::serve(bot, opening, tasks, self.answers.clone()));
         Some(sender)
     }
 

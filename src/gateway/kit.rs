@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 use crate::base::{CallId, Fault, Phrase, Pii, Problems, QueueId, Rate, Wording};
@@ -153,7 +154,8 @@ impl Kit {
     }
 
     /// The plan of a call and what it works with; `None` if no entry takes the called number.
-    pub fn admit(&self, arrival: Arrival, rate: Rate, bot: Option<BotPlan>) -> Option<(Plan, Equipment)> {
+    /// Its engines will work in `engines`.
+    pub fn admit(&self, arrival: Arrival, rate: Rate, bot: Option<BotPlan>, engines: Handle) -> Option<(Plan, Equipment)> {
         let entry = self.entry(&arrival.called)?;
         let configured = if entry.bot.is_some() { BotPlan::Serves } else { BotPlan::None };
         let bot = if configured == BotPlan::None { BotPlan::None } else { bot.unwrap_or(configured) };
@@ -181,6 +183,7 @@ impl Kit {
             signals: self.signals.clone(),
             music: self.music(&entry.table, rate),
             rate,
+            engines,
         };
         Some((plan, equipment))
     }

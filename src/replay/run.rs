@@ -233,7 +233,7 @@ fn replay(
         BotChoice::Recorded => Some(BotPlan::Recorded),
         BotChoice::None => Some(BotPlan::Mute),
     };
-    let (mut plan, equipment) = kit.admit(arrival, rate, bot).ok_or(RunError::NoEntry(called))?;
+    let (mut plan, equipment) = kit.admit(arrival, rate, bot, runtime.handle().clone()).ok_or(RunError::NoEntry(called))?;
     let in_turns = options.pace == Some(Pace::Turns);
     plan.yields = !in_turns;
     let script = match &options.agents {

@@ -1,0 +1,285 @@
+//! The live driver: phone calls on real time.
+//!
+//! [`Gateway::open`] starts the desk, the journal and the threads for sound; [`Gateway::serve`] takes the calls of an
+//! edge until it is told to stop. Each call is a task on one thread for sound ([`call`]), with a bounded inbox; engines
+//! and signalling work elsewhere. What is *not* here: who may call and how that is said (`edge`).
+
+pub mod call;
+mod clock;
+pub mod desk;
+mod edge;
+pub mod journal;
+pub mod lateness;
+pub mod phones;
+mod table;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{Notify, broadcast};
+use tokio::task::LocalSet;
+
+use crate::base::{AgentId, CallId, Rate, Record};
+use crate::call::CallInput;
+use crate::edge::{Invited, LegCommand};
+use crate::handoff::desk::{DeskInput, Presence};
+
+use super::{Arrival, Kit};
+use call::{Admission, Finished, News};
+use clock::LiveClock;
+use desk::DeskLine;
+use edge::Shared;
+use journal::Journal;
+use lateness::Lateness;
+use phones::{PhoneBook, Place};
+
+pub use table::LiveTable;
+
+/// Calls that may wait for a thread for sound to take them.
+const ADMISSIONS: usize = 256;
+/// Records that a watcher may be behind before it loses some.
+const WATCHED: usize = 8_192;
+/// Finished calls that may wait to be told of.
+const FINISHED: usize = 1_024;
+/// A caller who is refused for want of room may try again after this, in s.
+const RETRY_AFTER_SECS: u32 = 30;
+/// After the last words of a shutdown calls may take so long to end.
+const LAST_WORDS: Duration = Duration::from_secs(15);
+/// The rate of a call's sound: what a phone gives.
+const RATE: Rate = Rate::Hz8000;
+
+/// The live driver.
+pub struct Gateway {
+    kit: RwLock<Arc<Kit>>,
+    table: LiveTable,
+    shared: Shared,
+    threads: Vec<Sender<Admission>>,
+    calls: Mutex<BTreeMap<CallId, Sender<News>>>,
+    emptied: Notify,
+    lateness: Arc<Lateness>,
+    overload_target: Option<String>,
+}
+
+/// The gateway could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// Recordings can't be kept where they should.
+    #[error("gateway.recordings: {0}")]
+    Journal(std::io::Error),
+    /// No thread for sound.
+    #[error("no thread for sound could be started: {0}")]
+    Thread(std::io::Error),
+}
+
+impl Gateway {
+    /// Starts everything; calls that are over come out of the receiver, and must be taken. Must run inside the runtime
+    /// in which engines are to work.
+    ///
+    /// # Errors
+    /// A directory or a thread can't be made.
+    pub fn open(
+        kit: Kit,
+        table: LiveTable,
+        phones: PhoneBook,
+        overload_target: Option<String>,
+    ) -> Result<(Arc<Gateway>, Receiver<Finished>), GatewayError> {
+        let desk = DeskLine::open(&kit.tables().desk, secs(table.no_answer_pause_secs));
+        let journal = Journal::open(table.recordings.as_deref()).map_err(GatewayError::Journal)?;
+        let (watchers, _) = broadcast::channel(WATCHED);
+        let shared = Shared { desk, journal, phones: Arc::new(phones), watchers, media_timeout: secs(table.media_timeout_secs) };
+        let (finished, over) = channel(FINISHED);
+        let lateness = Arc::new(Lateness::default());
+        let count = match table.media_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n as usize,
+        };
+        let mut gateway = Gateway {
+            kit: RwLock::new(Arc::new(kit)),
+            table,
+            shared,
+            threads: Vec::new(),
+            calls: Mutex::new(BTreeMap::new()),
+            emptied: Notify::new(),
+            lateness,
+            overload_target,
+        };
+        let mut admissions = Vec::new();
+        for _ in 0..count {
+            let (sender, receiver) = channel(ADMISSIONS);
+            gateway.threads.push(sender);
+            admissions.push(receiver);
+        }
+        let gateway = Arc::new(gateway);
+        for (n, admitted) in admissions.into_iter().enumerate() {
+            let (gateway, finished) = (gateway.clone(), finished.clone());
+            let started = std::thread::Builder::new().name(format!("sound-{n}")).spawn(move || sound_thread(&gateway, admitted, &finished));
+            started.map_err(GatewayError::Thread)?;
+        }
+        gateway.announce_phones();
+        Ok((gateway, over))
+    }
+
+    /// Takes calls until no more can come.
+    pub async fn serve(&self, mut calls: Receiver<Invited>) {
+        self.kit().speak_ahead(RATE).await;
+        let mut next = 0;
+        while let Some(invited) = calls.recv().await {
+            next = (next + 1) % self.threads.len().max(1);
+            self.admit(invited, next);
+        }
+    }
+
+    /// Other calls begin with this kit from now on; running ones keep theirs.
+    ///
+    /// # Errors
+    /// Queues, agents or hours are others, which needs a restart.
+    pub fn reload(&self, kit: Kit) -> Result<(), String> {
+        let mut current = self.kit.write().unwrap_or_else(PoisonError::into_inner);
+        if current.tables().desk != kit.tables().desk {
+            return Err("queues, agents or hours have changed, which needs a restart; nothing was changed".into());
+        }
+        *current = Arc::new(kit);
+        Ok(())
+    }
+
+    /// What happens in all calls from now on.
+    pub fn watch(&self) -> broadcast::Receiver<Record> {
+        self.shared.watchers.subscribe()
+    }
+
+    /// How late ticks are.
+    pub fn lateness(&self) -> &Lateness {
+        &self.lateness
+    }
+
+    /// Calls that go on now.
+    pub fn active(&self) -> usize {
+        self.calls().len()
+    }
+
+    /// The desk, for whoever tells it of agents.
+    pub fn desk(&self) -> &DeskLine {
+        &self.shared.desk
+    }
+
+    /// Waits until running calls are over, at most as long as configured; then their callers are told, and the calls end.
+    /// The edge must not send new ones any more.
+    pub async fn drain(&self) {
+        if tokio::time::timeout(secs(self.table.drain_secs), self.until_empty()).await.is_ok() {
+            return;
+        }
+        self.shut_down().await;
+    }
+
+    /// Tells the callers of all running calls that they end, and ends them.
+    pub async fn shut_down(&self) {
+        for inbox in self.calls().values() {
+            // A full inbox belongs to a call that is stuck; its legs end with the process.
+            let _ = inbox.try_send(News::Call(CallInput::Shutdown));
+        }
+        let _ = tokio::time::timeout(LAST_WORDS, self.until_empty()).await;
+    }
+
+    async fn until_empty(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.active() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    fn kit(&self) -> Arc<Kit> {
+        self.kit.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn calls(&self) -> std::sync::MutexGuard<'_, BTreeMap<CallId, Sender<News>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Phones that are dialled are always there; registered ones are announced as they come and go.
+    fn announce_phones(&self) {
+        for (agent, places) in self.shared.phones.places() {
+            if places.iter().any(|place| matches!(place, Place::Dialled { .. })) {
+                self.on_line(agent, true);
+            }
+        }
+    }
+
+    /// An agent's phone can be rung from now on, or not any more. Who has a phone that can be rung is available.
+    pub fn on_line(&self, agent: &AgentId, up: bool) {
+        self.shared.desk.tell(DeskInput::Line { agent: agent.clone(), up });
+        if up {
+            self.shared.desk.tell(DeskInput::Presence { agent: agent.clone(), presence: Presence::Available });
+        }
+    }
+
+    fn admit(&self, invited: Invited, thread: usize) {
+        let Invited { called, caller, from, reference, leg, .. } = invited;
+        if self.active() >= self.table.max_calls as usize {
+            tracing::warn!(reference, "refused: {} calls go on already", self.table.max_calls);
+            let contact = self.overload_target.clone();
+            let status = if contact.is_some() { 302 } else { 503 };
+            return refuse(&leg.commands, LegCommand::Refuse { status, retry_after_s: Some(RETRY_AFTER_SECS), contact });
+        }
+        let kit = self.kit();
+        let call = CallId(uuid::Uuid::now_v7());
+        let clock = LiveClock::start();
+        let wall = jiff::Timestamp::now().to_zoned(kit.zone(&called));
+        let arrival = Arrival { call, called: called.clone(), caller: caller.map(|caller| caller.0), wall };
+        let Some((plan, equipment)) = kit.admit(arrival, RATE, None, Handle::current()) else {
+            tracing::info!(reference, %from, called, "refused: no entry has this number");
+            return refuse(&leg.commands, LegCommand::Refuse { status: 404, retry_after_s: None, contact: None });
+        };
+        tracing::debug!(%call, reference, %from, called, "a call begins");
+        let inbox = call::inbox();
+        self.calls().insert(call, inbox.0.clone());
+        let admission = Admission { plan, equipment, leg, clock, inbox };
+        let Err(refused) = self.threads[thread].try_send(admission) else { return };
+        self.forget(call);
+        let (tokio::sync::mpsc::error::TrySendError::Full(admission) | tokio::sync::mpsc::error::TrySendError::Closed(admission)) = refused;
+        refuse(&admission.leg.commands, LegCommand::Refuse { status: 503, retry_after_s: Some(RETRY_AFTER_SECS), contact: None });
+    }
+
+    fn forget(&self, call: CallId) {
+        self.calls().remove(&call);
+        self.emptied.notify_waiters();
+    }
+}
+
+fn refuse(commands: &Sender<LegCommand>, refusal: LegCommand) {
+    // If it fails the leg is gone already, or hangs up as its sender is dropped.
+    let _ = commands.try_send(refusal);
+}
+
+/// A thread that moves the sound of its calls, each a task of its own.
+fn sound_thread(gateway: &Arc<Gateway>, mut admitted: Receiver<Admission>, finished: &Sender<Finished>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "a thread for sound has no runtime; its calls are refused");
+            return;
+        }
+    };
+    let calls = LocalSet::new();
+    calls.block_on(&runtime, async {
+        while let Some(admission) = admitted.recv().await {
+            let (gateway, finished) = (gateway.clone(), finished.clone());
+            tokio::task::spawn_local(async move {
+                let call = admission.plan.call;
+                let over = call::run(admission, gateway.shared.clone(), gateway.lateness.clone()).await;
+                gateway.forget(call);
+                // Whoever told of finished calls is gone with the process.
+                let _ = finished.send(over).await;
+            });
+        }
+    });
+}
+
+fn secs(secs: f64) -> Duration {
+    Duration::try_from_secs_f64(secs).unwrap_or_default()
+}

@@ -1,0 +1,165 @@
+//! One live call: its executor, driven by real time, its inbox and the sockets of its legs.
+
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::MissedTickBehavior;
+
+use crate::base::{CallId, FRAME_MILLIS, LegId, QueueId, Record};
+use crate::call::{CallInput, Plan};
+use crate::edge::rtp::RtpStats;
+use crate::edge::{Leg, LegEvent};
+use crate::gateway::{Answer, Clock as _, Equipment, Executor};
+use crate::listen::types::ListenInput;
+use crate::sound::recorder::StereoFrame;
+
+use super::clock::LiveClock;
+use super::edge::{LiveEdge, Shared};
+use super::lateness::Lateness;
+
+/// News that may wait for a call.
+pub const INBOX: usize = 1_024;
+/// Answers of engines that may wait for a call.
+const ANSWERS: usize = 1_024;
+
+/// What a call is told from outside.
+#[derive(Debug)]
+pub enum News {
+    /// By the desk, an operator, or the gateway.
+    Call(CallInput),
+    /// By the signalling of a contact.
+    Leg(u32, LegEvent),
+}
+
+/// A call that is let in.
+pub struct Admission {
+    /// What it keeps to its end.
+    pub plan: Plan,
+    /// What it works with.
+    pub equipment: Equipment,
+    /// The caller's signalling.
+    pub leg: Leg,
+    /// When it began to ring.
+    pub clock: LiveClock,
+    /// Its inbox, both ends.
+    pub inbox: (Sender<News>, Receiver<News>),
+}
+
+/// A call that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// Which.
+    pub call: CallId,
+    /// What happened.
+    pub records: Vec<Record>,
+    /// How long it lasted, ringing included, in s.
+    pub duration_s: f64,
+    /// What the network did to each leg.
+    pub network: Vec<(LegId, RtpStats)>,
+    /// Where its files are, if any are kept.
+    pub dir: Option<PathBuf>,
+    /// False if Segue itself failed at it.
+    pub is_sound: bool,
+}
+
+/// An inbox for a call.
+pub fn inbox() -> (Sender<News>, Receiver<News>) {
+    channel(INBOX)
+}
+
+/// Drives a call to its end. A panic ends this call only.
+pub async fn run(admission: Admission, shared: Shared, lateness: Arc<Lateness>) -> Finished {
+    let call = admission.plan.call;
+    let clock = admission.clock;
+    let desk = shared.desk.clone();
+    let journal = shared.journal.clone();
+    let dir = journal.dir_of(call);
+    let driven = AssertUnwindSafe(drive(admission, shared, lateness)).catch_unwind().await;
+    let duration_s = clock.now().as_secs_f64();
+    match driven {
+        Ok((records, network)) => Finished { call, records, duration_s, network, dir, is_sound: true },
+        Err(_) => {
+            tracing::error!(%call, "Segue failed at this call; its legs are hung up");
+            desk.end(call);
+            journal.end(call);
+            Finished { call, records: Vec::new(), duration_s, network: Vec::new(), dir, is_sound: false }
+        }
+    }
+}
+
+async fn drive(admission: Admission, shared: Shared, lateness: Arc<Lateness>) -> (Vec<Record>, Vec<(LegId, RtpStats)>) {
+    let Admission { plan, equipment, leg, clock, inbox: (inbox, mut news) } = admission;
+    let (sender, mut answers) = channel::<Answer>(ANSWERS);
+    let rate = equipment.rate;
+    let seat = (plan.call, plan.caller.as_ref().map(|caller| caller.0.clone()), rate);
+    shared.desk.begin(plan.call, QueueId::from(plan.entry.queue.as_str()), inbox.clone());
+    let call = plan.call;
+    let edge = LiveEdge::new(clock, seat, leg, shared, inbox);
+    let mut executor = Executor::new(clock, edge, Arc::new(plan), equipment, sender);
+    let mut ticks = tokio::time::interval(Duration::from_millis(FRAME_MILLIS));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    while !executor.call().is_over() {
+        tokio::select! {
+            biased;
+            due = ticks.tick() => {
+                lateness.note(due.elapsed());
+                tick(&mut executor, call);
+            }
+            Some(news) = news.recv() => match news {
+                News::Call(CallInput::Desk(told)) => {
+                    let told = executor.edge().to_call(told);
+                    executor.input(CallInput::Desk(told));
+                }
+                News::Call(input) => executor.input(input),
+                News::Leg(n, event) => {
+                    if let Some((leg, key)) = executor.edge().on_event(n, event) {
+                        executor.tell(leg, ListenInput::Key(key));
+                    }
+                    pass_on(&mut executor);
+                }
+            },
+            Some(answer) = answers.recv() => executor.answer(answer),
+        }
+    }
+    executor.into_edge().close()
+}
+
+/// 20 ms: what every leg sent goes in, what every leg hears goes out.
+fn tick(executor: &mut Executor<LiveClock, LiveEdge>, call: CallId) {
+    let now = executor.clock().now();
+    let mut caller = None;
+    let mut at = 0;
+    while at < executor.edge().contacts() {
+        let sound = executor.edge().take_sound(at, now);
+        at += 1;
+        let Some(sound) = sound else { continue };
+        if let Some(key) = sound.key {
+            executor.tell(sound.leg, ListenInput::Key(key));
+        }
+        if let Some(frame) = sound.frame {
+            if sound.leg == LegId::CALLER {
+                caller = Some(frame);
+            }
+            executor.media(sound.leg, frame);
+        }
+        if sound.is_lost {
+            executor.input(CallInput::NoMedia(sound.leg));
+        }
+    }
+    executor.tick();
+    let edge = executor.edge();
+    let heard = edge.take_heard();
+    let rate = edge.rate();
+    edge.journal_of_calls().sound(call, StereoFrame::new(rate, caller.as_ref(), heard.as_ref()));
+}
+
+/// News that the edge has noted go to the call.
+fn pass_on(executor: &mut Executor<LiveClock, LiveEdge>) {
+    while let Some(input) = crate::gateway::Edge::news(executor.edge()) {
+        executor.input(input);
+    }
+}

@@ -1,0 +1,370 @@
+//! The edge of a live call: its phones, the desk, and what is kept of it.
+//!
+//! Every phone that the call deals with is a [`Contact`]: the caller's from the beginning, an agent's from the moment it
+//! is rung. Several contacts of one agent ring together; the first that is picked up wins and the others are told to
+//! stop. A contact becomes a leg when the call says so.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+use tokio::sync::mpsc::Sender;
+
+use crate::base::{AgentId, CallId, EndedBy, Frame, Key, LegId, OfferId, Rate, Record, Time};
+use crate::call::{CallInput, Command, Gone, Target};
+use crate::edge::rtp::{RtpLeg, RtpStats};
+use crate::edge::{Leg, LegCommand, LegEvent, MediaPlan, MediaSockets};
+use crate::gateway::{Clock, Edge};
+use crate::handoff::desk::{DeskInput, DeskOutput};
+use crate::handoff::packet::ContextPacket;
+
+use super::call::News;
+use super::clock::LiveClock;
+use super::desk::{DeskLine, Shift};
+use super::journal::Journal;
+use super::phones::PhoneBook;
+
+/// Records of one call that are kept in memory for its last word; further ones are only written down.
+const MAX_RECORDS: usize = 100_000;
+/// Q.850 cause of a call that ended in the ordinary way.
+const NORMAL_CLEARING: u16 = 16;
+/// SIP status of an agent who is busy (RFC 3261).
+const BUSY: [u16; 3] = [486, 600, 603];
+
+/// What all live calls share.
+#[derive(Clone)]
+pub struct Shared {
+    /// Where agents are found.
+    pub desk: DeskLine,
+    /// What is kept.
+    pub journal: Journal,
+    /// How agents are rung.
+    pub phones: Arc<PhoneBook>,
+    /// Whoever watches calls as they go on.
+    pub watchers: broadcast::Sender<Record>,
+    /// A leg from which nothing has come for so long is lost.
+    pub media_timeout: Duration,
+}
+
+/// What a contact is to the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// It rings for this offer.
+    Ringing(OfferId),
+    /// It was picked up and waits to be joined.
+    PickedUp(OfferId),
+    /// It is a leg.
+    Joined(LegId),
+}
+
+/// A phone that the call deals with.
+struct Contact {
+    n: u32,
+    role: Role,
+    commands: Sender<LegCommand>,
+    rtp: Option<RtpLeg>,
+    /// The peer sends sound, unless it has us on hold.
+    sends: bool,
+    /// [`CallInput::NoMedia`] was told.
+    is_mute: bool,
+}
+
+/// Everything beyond a live call.
+pub struct LiveEdge {
+    clock: LiveClock,
+    call: CallId,
+    caller: Option<String>,
+    rate: Rate,
+    shared: Shared,
+    inbox: Sender<News>,
+    contacts: Vec<Contact>,
+    next_contact: u32,
+    news: VecDeque<CallInput>,
+    heard: Option<Frame>,
+    records: Vec<Record>,
+    /// The worst refusal of an offer's contacts so far.
+    busy: Vec<OfferId>,
+    gone_stats: Vec<(LegId, RtpStats)>,
+}
+
+impl LiveEdge {
+    /// The edge of a call that rings on `leg`.
+    pub fn new(clock: LiveClock, (call, caller, rate): (CallId, Option<String>, Rate), leg: Leg, shared: Shared, inbox: Sender<News>) -> Self {
+        shared.journal.begin(call, rate);
+        let mut edge = LiveEdge {
+            clock,
+            call,
+            caller,
+            rate,
+            shared,
+            inbox,
+            contacts: Vec::new(),
+            next_contact: 0,
+            news: VecDeque::new(),
+            heard: None,
+            records: Vec::new(),
+            busy: Vec::new(),
+            gone_stats: Vec::new(),
+        };
+        edge.add(leg, Role::Joined(LegId::CALLER));
+        edge
+    }
+
+    fn add(&mut self, leg: Leg, role: Role) {
+        let n = self.next_contact;
+        self.next_contact += 1;
+        let Leg { commands, mut events } = leg;
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            while let Some(event) = events.recv().await {
+                if inbox.send(News::Leg(n, event)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        self.contacts.push(Contact { n, role, commands, rtp: None, sends: true, is_mute: false });
+    }
+
+    /// How many phones the call deals with.
+    pub fn contacts(&self) -> usize {
+        self.contacts.len()
+    }
+
+    /// What contact number `at` sent in the last 20 ms, its keys first; `None` if it is no leg.
+    pub fn take_sound(&mut self, at: usize, now: Time) -> Option<Sound> {
+        let contact = self.contacts.get_mut(at)?;
+        let rtp = contact.rtp.as_mut()?;
+        rtp.receive(now);
+        let frame = rtp.play_out(now);
+        let key = rtp.key();
+        let Role::Joined(leg) = contact.role else { return None };
+        let is_lost = contact.sends && !contact.is_mute && rtp.silent_for(now) > self.shared.media_timeout;
+        contact.is_mute |= is_lost;
+        Some(Sound { leg, frame, key, is_lost })
+    }
+
+    /// What the caller heard in the last tick.
+    pub fn take_heard(&mut self) -> Option<Frame> {
+        self.heard.take()
+    }
+
+    /// The rate of the call's sound.
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// News of the desk, in the call's time.
+    pub fn to_call(&self, news: DeskOutput) -> DeskOutput {
+        self.shift().to_call(news)
+    }
+
+    /// The journal.
+    pub fn journal_of_calls(&self) -> &Journal {
+        &self.shared.journal
+    }
+
+    /// Something came from the signalling of a contact; gives a key that was pressed, for the leg's listener.
+    pub fn on_event(&mut self, n: u32, event: LegEvent) -> Option<(LegId, Key)> {
+        let at = self.contacts.iter().position(|c| c.n == n)?;
+        let role = self.contacts[at].role;
+        match (event, role) {
+            (LegEvent::Media { plan, sockets }, _) => self.on_media(at, &plan, sockets),
+            (LegEvent::Ringing, Role::Ringing(offer)) => self.news.push_back(CallInput::Alerted(offer)),
+            (LegEvent::Answered, Role::Ringing(offer)) => self.on_picked_up(at, offer),
+            (LegEvent::Answered, Role::Joined(LegId::CALLER)) => self.news.push_back(CallInput::Answered),
+            (LegEvent::Key(key), Role::Joined(leg)) => return Some((leg, key)),
+            (LegEvent::Referred { target }, Role::Joined(leg)) if leg != LegId::CALLER => {
+                self.news.push_back(CallInput::Command(Command::Transfer(Target::Outside(target))));
+            }
+            (LegEvent::Moved(moved), Role::Joined(_)) => self.news.push_back(CallInput::Moved(moved)),
+            (LegEvent::Refused { status, reason }, Role::Ringing(offer) | Role::PickedUp(offer)) => {
+                tracing::debug!(status, reason, "an agent's phone refused");
+                self.contacts.remove(at);
+                if BUSY.contains(&status) {
+                    self.busy.push(offer);
+                }
+                self.on_contact_failed(offer);
+            }
+            (LegEvent::Gone(_), Role::Ringing(offer) | Role::PickedUp(offer)) => {
+                self.contacts.remove(at);
+                self.on_contact_failed(offer);
+            }
+            (LegEvent::Gone(gone), Role::Joined(leg)) => self.on_gone(at, leg, gone),
+            (LegEvent::Refused { .. }, Role::Joined(leg)) => self.on_gone(at, leg, Gone::Lost),
+            (LegEvent::Ringing | LegEvent::Answered, Role::PickedUp(_) | Role::Joined(_))
+            | (LegEvent::Key(_) | LegEvent::Referred { .. } | LegEvent::Moved(_), _) => {}
+        }
+        None
+    }
+
+    fn on_media(&mut self, at: usize, plan: &MediaPlan, sockets: Option<MediaSockets>) {
+        let contact = &mut self.contacts[at];
+        contact.sends = plan.receives;
+        match (&mut contact.rtp, sockets) {
+            (Some(rtp), _) => rtp.change(plan),
+            (none @ None, Some(sockets)) => match RtpLeg::open(sockets, plan, self.rate) {
+                Ok(rtp) => *none = Some(rtp),
+                Err(fault) => self.news.push_back(CallInput::Fault(fault)),
+            },
+            (None, None) => tracing::warn!("sound was agreed without sockets"),
+        }
+    }
+
+    /// The first contact of an agent that is picked up wins.
+    fn on_picked_up(&mut self, at: usize, offer: OfferId) {
+        self.contacts[at].role = Role::PickedUp(offer);
+        self.hang_up_where(|c| c.role == Role::Ringing(offer), "answered elsewhere");
+        self.news.push_back(CallInput::AgentPickedUp(offer));
+    }
+
+    /// When none of an agent's contacts is left, the offer has failed.
+    fn on_contact_failed(&mut self, offer: OfferId) {
+        let is_left = self.contacts.iter().any(|c| matches!(c.role, Role::Ringing(o) | Role::PickedUp(o) if o == offer));
+        if is_left {
+            return;
+        }
+        let is_busy = self.busy.contains(&offer);
+        self.busy.retain(|o| *o != offer);
+        self.news.push_back(if is_busy { CallInput::AgentDeclined(offer) } else { CallInput::AgentVanished(offer) });
+    }
+
+    fn on_gone(&mut self, at: usize, leg: LegId, gone: Gone) {
+        let contact = self.contacts.remove(at);
+        self.note_stats(leg, contact.rtp.as_ref());
+        self.news.push_back(CallInput::LegGone(leg, gone));
+    }
+
+    fn note_stats(&mut self, leg: LegId, rtp: Option<&RtpLeg>) {
+        if let Some(rtp) = rtp {
+            self.gone_stats.push((leg, rtp.stats()));
+        }
+    }
+
+    fn hang_up_where(&mut self, is_meant: impl Fn(&Contact) -> bool, text: &str) {
+        let (meant, others): (Vec<Contact>, Vec<Contact>) = std::mem::take(&mut self.contacts).into_iter().partition(|c| is_meant(c));
+        self.contacts = others;
+        for contact in meant {
+            if let Role::Joined(leg) = contact.role {
+                self.note_stats(leg, contact.rtp.as_ref());
+            }
+            // A full queue hangs up as well: the sender is dropped.
+            let _ = contact.commands.try_send(LegCommand::HangUp { cause: NORMAL_CLEARING, text: text.into() });
+        }
+    }
+
+    /// The call is over: everybody who is left is hung up. Gives its records and what each leg's network did.
+    pub fn close(mut self) -> (Vec<Record>, Vec<(LegId, RtpStats)>) {
+        self.hang_up_where(|_| true, "the call is over");
+        self.shared.desk.end(self.call);
+        self.shared.journal.end(self.call);
+        (self.records, self.gone_stats)
+    }
+
+    fn contact_of(&mut self, leg: LegId) -> Option<&mut Contact> {
+        self.contacts.iter_mut().find(|c| c.role == Role::Joined(leg))
+    }
+
+    fn shift(&self) -> Shift {
+        Shift(self.clock.since(self.shared.desk.origin()))
+    }
+}
+
+/// What a leg sent in 20 ms.
+#[derive(Clone, Copy, Debug)]
+pub struct Sound {
+    /// Which leg.
+    pub leg: LegId,
+    /// Its sound; `None` if it has not begun to send.
+    pub frame: Option<Frame>,
+    /// A key by RFC 4733.
+    pub key: Option<Key>,
+    /// Nothing has come for too long.
+    pub is_lost: bool,
+}
+
+impl Edge for LiveEdge {
+    fn answer(&mut self) {
+        if let Some(contact) = self.contact_of(LegId::CALLER)
+            && contact.commands.try_send(LegCommand::Answer).is_err()
+        {
+            self.news.push_back(CallInput::LegGone(LegId::CALLER, Gone::Lost));
+        }
+    }
+
+    fn send(&mut self, leg: LegId, frame: Option<&Frame>) {
+        if leg == LegId::CALLER {
+            self.heard = frame.copied();
+        }
+        let now = self.clock.now();
+        if let Some(rtp) = self.contact_of(leg).and_then(|c| c.rtp.as_mut()) {
+            rtp.send(frame, now);
+        }
+    }
+
+    fn join(&mut self, leg: LegId, _agent: &AgentId, offer: Option<OfferId>) {
+        let picked_up = offer.and_then(|offer| self.contacts.iter_mut().find(|c| c.role == Role::PickedUp(offer)));
+        match picked_up {
+            Some(contact) => contact.role = Role::Joined(leg),
+            None => self.news.push_back(CallInput::LegGone(leg, Gone::Lost)),
+        }
+    }
+
+    fn release(&mut self, leg: LegId, by: EndedBy) {
+        self.hang_up_where(|c| c.role == Role::Joined(leg), ended_by(by));
+    }
+
+    /// Rings all of the agent's phones. Nothing is shown on a phone, so t2 stays open.
+    fn alert(&mut self, offer: OfferId, agent: &AgentId, _packet: &ContextPacket) {
+        let legs = self.shared.phones.ring(agent, self.caller.as_deref());
+        if legs.is_empty() {
+            self.news.push_back(CallInput::AgentVanished(offer));
+        }
+        for leg in legs {
+            self.add(leg, Role::Ringing(offer));
+        }
+    }
+
+    fn update(&mut self, _offer: OfferId, _packet: &ContextPacket) {}
+
+    fn stop_alert(&mut self, offer: OfferId) {
+        self.busy.retain(|o| *o != offer);
+        self.hang_up_where(|c| matches!(c.role, Role::Ringing(o) | Role::PickedUp(o) if o == offer), "not wanted any more");
+    }
+
+    fn move_to(&mut self, target: &str) {
+        let refer = LegCommand::Refer { target: target.to_owned(), user_to_user: None };
+        let is_asked = self.contact_of(LegId::CALLER).is_some_and(|contact| contact.commands.try_send(refer).is_ok());
+        if !is_asked {
+            self.news.push_back(CallInput::Moved(false));
+        }
+    }
+
+    fn tell_desk(&mut self, message: DeskInput) {
+        self.shared.desk.tell(self.shift().to_desk(message));
+    }
+
+    fn journal(&mut self, record: Record) {
+        self.shared.journal.record(&record);
+        // Nobody may be watching.
+        let _ = self.shared.watchers.send(record.clone());
+        if self.records.len() < MAX_RECORDS {
+            self.records.push(record);
+        }
+    }
+
+    fn news(&mut self) -> Option<CallInput> {
+        self.news.pop_front()
+    }
+}
+
+fn ended_by(by: EndedBy) -> &'static str {
+    match by {
+        EndedBy::Caller => "the caller hung up",
+        EndedBy::Agent => "the agent hung up",
+        EndedBy::Bot => "the bot said goodbye",
+        EndedBy::Supervisor => "ended by a supervisor",
+        EndedBy::Gateway => "ended by the gateway",
+        EndedBy::LostMedia => "no media",
+    }
+}
