@@ -5,8 +5,10 @@
 
 pub mod check;
 pub mod completions;
+mod live;
 pub mod man;
 pub mod replay;
+pub mod serve;
 mod terminal;
 
 use std::process::ExitCode;
@@ -52,6 +54,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::ServeArgs),
     Replay(Box<replay::ReplayArgs>),
     Check(check::CheckArgs),
     Completions(completions::CompletionsArgs),
@@ -64,8 +67,10 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return misused(&error).into(),
     };
-    terminal::log(cli.verbose);
+    // Who serves wants a line for each call.
+    terminal::log(cli.verbose.max(u8::from(matches!(cli.command, Command::Serve(_)))));
     let done = match &cli.command {
+        Command::Serve(args) => serve::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(args),
         Command::Completions(args) => completions::run(args),

@@ -30,7 +30,9 @@ use serde::{Deserialize, Serialize};
 use crate::base::Problems;
 use crate::bot::configured::BotTable;
 use crate::call::EntryTable;
+use crate::edge::sip::table::{PhoneTable, SipTable};
 use crate::gateway::KitTables;
+use crate::gateway::live::LiveTable;
 use crate::handoff::desk::{AgentTable, DeskTables, HoursTable, QueueTable};
 use crate::handoff::notice::NoticeTable;
 use crate::handoff::trigger::{TriggerTable, default_triggers};
@@ -57,6 +59,12 @@ pub struct Config {
     pub signal: SignalsTable,
     /// The ear and the voice.
     pub speech: SpeechTable,
+    /// Where phone calls come in.
+    pub sip: SipTable,
+    /// Where agents are rung.
+    pub phone: Vec<PhoneTable>,
+    /// How live calls are driven and what is kept of them.
+    pub gateway: LiveTable,
     /// What called numbers mean.
     pub entry: Vec<EntryTable>,
     /// Where callers wait for a person.

@@ -12,4 +12,5 @@ pub mod codec;
 pub mod g711;
 pub mod level;
 pub mod recorder;
+pub mod rtp;
 pub mod tone;

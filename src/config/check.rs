@@ -18,6 +18,11 @@ pub fn check(fitted: &Fitted<Config>, mistakes: &mut Mistakes) {
     config.listen.check("listen", &mut problems);
     config.signal.check("signal", &mut problems);
     config.speech.check("speech", &mut problems);
+    config.sip.check("sip", &mut problems);
+    config.gateway.check("gateway", &mut problems);
+    for (n, phone) in config.phone.iter().enumerate() {
+        phone.check(&format!("phone[{n}]"), &mut problems);
+    }
     if let Err(found) = Rules::compile(&config.trigger, "trigger") {
         problems.0.extend(found.0);
     }
@@ -86,6 +91,10 @@ fn references(config: &Config, mistakes: &Mistakes, problems: &mut Problems) {
     let hours = Known { noun: "[[hours]] named", names: config.hours.iter().map(|h| h.name.as_str()).collect(), sure: sure("hours") };
     let bots = Known { noun: "bot", names: config.bot.keys().map(String::as_str).collect(), sure: sure("bot") };
     let rules = Known { noun: "trigger", names: triggers.iter().map(|t| t.name.as_str()).collect(), sure: sure("trigger") };
+    let agents = Known { noun: "agent", names: config.agent.iter().map(|a| a.name.as_str()).collect(), sure: sure("agent") };
+    for (n, phone) in config.phone.iter().enumerate() {
+        agents.hold(&format!("phone[{n}].agent"), &phone.agent, problems);
+    }
     let notices =
         Known { noun: "notice", names: default_notices.keys().chain(config.notice.keys()).map(String::as_str).collect(), sure: sure("notice") };
     for (n, entry) in config.entry.iter().enumerate() {

@@ -34,7 +34,7 @@ use desk::DeskLine;
 use edge::Shared;
 use journal::Journal;
 use lateness::Lateness;
-use phones::{PhoneBook, Place};
+use phones::PhoneBook;
 
 pub use table::LiveTable;
 
@@ -201,12 +201,10 @@ impl Gateway {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Phones that are dialled are always there; registered ones are announced as they come and go.
+    /// Phones that are dialled are always there.
     fn announce_phones(&self) {
-        for (agent, places) in self.shared.phones.places() {
-            if places.iter().any(|place| matches!(place, Place::Dialled { .. })) {
-                self.on_line(agent, true);
-            }
+        for agent in self.shared.phones.places().keys() {
+            self.on_line(agent, true);
         }
     }
 

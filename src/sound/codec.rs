@@ -46,3 +46,7 @@ impl Codec {
         }
     }
 }
+
+mod coder;
+
+pub use coder::{CodecError, Decoder, Encoder, MAX_DECODED, MAX_ENCODED};

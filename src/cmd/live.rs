@@ -1,0 +1,87 @@
+//! What `segue serve` and `segue demo` have in common: from a configuration to a gateway that takes calls.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::JoinHandle;
+
+use crate::base::AgentId;
+use crate::config::Config;
+use crate::edge::Ports;
+use crate::edge::sip::SipEdge;
+use crate::edge::sip::table::{PhoneTable, SipTable, SrtpPolicy};
+use crate::gateway::Kit;
+use crate::gateway::live::Gateway;
+use crate::gateway::live::call::Finished;
+use crate::gateway::live::phones::PhoneBook;
+use crate::replay::result::{ReplayFacts, ReplayObject};
+use crate::replay::time_map::TimeMap;
+use crate::store::story::Story;
+
+/// Calls that ring and may wait to be looked at.
+const RINGING: usize = 256;
+
+/// A gateway that takes calls.
+pub struct Running {
+    /// The driver.
+    pub gateway: Arc<Gateway>,
+    /// Its edge.
+    pub sip: SipEdge,
+    /// Calls that are over.
+    pub finished: Receiver<Finished>,
+    /// Takes calls from the edge.
+    pub serving: JoinHandle<()>,
+}
+
+/// Opens the edge and the driver.
+///
+/// # Errors
+/// Something of the configuration can't be had on this machine: a port, a directory, a certificate.
+pub async fn open(config: &Config, kit: Kit) -> anyhow::Result<Running> {
+    let (calls, ringing) = channel(RINGING);
+    let ports = Arc::new(ports(&config.sip));
+    let sip = SipEdge::open(&config.sip, ports, calls).await.context("sip")?;
+    let places = places(&config.phone);
+    let from = format!("sip:segue@{}", sip.local());
+    let srtp = config.sip.srtp == SrtpPolicy::Required;
+    let book = PhoneBook::new(sip.clone(), places, (config.sip.codecs.clone(), srtp), from);
+    let (gateway, finished) = Gateway::open(kit, config.gateway.clone(), book, config.sip.overload_target.clone())?;
+    let serving = tokio::spawn({
+        let gateway = gateway.clone();
+        async move { gateway.serve(ringing).await }
+    });
+    Ok(Running { gateway, sip, finished, serving })
+}
+
+/// What a configuration is made into; mistakes that only show then are told by key.
+///
+/// # Errors
+/// Every mistake in triggers, notices and bots.
+pub fn kit(config: &Config, file: Option<&Path>) -> Result<Kit, crate::base::Problems> {
+    Kit::load(config.kit_tables(file))
+}
+
+/// A finished call as `--json` prints it.
+pub fn object(finished: &Finished) -> ReplayObject {
+    let story = Story::tell(&finished.records);
+    let recording = finished.dir.as_ref().map(|dir| dir.join("call.wav").display().to_string()).unwrap_or_default();
+    let facts = ReplayFacts { recording, duration_s: finished.duration_s, call_s: finished.duration_s, truncated: false, processing_s: 0.0 };
+    ReplayObject::of(&story, facts, &TimeMap::new())
+}
+
+fn ports(table: &SipTable) -> Ports {
+    let address = table.media_address().unwrap_or(IpAddr::from([127, 0, 0, 1]));
+    Ports::new(address, table.rtp_first_port, table.rtp_last_port)
+}
+
+fn places(phones: &[PhoneTable]) -> BTreeMap<AgentId, Vec<String>> {
+    let mut places: BTreeMap<AgentId, Vec<String>> = BTreeMap::new();
+    for phone in phones {
+        places.entry(AgentId::from(phone.agent.as_str())).or_default().push(phone.contact.clone());
+    }
+    places
+}

@@ -1,0 +1,144 @@
+//! `segue serve`: takes phone calls until it is told to stop.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Ending;
+use super::live::{self, Running};
+use super::terminal::{self, complain, hint};
+use crate::config::{BUILT_IN, Config};
+use crate::gateway::live::call::Finished;
+use crate::replay::verdict::{clock, verdict};
+use crate::speech::doctor;
+
+/// Take phone calls: SIP in, bot, handoff, agents on their phones
+#[derive(Debug, Args)]
+#[command(after_help = "Signals: SIGTERM or Ctrl-C takes no new calls and lets running ones finish (again: ends them, callers are told);\n\
+    SIGHUP reads the configuration again, for calls that begin from then on.\n\n\
+    Examples:\n  segue serve                      the built-in line, on 127.0.0.1:5060\n  segue serve --config my.toml")]
+pub struct ServeArgs {
+    /// The configuration (default: the built-in one)
+    #[arg(long, value_name = "FILE", env = "SEGUE_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
+}
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// A port, directory or certificate can't be had.
+pub fn run(args: &ServeArgs) -> anyhow::Result<Ending> {
+    let file = args.config.as_deref();
+    let Some((config, kit)) = load(file) else { return Ok(Ending::Bad) };
+    if !kit.missing().is_empty()
+        && let Some(missing) = doctor(&config.speech).line()
+    {
+        hint(&missing);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(&config, kit, file))
+}
+
+/// The configuration and what it is made into; `None` if there are mistakes, which have then been told.
+fn load(file: Option<&Path>) -> Option<(Config, crate::gateway::Kit)> {
+    let loaded = Config::load(file).and_then(|config| live::kit(&config, file).map(|kit| (config, kit)));
+    loaded.map_err(|problems| terminal::mistakes(&problems)).ok()
+}
+
+async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -> anyhow::Result<Ending> {
+    let mut stop = Stop::new()?;
+    let Running { gateway, sip, mut finished, serving } = live::open(config, kit).await?;
+    tracing::info!("serving {} on {}", file.map_or_else(|| BUILT_IN.to_owned(), |file| file.display().to_string()), config.sip.bind.join(", "));
+    notify(sd_notify::NotifyState::Ready);
+    loop {
+        tokio::select! {
+            Some(call) = finished.recv() => tell(&call),
+            asked = stop.asked() => match asked {
+                Asked::Stop => break,
+                Asked::Reload => reload(&gateway, file),
+            },
+        }
+    }
+    notify(sd_notify::NotifyState::Stopping);
+    sip.drain();
+    let active = gateway.active();
+    if active > 0 {
+        let most = clock(config.gateway.drain_secs);
+        tracing::info!("taking no new calls; {active} may go on for at most {most} (stop again to end them now)");
+    }
+    {
+        let drained = gateway.drain();
+        tokio::pin!(drained);
+        loop {
+            tokio::select! {
+                () = &mut drained => break,
+                Some(call) = finished.recv() => tell(&call),
+                Asked::Stop = stop.asked() => {
+                    gateway.shut_down().await;
+                    break;
+                }
+            }
+        }
+    }
+    while let Ok(call) = finished.try_recv() {
+        tell(&call);
+    }
+    serving.abort();
+    sip.close().await;
+    Ok(Ending::Well)
+}
+
+/// One line for a call that is over.
+fn tell(call: &Finished) {
+    if !call.is_sound {
+        complain(&format!("call {}: Segue failed at it; see the log above", call.call));
+        return;
+    }
+    let object = live::object(call);
+    tracing::info!("{} {} [{}]", clock(call.duration_s), verdict(&object), call.call);
+}
+
+fn reload(gateway: &crate::gateway::live::Gateway, file: Option<&Path>) {
+    let Some((_, kit)) = load(file) else {
+        complain("the configuration has mistakes; the old one stays in force");
+        return;
+    };
+    match gateway.reload(kit) {
+        Ok(()) => tracing::info!("the configuration was read again"),
+        Err(why) => complain(&why),
+    }
+}
+
+/// Tells systemd, where it started us.
+fn notify(state: sd_notify::NotifyState<'_>) {
+    // Without systemd there is nobody to tell.
+    let _ = sd_notify::notify(false, &[state]);
+}
+
+/// What a signal asks for.
+enum Asked {
+    Stop,
+    Reload,
+}
+
+/// Signals to the gateway.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Stop {
+    fn new() -> std::io::Result<Self> {
+        Ok(Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hangup: signal(SignalKind::hangup())? })
+    }
+
+    async fn asked(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+}
