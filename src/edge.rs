@@ -232,7 +232,8 @@ mod tests {
         let ports = Ports::new(IpAddr::from([127, 0, 0, 1]), 42_001, 42_007);
         let taken: Vec<_> = std::iter::from_fn(|| ports.bind().ok()).collect();
         assert!(taken.len() <= 3 && !taken.is_empty(), "{}", taken.len());
-        assert!(taken.iter().all(|s| s.rtp.local_addr().is_ok_and(|a| a.port() % 2 == 0)));
+        let is_even = |sockets: &MediaSockets| sockets.rtp.local_addr().is_ok_and(|address| address.port() % 2 == 0);
+        assert!(taken.iter().all(is_even));
         assert!(ports.bind().is_err_and(|e| e.to_string().contains("between 42002 and 42007")));
         drop(taken);
         assert!(ports.bind().is_ok());

@@ -4,7 +4,7 @@
 //! error: its fault is kept, and calls go on with what there is.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -72,6 +72,8 @@ pub struct Kit {
     missing: Vec<Fault>,
     /// Whether the notices were spoken, narrow band and wide band.
     spoken: [OnceCell<()>; 2],
+    /// The built-in hold music, narrow band and wide band.
+    music: [OnceLock<Option<Arc<[i16]>>>; 2],
 }
 
 /// What a caller dialled, and when.
@@ -121,7 +123,17 @@ impl Kit {
         }
         let (Some(notices), Ok(voice)) = (notices, voice) else { return Err(problems) };
         let (listen, signals) = (Arc::new(tables.listen.clone()), Arc::new(tables.signals.clone()));
-        problems.or(Kit { entries, notices: Arc::new(notices), voice: Arc::new(voice), listen, signals, missing, tables, spoken: Default::default() })
+        problems.or(Kit {
+            entries,
+            notices: Arc::new(notices),
+            voice: Arc::new(voice),
+            listen,
+            signals,
+            missing,
+            tables,
+            spoken: Default::default(),
+            music: Default::default(),
+        })
     }
 
     /// Engines that are configured and not there, each once.
@@ -137,11 +149,8 @@ impl Kit {
     /// Speaks what notices are made of at this rate, once, so that no caller waits for a notice. What a bot says is
     /// spoken as it comes up, and kept.
     pub async fn speak_ahead(&self, rate: Rate) {
-        let spoken = match rate {
-            Rate::Hz8000 => &self.spoken[0],
-            Rate::Hz16000 => &self.spoken[1],
-        };
-        spoken.get_or_init(|| self.speak_notices(rate)).await;
+        self.spoken[band(rate)].get_or_init(|| self.speak_notices(rate)).await;
+        self.built_in_music(rate);
     }
 
     async fn speak_notices(&self, rate: Rate) {
@@ -211,17 +220,28 @@ impl Kit {
         name.and_then(|name| self.tables.desk.hours.iter().find(|h| h.name == *name)).cloned()
     }
 
+    fn built_in_music(&self, rate: Rate) -> Option<Arc<[i16]>> {
+        self.music[band(rate)].get_or_init(|| decode_music(rate)).clone()
+    }
+
     /// The entry's music, or the built-in one, at the call's rate.
     fn music(&self, entry: &EntryTable, rate: Rate) -> Arc<[i16]> {
         let named = entry.music.as_ref().and_then(|name| {
             let wording = Wording(vec![Phrase::Prompt { name: name.clone(), text: String::new() }]);
             self.voice.cached(&wording, &entry.language, rate)
         });
-        named.or_else(|| built_in_music(rate)).unwrap_or_else(|| crate::sound::tone::comfort(rate))
+        named.or_else(|| self.built_in_music(rate)).unwrap_or_else(|| crate::sound::tone::comfort(rate))
     }
 }
 
-fn built_in_music(rate: Rate) -> Option<Arc<[i16]>> {
+fn band(rate: Rate) -> usize {
+    match rate {
+        Rate::Hz8000 => 0,
+        Rate::Hz16000 => 1,
+    }
+}
+
+fn decode_music(rate: Rate) -> Option<Arc<[i16]>> {
     let source = Box::new(std::io::Cursor::new(HOLD_MUSIC));
     Recording::open_at(source, Some("flac"), ChannelChoice::Left, rate).ok()?.read_all(MUSIC_LIMIT).ok()
 }
