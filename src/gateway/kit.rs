@@ -141,6 +141,11 @@ impl Kit {
         &self.missing
     }
 
+    /// The voice that all calls may share, so that what was said once is spoken at once.
+    pub fn voice(&self) -> Arc<Voice> {
+        self.voice.clone()
+    }
+
     /// The tables it was made from.
     pub fn tables(&self) -> &KitTables {
         &self.tables

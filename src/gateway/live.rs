@@ -229,10 +229,11 @@ impl Gateway {
         let clock = LiveClock::start();
         let wall = jiff::Timestamp::now().to_zoned(kit.zone(&called));
         let arrival = Arrival { call, called: called.clone(), caller: caller.map(|caller| caller.0), wall };
-        let Some((plan, equipment)) = kit.admit(arrival, RATE, None, Handle::current()) else {
+        let Some((plan, mut equipment)) = kit.admit(arrival, RATE, None, Handle::current()) else {
             tracing::info!(reference, %from, called, "refused: no entry has this number");
             return refuse(&leg.commands, LegCommand::Refuse { status: 404, retry_after_s: None, contact: None });
         };
+        equipment.voice = kit.voice();
         tracing::debug!(%call, reference, %from, called, "a call begins");
         let inbox = call::inbox();
         self.calls().insert(call, inbox.0.clone());
