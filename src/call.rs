@@ -8,6 +8,7 @@
 //! after each input), so that no path can forget them. What is *not* here: rules and packets (`handoff`), and how
 //! anything is carried out (`gateway`).
 
+mod agent_keys;
 mod align;
 mod bridged;
 mod consent;
@@ -25,6 +26,7 @@ mod types;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+pub use agent_keys::AgentKeysTable;
 pub use plan::{BotPlan, Plan, QueuePlan};
 pub use table::EntryTable;
 pub use types::{ACCEPT_KEY, BotRequest, CallInput, CallOutput, Command, DECLINE_KEY, Effect, Gone, Heard, Reason, Target};
@@ -184,7 +186,7 @@ impl Call {
             CallInput::Crossed { from, to, gap_frames } => self.on_crossed(from, to, gap_frames, now),
             CallInput::NoMedia(leg) => self.on_no_media(leg, now),
             CallInput::Heard(LegId::CALLER, heard) => self.on_caller(heard, now),
-            CallInput::Heard(leg, heard) => self.on_other_party(leg, heard),
+            CallInput::Heard(leg, heard) => self.on_other_party(leg, heard, now),
             CallInput::BotSays(request, wording) => self.on_bot_says(request, wording),
             CallInput::BotReported(request, report) => self.on_bot_reported(request, report, now),
             CallInput::BotFailed(request, fault) => self.on_bot_failed(request, fault, now),
@@ -382,7 +384,7 @@ impl Call {
     }
 
     /// An agent, a supervisor or a recorded bot spoke: it belongs to the transcript.
-    fn on_other_party(&mut self, leg: LegId, heard: Heard) {
+    fn on_other_party(&mut self, leg: LegId, heard: Heard, now: Time) {
         let party = if leg == RECORDED_BOT && self.plan.bot == BotPlan::Recorded { Party::Bot } else { Party::Agent };
         let agent = match &self.stage {
             Stage::Bridged(bridged) => bridged.seats.iter().find(|seat| seat.leg == leg).map(|seat| seat.agent.clone()),
@@ -396,6 +398,7 @@ impl Call {
             Heard::Key(key) => {
                 self.record(Happening::KeyPressed { who: party, key: Some(key) });
                 self.on_briefed_key(leg, key);
+                self.on_agent_key(leg, key, now);
             }
             Heard::SpeechBegan(_) | Heard::BargeIn | Heard::NoInput | Heard::Signal(_) | Heard::Score(_) => {}
         }

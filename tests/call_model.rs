@@ -89,7 +89,14 @@ fn step(world: &mut World, (kind, which, size): Draw) {
             let leg = leg(world, which);
             world.input(CallInput::LegGone(leg, gone(which)));
         }
-        26 => world.input(CallInput::Heard(leg(world, which), Heard::Key(Key::new(['1', '2', '9'][usize::from(which % 3)]).expect("a key")))),
+        26 => {
+            let leg = leg(world, which);
+            // Codes of agents on phones: a few whole ones, and single keys.
+            let keys = ["1", "2", "9", "*1", "*2", "*21", "*22", "*32", "*9", "1"][usize::from(size % 10)];
+            for key in keys.chars() {
+                world.input(CallInput::Heard(leg, Heard::Key(Key::new(key).expect("a key"))));
+            }
+        }
         27 => world.input(CallInput::Heard(LegId::CALLER, Heard::Key(Key::new(['1', '2', '0', '#', '5'][usize::from(which % 5)]).expect("a key")))),
         28 => world.input(CallInput::Heard(LegId::CALLER, Heard::NoInput)),
         29 => world.input(CallInput::Heard(LegId::CALLER, Heard::BargeIn)),

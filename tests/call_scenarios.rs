@@ -763,3 +763,107 @@ fn a_phone_that_falls_silent_while_it_is_briefed_has_vanished() {
     assert!(world.released.iter().any(|(released, _)| *released == leg));
     well(world);
 }
+
+fn dials(world: &mut World, leg: LegId, keys: &str) {
+    for key in keys.chars() {
+        world.input(CallInput::Heard(leg, Heard::Key(Key::new(key).expect("a key"))));
+    }
+}
+
+#[test]
+fn an_agent_on_a_phone_hands_back_by_key() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    dials(&mut world, agent, "*1");
+    assert_eq!(world.stage(), StageName::WithBot);
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::HandedBack]);
+    well(world);
+}
+
+#[test]
+fn an_agent_on_a_phone_sends_on_to_a_queue_by_its_digit() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    dials(&mut world, agent, "*2");
+    assert_eq!(world.stage(), StageName::Bridged, "the queue's digit is missing yet");
+    dials(&mut world, agent, "1");
+    let queue = world.to_desk.iter().rev().find_map(|m| if let DeskInput::Seek(seek) = m { Some(seek.queue.clone()) } else { None });
+    assert_eq!(queue, Some("billing".into()), "the first of the queues in the order of their names");
+    well(world);
+}
+
+#[test]
+fn an_agent_on_a_phone_begins_a_conference_by_key() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    dials(&mut world, agent, "*32");
+    world.run(secs(1));
+    let offer = world.offer_of("agent-2");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::Conference);
+    well(world);
+}
+
+#[test]
+fn a_wrong_code_is_answered_by_a_tone_in_the_agents_ear_only() {
+    for wrong in ["*9", "*29", "*2*", "**"] {
+        let mut world = bridged(Setup::default(), "agent-1");
+        let agent = world.leg_of("agent-1");
+        dials(&mut world, agent, wrong);
+        assert_eq!(world.stage(), StageName::Bridged, "{wrong}");
+        let tones: Vec<LegId> = world.playing.values().filter(|p| p.purpose == Purpose::Beep).map(|p| p.leg).collect();
+        assert_eq!(tones, [agent], "{wrong}");
+        dials(&mut world, agent, "1");
+        assert_eq!(world.stage(), StageName::Bridged, "{wrong} is forgotten");
+        well(world);
+    }
+}
+
+#[test]
+fn the_callers_stars_and_a_code_that_was_left_alone_do_nothing() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    dials(&mut world, LegId::CALLER, "*1");
+    dials(&mut world, agent, "1");
+    assert_eq!(world.stage(), StageName::Bridged);
+    dials(&mut world, agent, "*");
+    world.run(secs(5));
+    dials(&mut world, agent, "1");
+    assert_eq!(world.stage(), StageName::Bridged);
+    well(world);
+}
+
+#[test]
+fn a_phone_is_asked_for_the_key_after_the_briefing_and_either_may_be_cut_short() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentPickedUp(offer));
+    world.run(secs(10));
+    let told = |world: &World, words: &str| {
+        world.recorded(|h| matches!(h, Happening::PlaybackStarted { purpose: Purpose::Briefing, text: Some(text), .. } if text.contains(words)))
+    };
+    assert!(told(&world, "Press 1 to accept"));
+    let agent = world.leg_of("agent-1");
+    assert!(world.routes.is_empty(), "nobody hears anybody yet");
+    dials(&mut world, agent, "1");
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::Bridged);
+    assert!(world.playing.values().all(|p| p.purpose != Purpose::Briefing));
+    well(world);
+
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentPickedUp(offer));
+    world.run(Duration::from_millis(100));
+    let agent = world.leg_of("agent-1");
+    dials(&mut world, agent, "1");
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::Bridged, "who knows enough accepts at once");
+    assert!(!told(&world, "Press 1 to accept"));
+    well(world);
+}

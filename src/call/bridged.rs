@@ -58,7 +58,7 @@ impl Call {
         if self.plan.entry.announce_agent {
             self.say_notice_of(Purpose::Waiting, notice::CONNECTING, Some(&handoff), None, Some(&agent));
         }
-        let seats = vec![Seat { leg, agent, ticket }];
+        let seats = vec![Seat { leg, agent, ticket, dialled: None }];
         self.stage = Stage::Bridged(Bridged { handoff, seats, heard_caller: false, heard_agent: false, t5: None, inviting: None });
     }
 
@@ -86,7 +86,7 @@ impl Call {
         self.drop_all_offers();
         if let Stage::Bridged(bridged) = &mut self.stage {
             bridged.inviting = None;
-            bridged.seats.push(Seat { leg, agent, ticket });
+            bridged.seats.push(Seat { leg, agent, ticket, dialled: None });
         }
     }
 
@@ -133,7 +133,7 @@ impl Call {
     /// A leg whose sound has dried up is lost: the caller's ends the call, an agent's is as if their line broke.
     pub(super) fn on_no_media(&mut self, leg: LegId, now: Time) {
         if let Stage::Bridged(bridged) | Stage::Moving(bridged) = &self.stage
-            && (leg == LegId::CALLER || bridged.seats.iter().any(|seat| seat.leg == leg))
+            && (leg == LegId::CALLER || self.is_seat(leg))
         {
             let from = if leg == LegId::CALLER { Party::Caller } else { Party::Agent };
             self.record(Happening::OneWayAudio { handoff: bridged.handoff.n, from });
@@ -146,7 +146,7 @@ impl Call {
             self.release_supervisor(EndedBy::LostMedia);
         } else if let Some(offer) = self.asked_mut().and_then(|all| all.iter().find(|a| a.leg() == Some(leg)).map(|a| a.offer)) {
             self.on_agent_refused(offer, OfferOutcome::Vanished);
-        } else if matches!(&self.stage, Stage::Bridged(bridged) | Stage::Moving(bridged) if bridged.seats.iter().any(|seat| seat.leg == leg)) {
+        } else if self.is_seat(leg) {
             self.release(leg, EndedBy::LostMedia);
             self.on_seat_gone(leg, true, now);
         } else {
@@ -198,6 +198,11 @@ impl Call {
         } else {
             self.abandon(handoff, by);
         }
+    }
+
+    /// True if this is the leg of an agent who is with the caller.
+    pub(super) fn is_seat(&self, leg: LegId) -> bool {
+        matches!(&self.stage, Stage::Bridged(bridged) | Stage::Moving(bridged) if bridged.seats.iter().any(|seat| seat.leg == leg))
     }
 
     /// This agent is not asked again for this call.

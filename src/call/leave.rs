@@ -52,11 +52,7 @@ impl Call {
             self.tell_desk(DeskInput::Refuse { offer, outcome });
             return;
         }
-        let is_seat = match &self.stage {
-            Stage::Bridged(bridged) | Stage::Moving(bridged) => bridged.seats.iter().any(|seat| seat.leg == leg),
-            _ => false,
-        };
-        if !is_seat {
+        if !self.is_seat(leg) {
             self.odd += 1;
             return;
         }

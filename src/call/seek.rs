@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::base::{AgentId, EndedBy, HandoffClock, Happening, Key, LegId, OfferId, OfferOutcome, PlaybackId, Purpose, TicketId, Time};
 use crate::handoff::desk::{DeskInput, DeskOutput, Seek};
-use crate::handoff::notice;
+use crate::handoff::notice::{self, NoticeFacts};
 use crate::handoff::packet::{self, ContextPacket, HandoffFacts};
 use crate::handoff::trigger::Does;
 
 use super::plan::secs;
-use super::stage::{Answer, AskedAgent, Handoff, Notice, Seeking, Stage, Step};
+use super::stage::{Accepts, Answer, AskedAgent, Handoff, Notice, Seeking, Stage, Step};
 use super::types::{ACCEPT_KEY, DECLINE_KEY};
 use super::{BotPlan, Call, Effect, RECORDED_BOT, Reason};
 
@@ -19,6 +19,9 @@ const NOTICE_DUE: Duration = Duration::from_millis(120);
 const DESK_PATIENCE: Duration = Duration::from_secs(5);
 /// How long an agent whose line broke is waited for before others are asked.
 const RETURN_PATIENCE: Duration = Duration::from_secs(8);
+
+/// How often an agent on a phone is asked for the key that accepts; after that the offer's deadline decides.
+const KEY_ASKED: u8 = 3;
 
 impl Call {
     /// Asks the desk for a person.
@@ -144,7 +147,7 @@ impl Call {
     /// An agent pressed accept: they are briefed by ear if the entry says so, else they have accepted.
     pub(super) fn on_agent_answered(&mut self, offer: OfferId, now: Time) {
         if self.plan.entry.whisper && matches!(self.stage, Stage::Seeking(_)) {
-            self.brief(offer, false, now);
+            self.brief(offer, Accepts::ByHearing, now);
         } else {
             let leg = self.asked(offer).and_then(|asked| asked.leg());
             self.accept(offer, leg);
@@ -153,11 +156,11 @@ impl Call {
 
     /// An agent's phone was picked up. Nobody but a person presses the key that accepts.
     pub(super) fn on_agent_picked_up(&mut self, offer: OfferId, now: Time) {
-        self.brief(offer, true, now);
+        self.brief(offer, Accepts::ByKey { asked: 0 }, now);
     }
 
     /// Opens the agent's ear and tells them why the caller is here. The caller does not hear it.
-    fn brief(&mut self, offer: OfferId, by_key: bool, now: Time) {
+    fn brief(&mut self, offer: OfferId, accepts: Accepts, now: Time) {
         let Some(handoff) = self.handoff().cloned() else {
             self.odd += 1;
             return;
@@ -170,7 +173,7 @@ impl Call {
         let leg = self.join(agent, Some(offer));
         let playback = self.say(leg, Purpose::Briefing, briefing);
         if let Some(asked) = self.asked(offer) {
-            asked.answer = Answer::Briefing { leg, playback, by_key };
+            asked.answer = Answer::Briefing { leg, playback, accepts };
         }
     }
 
@@ -348,18 +351,24 @@ impl Call {
         self.on_briefing_over(id, completed);
     }
 
-    /// A briefing was heard out; on a screen that is the acceptance.
+    /// A briefing was heard out: on a screen that is the acceptance, on a phone the key is asked for.
     pub(super) fn on_briefing_over(&mut self, id: PlaybackId, completed: bool) {
         let briefed = self.asked_mut().and_then(|all| {
             all.iter().find_map(|asked| match asked.answer {
-                Answer::Briefing { leg, playback, by_key } if playback == id => Some((asked.offer, leg, by_key)),
+                Answer::Briefing { leg, playback, accepts } if playback == id => Some((asked.offer, leg, accepts)),
                 Answer::Briefing { .. } | Answer::None | Answer::Accepting(_) => None,
             })
         });
-        if let Some((offer, leg, false)) = briefed
-            && completed
-        {
-            self.accept(offer, Some(leg));
+        match briefed.filter(|_| completed) {
+            Some((offer, leg, Accepts::ByHearing)) => self.accept(offer, Some(leg)),
+            Some((offer, leg, Accepts::ByKey { asked })) if asked < KEY_ASKED => {
+                let wording = self.plan.notices.wording(notice::ACCEPT_BY_KEY, &NoticeFacts::default());
+                let playback = self.say(leg, Purpose::Briefing, wording);
+                if let Some(of) = self.asked(offer) {
+                    of.answer = Answer::Briefing { leg, playback, accepts: Accepts::ByKey { asked: asked + 1 } };
+                }
+            }
+            Some((_, _, Accepts::ByKey { .. })) | None => {}
         }
     }
 

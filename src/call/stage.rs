@@ -4,6 +4,8 @@ use crate::base::{AgentId, EndedBy, HandoffClock, LegId, OfferId, PlaybackId, Qu
 use crate::handoff::desk::Otherwise;
 use crate::handoff::trigger::Fired;
 
+use super::agent_keys::Dialled;
+
 /// Where a call is.
 #[derive(Clone, Debug)]
 pub(super) enum Stage {
@@ -167,13 +169,25 @@ pub(super) enum Answer {
     Briefing {
         /// Their leg.
         leg: LegId,
-        /// The briefing.
+        /// The briefing, or the question that follows it.
         playback: PlaybackId,
-        /// True if they accept by key, on a phone that a voicemail might have answered; else by hearing it out.
-        by_key: bool,
+        /// How they accept.
+        accepts: Accepts,
     },
     /// They accepted; the desk decides. A briefed agent has a leg already.
     Accepting(Option<LegId>),
+}
+
+/// How an agent who is briefed accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accepts {
+    /// By hearing the briefing out.
+    ByHearing,
+    /// By key, on a phone that a voicemail might have answered.
+    ByKey {
+        /// How often they were asked for it.
+        asked: u8,
+    },
 }
 
 impl AskedAgent {
@@ -253,6 +267,8 @@ pub(super) struct Seat {
     pub agent: AgentId,
     /// The ticket by which they were found.
     pub ticket: TicketId,
+    /// A code by key that they have begun.
+    pub dialled: Option<Dialled>,
 }
 
 /// One more person is sought.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Mode, Problems};
 
+use super::AgentKeysTable;
+
 /// What a called number (or page) means: its bot, language, queue, hours and triggers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -49,6 +51,8 @@ pub struct EntryTable {
     pub message_max_secs: f64,
     /// The longest call.
     pub call_max_secs: f64,
+    /// What agents on a phone do by key.
+    pub agent_keys: AgentKeysTable,
 }
 
 impl Default for EntryTable {
@@ -74,6 +78,7 @@ impl Default for EntryTable {
             bridge_patience_secs: 5.0,
             message_max_secs: 120.0,
             call_max_secs: 43_200.0,
+            agent_keys: AgentKeysTable::default(),
         }
     }
 }
@@ -95,6 +100,7 @@ impl EntryTable {
         if self.queue.is_empty() {
             problems.add(format!("{key}.queue"), "is empty; name the queue for handoffs");
         }
+        self.agent_keys.check(&format!("{key}.agent_keys"), problems);
         for (name, secs, max) in [
             ("bot_patience_secs", self.bot_patience_secs, 120.0),
             ("offer_patience_secs", self.offer_patience_secs, 120.0),

@@ -101,6 +101,9 @@ fn references(config: &Config, mistakes: &Mistakes, problems: &mut Problems) {
         let key = |name: &str| format!("entry[{n}].{name}");
         queues.hold(&key("queue"), &entry.queue, problems);
         bots.hold(&key("bot"), entry.bot.as_deref().unwrap_or_default(), problems);
+        for (digit, queue) in &entry.agent_keys.queues {
+            queues.hold(&key(&format!("agent_keys.queues.{digit}")), queue, problems);
+        }
         hours.hold(&key("hours"), entry.hours.as_deref().unwrap_or_default(), problems);
         for (m, trigger) in entry.triggers.iter().flatten().enumerate() {
             rules.hold(&key(&format!("triggers[{m}]")), trigger, problems);

@@ -47,6 +47,8 @@ pub const DECLINED: &str = "declined";
 pub const RESUMED: &str = "resumed";
 /// The agent's line was lost: somebody else is sought.
 pub const AGENT_LOST: &str = "agent_lost";
+/// An agent on a phone has heard why the caller is here: which key accepts.
+pub const ACCEPT_BY_KEY: &str = "accept_by_key";
 /// Last words.
 pub const GOODBYE: &str = "goodbye";
 /// While a person is sought: the one question what it is about.
