@@ -13,14 +13,12 @@ use super::terminal::{self, complain};
 use crate::config::Config;
 use crate::gateway::Kit;
 use crate::replay::expect::ExpectTable;
+use crate::replay::expect::MAX_LINGER_SECS;
 use crate::replay::files;
 use crate::replay::options::{AgentScript, BotChoice, Channel, Pace, parse_at};
 use crate::replay::run::{self as replay, Done, Job, Watcher};
 use crate::replay::terminal::{Totals, result, summary};
 use crate::speech::doctor;
-
-/// The longest `--linger`: an hour, in s.
-const MAX_LINGER_SECS: f64 = 3_600.0;
 
 /// Replay recorded calls and see what would have happened
 ///

@@ -10,7 +10,7 @@ use super::result::{HandoffObject, ReplayObject, SignalObject};
 use super::time_map::TimeMap;
 use crate::base::{Mode, Problems, SignalKind};
 pub use draft::draft;
-pub use table::{ChecksTable, ClockChecks, ExpectTable, SignalCheck};
+pub use table::{ChecksTable, ClockChecks, ExpectTable, MAX_LINGER_SECS, SignalCheck};
 
 /// A checked `X.expect.toml`.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -21,11 +21,48 @@ pub struct Drawn {
 
 /// The sound of a call as it is written, and what the report draws of it.
 pub struct Sound<'p> {
-    wav: Option<hound::WavWriter<BufWriter<File>>>,
+    wav: Option<Wav>,
     drawn: Option<Drawn>,
     rate: Rate,
     told: u64,
     progress: &'p mut dyn FnMut(f64),
+}
+
+/// `call.wav` under another name until it is whole: a replay that fails leaves nothing behind, and an earlier result as it was.
+struct Wav {
+    writer: Option<hound::WavWriter<BufWriter<File>>>,
+    part: PathBuf,
+    whole: PathBuf,
+}
+
+impl Wav {
+    fn create(dir: &Path, spec: hound::WavSpec) -> Result<Self> {
+        let (part, whole) = (dir.join("call.wav.part"), dir.join("call.wav"));
+        let writer = hound::WavWriter::create(&part, spec).map_err(Error::other)?;
+        Ok(Wav { writer: Some(writer), part, whole })
+    }
+
+    fn write(&mut self, left: i16, right: i16) -> Result<()> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        writer.write_sample(left).and_then(|()| writer.write_sample(right)).map_err(Error::other)
+    }
+
+    fn finish(mut self) -> Result<()> {
+        if let Some(writer) = self.writer.take() {
+            writer.finalize().map_err(Error::other)?;
+            std::fs::rename(&self.part, &self.whole)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Wav {
+    fn drop(&mut self) {
+        if self.writer.take().is_some() {
+            // It can't be told to anybody any more; what is left is named as a part.
+            let _ = std::fs::remove_file(&self.part);
+        }
+    }
 }
 
 impl<'p> Sound<'p> {
@@ -35,7 +72,7 @@ impl<'p> Sound<'p> {
     /// The file can't be made.
     pub fn new(dir: Option<&Path>, rate: Rate, recognizer: Option<String>, progress: &'p mut dyn FnMut(f64)) -> Result<Self> {
         let spec = hound::WavSpec { channels: 2, sample_rate: rate.hz(), bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
-        let wav = dir.map(|dir| hound::WavWriter::create(dir.join("call.wav"), spec).map_err(Error::other)).transpose()?;
+        let wav = dir.map(|dir| Wav::create(dir, spec)).transpose()?;
         let drawn = dir.map(|_| Drawn { peaks: Peaks::new(rate.hz()), sound: ReportSound::new(rate.hz()), recognizer });
         Ok(Sound { wav, drawn, rate, told: 0, progress })
     }
@@ -46,7 +83,7 @@ impl<'p> Sound<'p> {
     /// The file can't be finished.
     pub fn finish(self) -> Result<Option<Drawn>> {
         if let Some(wav) = self.wav {
-            wav.finalize().map_err(Error::other)?;
+            wav.finish()?;
         }
         Ok(self.drawn)
     }
@@ -65,7 +102,7 @@ impl Witness for Sound<'_> {
         }
         if let Some(wav) = &mut self.wav {
             for (&left, &right) in caller.samples().iter().zip(heard.samples()) {
-                wav.write_sample(left).and_then(|()| wav.write_sample(right)).map_err(Error::other)?;
+                wav.write(left, right)?;
             }
         }
         Ok(())
@@ -99,4 +136,31 @@ pub fn events(dir: &Path, records: &[Record]) -> Result<()> {
 pub fn text(dir: &Path, name: &str, text: &str) -> Result<()> {
     let path: PathBuf = dir.join(name);
     std::fs::write(&path, text).map_err(|error| Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_that_fails_leaves_no_sound_and_an_earlier_one_as_it_was() {
+        let dir = std::env::temp_dir().join(format!("segue-output-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a temporary directory");
+        std::fs::write(dir.join("call.wav"), b"earlier").expect("a temporary file");
+        let rate = Rate::Hz8000;
+        let frame = Frame::silence(rate);
+        let names = || std::fs::read_dir(&dir).expect("it is there").flatten().map(|e| e.file_name()).collect::<Vec<_>>();
+        let mut progress = |_: f64| {};
+        let mut failing = Sound::new(Some(&dir), rate, None, &mut progress).expect("it can be written");
+        failing.tick(&frame, None).expect("it can be written");
+        drop(failing);
+        assert_eq!(names(), ["call.wav"]);
+        assert_eq!(std::fs::read(dir.join("call.wav")).expect("it is there"), b"earlier");
+        let mut sound = Sound::new(Some(&dir), rate, None, &mut progress).expect("it can be written");
+        sound.tick(&frame, None).expect("it can be written");
+        sound.finish().expect("it can be finished");
+        assert_eq!(names(), ["call.wav"]);
+        assert!(std::fs::read(dir.join("call.wav")).expect("it is there").starts_with(b"RIFF"));
+        std::fs::remove_dir_all(&dir).expect("it can be removed");
+    }
 }

@@ -262,10 +262,15 @@ fn replay(
 }
 
 fn open(path: &Path, options: &ExpectTable) -> Result<Recording, RunError> {
-    let file = File::open(path).map_err(RunError::Open)?;
-    if file.metadata().is_ok_and(|meta| meta.is_dir()) {
+    // Asked before it is opened: to open a pipe is to wait for whoever writes into it.
+    let kind = std::fs::metadata(path).map_err(RunError::Open)?.file_type();
+    if kind.is_dir() {
         return Err(RunError::Option("is a directory".into()));
     }
+    if !kind.is_file() {
+        return Err(RunError::Option("is no regular file".into()));
+    }
+    let file = File::open(path).map_err(RunError::Open)?;
     let extension = path.extension().and_then(|e| e.to_str());
     let recorded = options.bot == Some(BotChoice::Recorded);
     let choice = match options.channel {

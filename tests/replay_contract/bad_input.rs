@@ -95,6 +95,14 @@ fn a_path_that_is_no_recording_is_one_line_and_the_others_are_replayed() {
 }
 
 #[test]
+fn a_pipe_is_no_recording_and_is_not_waited_for() {
+    let scene = scene("a_pipe");
+    let made = std::process::Command::new("mkfifo").arg(scene.dir.join("m.wav")).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo belongs to every Unix");
+    only_it_fails(&scene.replay(&["--json", "."]), "m.wav", "is no regular file");
+}
+
+#[test]
 fn a_link_to_a_directory_inside_a_directory_is_no_recording() {
     let scene = scene("link");
     std::fs::create_dir(scene.path("below")).unwrap();

@@ -10,7 +10,7 @@ pub const STRAIGHT: &str = "[[entry]]\nname = \"main\"\ncalled = [\"*\"]\nqueue 
 
 /// Where a test's files lie, and what the binary is run with.
 pub struct Scene {
-    dir: PathBuf,
+    pub dir: PathBuf,
     environment: Vec<(String, String)>,
 }
 

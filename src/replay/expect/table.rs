@@ -9,6 +9,9 @@ use toml::Value;
 use crate::base::{Asked, CallOutcome, Consent, HandoffOutcome, Mode, OfferOutcome, Problems, SignalKind};
 use crate::replay::options::{AgentScript, BotChoice, Channel, Pace, parse_at};
 
+/// The longest wait for an open handoff after a recording's end: an hour, in s.
+pub const MAX_LINGER_SECS: f64 = 3_600.0;
+
 /// What is expected of one recording, and how to replay it. Seconds are those of the recording.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -220,6 +223,9 @@ impl ExpectTable {
             }
         }
         seconds("linger", self.linger, problems);
+        if self.linger.is_some_and(|secs| secs > MAX_LINGER_SECS) {
+            problems.add("linger", format!("must be at most {MAX_LINGER_SECS} s"));
+        }
         self.expect.check(problems);
     }
 }

@@ -139,6 +139,8 @@ fn every_mistake_is_named_by_its_key() {
         ("called = ''\ncaller = ' '", &["called", "caller"]),
         ("linger = -1", &["linger"]),
         ("linger = nan", &["linger"]),
+        ("linger = 3601", &["linger"]),
+        ("linger = 1e300", &["linger"]),
         ("expect = 3", &["expect"]),
         ("[expect]\noutcome = 'won'\nby_s = 'soon'", &["expect.outcome", "expect.by_s"]),
         ("[expect]\ntriger = 'x'", &["expect.triger"]),
