@@ -4,7 +4,7 @@
 //! [`Executor::input`] for everything else, and [`Executor::tick`] each 20 ms. After each of them all machines have
 //! been drained. Generic over the [`Clock`] and the [`Edge`]; nothing else differs between live and replayed calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -102,7 +102,7 @@ pub struct Executor<C, E> {
     /// The bot's request that is being worked on, and its number as a request to an engine.
     telling: Option<(BotRequest, RequestId)>,
     answers: Sender<Answer>,
-    outstanding: BTreeSet<RequestId>,
+    outstanding: BTreeMap<RequestId, Organ>,
     next_request: u64,
     next_record: u64,
     gap_frames: Option<u32>,
@@ -118,7 +118,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             bot: None,
             telling: None,
             answers,
-            outstanding: BTreeSet::new(),
+            outstanding: BTreeMap::new(),
             next_request: 0,
             next_record: 0,
             gap_frames: None,
@@ -155,9 +155,9 @@ impl<C: Clock, E: Edge> Executor<C, E> {
         self.ears.get(&leg).map(|ear| &ear.listener)
     }
 
-    /// The requests to engines that are not answered yet.
-    pub fn owed(&self) -> impl Iterator<Item = RequestId> + '_ {
-        self.outstanding.iter().copied()
+    /// The requests to engines that are not answered yet, and whose engine it is.
+    pub fn owed(&self) -> impl Iterator<Item = (RequestId, Organ)> + '_ {
+        self.outstanding.iter().map(|(request, organ)| (*request, *organ))
     }
 
     /// Tells a leg's listener something that only the driver knows.
@@ -168,7 +168,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
 
     /// True if this request is still waited for.
     pub fn awaits(&self, request: RequestId) -> bool {
-        self.outstanding.contains(&request)
+        self.outstanding.contains_key(&request)
     }
 
     /// Gives the edge back, when the call is over.
@@ -206,7 +206,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
     /// An engine answered. An answer that nobody waits for any more is dropped.
     pub fn answer(&mut self, answer: Answer) {
         let now = self.clock.now();
-        if !self.outstanding.contains(&answer.request) {
+        if !self.outstanding.contains_key(&answer.request) {
             return;
         }
         if answer.last {
@@ -340,17 +340,17 @@ impl<C: Clock, E: Edge> Executor<C, E> {
     /// Puts a request to a leg's recognizer; one whose queue is full answers with a fault.
     fn ask_ear(&mut self, leg: LegId, utterance: UtteranceId, ask: impl FnOnce(RequestId) -> EarRequest) {
         let Some(recognizer) = self.ears.get(&leg).and_then(|ear| ear.recognizer.clone()) else { return };
-        let request = self.request();
+        let request = self.request(Organ::Ear);
         if recognizer.try_send(ask(request)).is_err() {
             self.outstanding.remove(&request);
             self.unheard(leg, utterance, engine::full(Organ::Ear));
         }
     }
 
-    fn request(&mut self) -> RequestId {
+    fn request(&mut self, of: Organ) -> RequestId {
         let request = RequestId(self.next_request);
         self.next_request += 1;
-        self.outstanding.insert(request);
+        self.outstanding.insert(request, of);
         request
     }
 
@@ -408,7 +408,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             return;
         }
         self.bridge.handle(BridgeInput::Play(Play { id, leg, samples: Arc::new([]), more: true, looped: false }));
-        let request = self.request();
+        let request = self.request(Organ::Voice);
         let saying = Saying { id, wording, language, rate };
         self.equipment.engines.spawn(engine::speak(self.equipment.voice.clone(), saying, request, self.answers.clone()));
     }
@@ -452,7 +452,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
         if self.bot.is_none() {
             self.bot = self.open_bot();
         }
-        let id = self.request();
+        let id = self.request(Organ::Bot);
         if self.bot.as_ref().is_some_and(|bot| bot.try_send(BotTask::Tell(id, request, event)).is_ok()) {
             self.telling = Some((request, id));
             return;

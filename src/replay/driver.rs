@@ -254,7 +254,7 @@ impl Driver<'_> {
 
     /// Waits until every request to an engine is answered, and notes when each answer is to be delivered.
     async fn collect(&mut self) -> Result<(), ReplayError> {
-        while self.executor.owed().any(|request| !self.arrived.contains(&request)) {
+        while self.executor.owed().any(|(request, _)| !self.arrived.contains(&request)) {
             let answer = match tokio::time::timeout(ENGINE_PATIENCE, self.answers.recv()).await {
                 Ok(Some(answer)) => answer,
                 Ok(None) | Err(_) => return Err(ReplayError::Engine(self.silent_engine())),
@@ -276,8 +276,11 @@ impl Driver<'_> {
         Ok(())
     }
 
+    /// The engine that has owed an answer for longest.
     fn silent_engine(&self) -> Fault {
-        Fault::Stalled { organ: Organ::Ear, after_ms: ENGINE_PATIENCE.as_millis() as u64 }
+        let owing = self.executor.owed().find(|(request, _)| !self.arrived.contains(request));
+        let organ = owing.map_or(Organ::Ear, |(_, organ)| organ);
+        Fault::Stalled { organ, after_ms: ENGINE_PATIENCE.as_millis() as u64 }
     }
 
     /// Reads what is left of the recording after the call's end, and hands everything over.
