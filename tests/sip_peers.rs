@@ -1,0 +1,345 @@
+//! The SIP edge against a peer of other making: sipp, with the scenarios in `tests/sipp`. Two edges also call each other,
+//! and what no peer should send is thrown at one. Everything is on loopback; every wait is for an event, with a deadline.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use segue::edge::sip::table::SipTable;
+use segue::edge::sip::{Dialling, SipEdge};
+use segue::edge::{Invited, Leg, LegCommand, LegEvent, MediaPlan, Ports};
+use segue::sound::codec::Codec;
+use tokio::sync::mpsc::{Receiver, channel};
+
+/// Nothing here takes longer than this on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(20);
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Media ports of each test's edges.
+const PORTS_EACH: u16 = 40;
+static NEXT_PORTS: AtomicU16 = AtomicU16::new(36_000);
+
+async fn open() -> (SipEdge, Receiver<Invited>) {
+    let first = NEXT_PORTS.fetch_add(PORTS_EACH, Ordering::Relaxed);
+    let ports = Arc::new(Ports::new(LOOPBACK, first, first + PORTS_EACH - 1));
+    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into(), "tcp:127.0.0.1:0".into()], calls_per_second: 1_000, ..SipTable::default() };
+    let (calls, ringing) = channel(16);
+    (SipEdge::open(&table, ports, calls).await.expect("loopback has ports"), ringing)
+}
+
+/// Starts sipp, or says loudly that it is missing.
+fn sipp(scenario: &str, transport: &str, rest: &[&str]) -> Option<Child> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp").join(scenario);
+    let mut command = Command::new("sipp");
+    command.arg("-sf").arg(file).args(["-t", transport, "-m", "1", "-i", "127.0.0.1", "-nostdin", "-timeout", "20", "-timeout_error"]).args(rest);
+    match command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn() {
+        Ok(child) => Some(child),
+        Err(_) => {
+            eprintln!("SKIPPED: {scenario} was not tried, because sipp is missing (Debian: sip-tester)");
+            None
+        }
+    }
+}
+
+async fn went_well(child: Child) {
+    let done = tokio::task::spawn_blocking(move || child.wait_with_output()).await.expect("no panic").expect("sipp ends");
+    assert!(done.status.success(), "sipp: {}\n{}", done.status, String::from_utf8_lossy(&done.stderr));
+}
+
+async fn next(leg: &mut Leg) -> LegEvent {
+    tokio::time::timeout(DEADLINE, leg.events.recv()).await.expect("in time").expect("the leg goes on")
+}
+
+async fn invited(ringing: &mut Receiver<Invited>) -> Invited {
+    tokio::time::timeout(DEADLINE, ringing.recv()).await.expect("in time").expect("the edge is open")
+}
+
+async fn ask(leg: &Leg, command: LegCommand) {
+    leg.commands.send(command).await.expect("the leg goes on");
+}
+
+/// Until the call stands; what was agreed on.
+async fn stands(leg: &mut Leg) -> MediaPlan {
+    let mut agreed = None;
+    loop {
+        match next(leg).await {
+            LegEvent::Media { plan, .. } => agreed = Some(plan),
+            LegEvent::Answered => return agreed.expect("sound comes before the answer"),
+            LegEvent::Ringing => {}
+            other => panic!("{other:?} while it rings"),
+        }
+    }
+}
+
+async fn ends(leg: &mut Leg) {
+    loop {
+        if let LegEvent::Gone(_) = next(leg).await {
+            return;
+        }
+    }
+}
+
+/// A scenario of sipp calls, and is answered.
+async fn called_by(scenario: &str, transport: &str) -> Option<(Child, Leg, MediaPlan, SipEdge)> {
+    let (edge, mut ringing) = open().await;
+    let child = sipp(scenario, transport, &[&edge.local().to_string()])?;
+    let mut call = invited(&mut ringing).await;
+    assert_eq!(call.called, "1000");
+    ask(&call.leg, LegCommand::Ring).await;
+    ask(&call.leg, LegCommand::Answer).await;
+    let plan = stands(&mut call.leg).await;
+    Some((child, call.leg, plan, edge))
+}
+
+fn dialling(port: u16, transport: &str) -> Dialling {
+    Dialling {
+        target: format!("sip:anna@127.0.0.1:{port}{transport}"),
+        from: "sip:segue@127.0.0.1".into(),
+        from_name: Some("Segue".into()),
+        headers: vec![("X-Packet".into(), "41".into())],
+        codecs: vec![Codec::Pcmu, Codec::Pcma],
+        srtp: false,
+        ring_limit: DEADLINE,
+    }
+}
+
+/// A port for a sipp that is called, which can't take port 0.
+fn free_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("loopback has ports").port()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_is_answered_and_hangs_up_over_udp_and_tcp() {
+    for transport in ["u1", "t1"] {
+        let Some((child, mut leg, plan, _edge)) = called_by("caller.xml", transport).await else { return };
+        assert_eq!((plan.codec, plan.payload, plan.event_payload, plan.remote.port()), (Codec::Pcmu, 0, Some(101), 6_000));
+        ends(&mut leg).await;
+        went_well(child).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_gives_up_while_it_rings_is_gone() {
+    let (edge, mut ringing) = open().await;
+    let Some(child) = sipp("caller_cancels.xml", "u1", &[&edge.local().to_string()]) else { return };
+    let mut call = invited(&mut ringing).await;
+    ask(&call.leg, LegCommand::Ring).await;
+    assert!(matches!(next(&mut call.leg).await, LegEvent::Gone(segue::call::Gone::HungUp)));
+    went_well(child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trap_14_a_caller_who_holds_us_is_answered_recvonly_and_comes_back() {
+    let Some((child, mut leg, ..)) = called_by("caller_holds.xml", "u1").await else { return };
+    for takes in [false, true] {
+        let LegEvent::Media { plan, sockets: None } = next(&mut leg).await else { panic!("no change") };
+        assert_eq!((plan.sends, plan.receives), (takes, true));
+    }
+    ends(&mut leg).await;
+    went_well(child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_is_left_to_us_is_answered_in_the_ack() {
+    let Some((child, mut leg, plan, _edge)) = called_by("caller_late_offer.xml", "u1").await else { return };
+    assert_eq!((plan.codec, plan.remote.port()), (Codec::Pcmu, 6_000));
+    ends(&mut leg).await;
+    went_well(child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn we_hang_up_with_a_reason() {
+    let Some((child, leg, ..)) = called_by("caller_is_left.xml", "u1").await else { return };
+    ask(&leg, LegCommand::HangUp { cause: 16, text: "Normal call clearing".into() }).await;
+    went_well(child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_by_info_is_heard_and_options_within_a_call_are_answered() {
+    let Some((child, mut leg, ..)) = called_by("caller_keys.xml", "u1").await else { return };
+    let LegEvent::Key(key) = next(&mut leg).await else { panic!("no key") };
+    assert_eq!(key.label(), '5');
+    ends(&mut leg).await;
+    went_well(child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dialled_phone_rings_picks_up_and_is_left() {
+    let (edge, _ringing) = open().await;
+    let port = free_port();
+    let Some(child) = sipp("callee.xml", "u1", &["-p", &port.to_string()]) else { return };
+    let mut leg = edge.dial(dialling(port, ""));
+    assert_eq!(stands(&mut leg).await.remote.port(), 6_000);
+    ask(&leg, LegCommand::HangUp { cause: 16, text: "Normal call clearing".into() }).await;
+    went_well(child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_phone_refuses() {
+    let (edge, _ringing) = open().await;
+    let port = free_port();
+    let Some(child) = sipp("callee_busy.xml", "u1", &["-p", &port.to_string()]) else { return };
+    let mut leg = edge.dial(dialling(port, ""));
+    let LegEvent::Refused { status, .. } = next(&mut leg).await else { panic!("no refusal") };
+    assert_eq!(status, 486);
+    went_well(child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_nobody_picks_up_is_cancelled() {
+    let (edge, _ringing) = open().await;
+    let port = free_port();
+    let Some(child) = sipp("callee_rings.xml", "u1", &["-p", &port.to_string()]) else { return };
+    let mut leg = edge.dial(dialling(port, ""));
+    while !matches!(next(&mut leg).await, LegEvent::Ringing) {}
+    ask(&leg, LegCommand::HangUp { cause: 16, text: "Picked up elsewhere".into() }).await;
+    assert!(matches!(next(&mut leg).await, LegEvent::Refused { .. }));
+    went_well(child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_edges_call_hold_move_and_leave_each_other() {
+    let (callee, mut ringing) = open().await;
+    let (caller, _none) = open().await;
+    for transport in ["", ";transport=tcp"] {
+        let mut ours = caller.dial(dialling(callee.local().port(), transport));
+        let mut theirs = invited(&mut ringing).await.leg;
+        ask(&theirs, LegCommand::Ring).await;
+        ask(&theirs, LegCommand::Answer).await;
+        stands(&mut ours).await;
+        stands(&mut theirs).await;
+        ask(&ours, LegCommand::Hold(true)).await;
+        let LegEvent::Media { plan, .. } = next(&mut theirs).await else { panic!("no hold") };
+        assert_eq!((plan.sends, plan.receives), (false, true));
+        ask(&ours, LegCommand::Refer { target: "tel:+1-201-555-0123".into(), user_to_user: None }).await;
+        let LegEvent::Referred { target } = next(&mut theirs).await else { panic!("no transfer") };
+        assert_eq!(target, "tel:+1-201-555-0123");
+        ask(&theirs, LegCommand::HangUp { cause: 16, text: "Moved".into() }).await;
+        let mut moved = None;
+        loop {
+            match next(&mut ours).await {
+                LegEvent::Moved(well) => moved = Some(well),
+                LegEvent::Gone(_) => break,
+                _ => {}
+            }
+        }
+        assert_eq!(moved, Some(true));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_that_drains_refuses_new_calls() {
+    let (callee, _ringing) = open().await;
+    let (caller, _none) = open().await;
+    callee.drain();
+    let mut leg = caller.dial(dialling(callee.local().port(), ""));
+    assert!(matches!(next(&mut leg).await, LegEvent::Refused { status: 503, .. }));
+}
+
+/// What RFC 4475 warns of, in short, and mutations of what phones say: none of it stops the edge.
+#[tokio::test(flavor = "multi_thread")]
+async fn mutated_and_tortured_messages_do_no_harm() {
+    const MESSAGES: usize = 20_000;
+    let (edge, mut ringing) = open().await;
+    // Whoever gets through is refused.
+    tokio::spawn(async move {
+        while let Some(call) = ringing.recv().await {
+            let _ = call.leg.commands.try_send(LegCommand::Refuse { status: 486, retry_after_s: None, contact: None });
+        }
+    });
+    let local = edge.local();
+    let done = tokio::task::spawn_blocking(move || {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has ports");
+        let ours = socket.local_addr().expect("it is bound");
+        for message in torture(ours) {
+            socket.send_to(message.as_bytes(), local).expect("loopback takes it");
+        }
+        let seeds = [request("INVITE", ours, "1", SDP), request("OPTIONS", ours, "2", ""), request("BYE", ours, "3", "")];
+        let mut state = 0x2545_F491_4F6C_DD1D_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below as u64) as usize
+        };
+        for n in 0..MESSAGES {
+            let mut bytes = seeds[n % seeds.len()].clone().into_bytes();
+            for _ in 0..=random(8) {
+                let at = random(bytes.len());
+                match random(4) {
+                    0 => bytes[at] = random(256) as u8,
+                    1 => bytes.truncate(at.max(1)),
+                    2 => bytes.insert(at, random(256) as u8),
+                    _ => drop(bytes.remove(at)),
+                }
+                if bytes.is_empty() {
+                    bytes.push(0);
+                }
+            }
+            let _ = socket.send_to(&bytes, local);
+        }
+        answers_options(local)
+    });
+    assert!(tokio::time::timeout(3 * DEADLINE, done).await.expect("in time").expect("no panic"), "the edge no longer answers");
+}
+
+const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+
+fn request(method: &str, from: SocketAddr, id: &str, body: &str) -> String {
+    format!(
+        "{method} sip:1000@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{id};rport\r\nMax-Forwards: 70\r\nFrom: <sip:dana@{from}>;tag={id}\r\n\
+         To: <sip:1000@127.0.0.1>\r\nCall-ID: {id}@{from}\r\nCSeq: 1 {method}\r\nContact: <sip:dana@{from}>\r\n{}Content-Length: {}\r\n\r\n{body}",
+        if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" },
+        body.len()
+    )
+}
+
+/// Written from what RFC 4475 describes.
+fn torture(from: SocketAddr) -> Vec<String> {
+    let plain = request("INVITE", from, "t", SDP);
+    let with = |what: &str, by: &str| plain.replacen(what, by, 1);
+    vec![
+        with("Content-Length:", "Content-Length: 9999\r\nX:"),
+        with("Content-Length:", "Content-Length: -999\r\nX:"),
+        with("CSeq: 1 INVITE", "CSeq: 36893488147419103232 INVITE"),
+        with("CSeq: 1 INVITE", "CSeq: 1 OPTIONS"),
+        with("CSeq: 1 INVITE\r\n", ""),
+        with("Max-Forwards: 70", "Max-Forwards: 0"),
+        with("Max-Forwards: 70", "Max-Forwards: 300"),
+        with("SIP/2.0\r\n", "SIP/7.0\r\n"),
+        with("INVITE sip:1000@127.0.0.1", "INVITE <sip:1000@127.0.0.1>"),
+        with("INVITE sip:1000@127.0.0.1", "INVITE  sip:1000@127.0.0.1; lr"),
+        with("INVITE sip:1000@127.0.0.1", "INVITE soap.beep://192.0.2.103:3002"),
+        with("sip:1000@127.0.0.1", "sip:sip%3Auser%40example.com@127.0.0.1;other-param=\u{1}"),
+        with("To: <sip:1000@127.0.0.1>", "To: \"Mr. J. User <sip:j.user@example.com>"),
+        with("From: <sip:dana@", "From: \"\\\"\" <<<sip:dana@"),
+        with("Via:", "Via: ,,;,\r\nVia:"),
+        with("Via:", "Via: SIP  / 2.0\r\n /UDP\r\n    192.0.2.2;branch=390skdjuw\r\nv:"),
+        with("Call-ID:", "Call-ID: 1\r\nCall-ID: 2\r\nCall-ID:"),
+        with("Content-Type: application/sdp", "Content-Type: multipart/mixed;boundary=\"\""),
+        with("Contact:", "Date: Fri, 01 Jan 2010 16:00:00 EST\r\nRequire: nothingSupportsThis, either\r\nContact:"),
+        with("Contact:", "Contact: *\r\nRoute: <sip:::::::>\r\nContact:"),
+        with("branch=z9hG4bKt", "branch=z9hG4bK"),
+        plain.replace("\r\n", "\n"),
+        plain.replace("\r\n", "\r\n "),
+        format!("SIP/2.0 4294967301 better not break the receiver\r\n{}", plain.split_once("\r\n").map_or("", |(_, rest)| rest)),
+        format!("SIP/2.0 200\r\n{}", plain.split_once("\r\n").map_or("", |(_, rest)| rest)),
+        "\r\n\r\n".into(),
+        "\0".repeat(3_000),
+        "A".repeat(60_000),
+    ]
+}
+
+/// Asks again until the deadline: datagrams may be lost when the queue is full.
+fn answers_options(local: SocketAddr) -> bool {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has ports");
+    let ours = socket.local_addr().expect("it is bound");
+    socket.set_read_timeout(Some(Duration::from_millis(500))).expect("it is a socket");
+    let mut buffer = [0; 2_000];
+    (0..60).any(|n| {
+        let _ = socket.send_to(request("OPTIONS", ours, &format!("o{n}"), "").as_bytes(), local);
+        socket.recv(&mut buffer).is_ok_and(|length| buffer[..length].starts_with(b"SIP/2.0 200"))
+    })
+}
