@@ -177,6 +177,17 @@ async fn a_dialled_phone_rings_picks_up_and_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn early_media_holds_when_the_200_does_not_repeat_it() {
+    let (edge, _ringing) = open().await;
+    let port = free_port();
+    let Some(child) = sipp("callee_early_media.xml", "u1", &["-p", &port.to_string()]) else { return };
+    let mut leg = edge.dial(dialling(port, ""));
+    assert_eq!(stands(&mut leg).await.remote.port(), 6_000);
+    ask(&leg, LegCommand::HangUp { cause: 16, text: "Normal call clearing".into() }).await;
+    went_well(child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_busy_phone_refuses() {
     let (edge, _ringing) = open().await;
     let port = free_port();
@@ -285,7 +296,8 @@ async fn mutated_and_tortured_messages_do_no_harm() {
     assert!(tokio::time::timeout(3 * DEADLINE, done).await.expect("in time").expect("no panic"), "the edge no longer answers");
 }
 
-const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+const SDP: &str =
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
 
 fn request(method: &str, from: SocketAddr, id: &str, body: &str) -> String {
     format!(

@@ -40,8 +40,18 @@ const USER_AGENT: &str = concat!("Segue/", env!("CARGO_PKG_VERSION"));
 /// How often the library looks at its timers.
 const TIMERS: Duration = Duration::from_millis(20);
 /// Methods that we take.
-const METHODS: [Method; 8] =
-    [Method::Invite, Method::Ack, Method::Bye, Method::Cancel, Method::Options, Method::Info, Method::Update, Method::Notify];
+const METHODS: [Method; 9] = [
+    Method::Invite,
+    Method::Ack,
+    Method::Bye,
+    Method::Cancel,
+    Method::Options,
+    Method::Info,
+    Method::Update,
+    Method::Notify,
+    // Phones offer a transfer only to those who list it.
+    Method::Refer,
+];
 
 /// The edge can't be opened.
 #[derive(Debug, thiserror::Error)]

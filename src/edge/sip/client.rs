@@ -33,6 +33,8 @@ struct Ringing<'a> {
     dialog: InviteDialog,
     terms: Terms,
     sockets: Option<MediaSockets>,
+    /// Early media was agreed on; a 200 need not repeat it (RFC 3261, 13.2.1).
+    has_media: bool,
     tell: &'a Sender<LegEvent>,
     is_cancelled: bool,
 }
@@ -60,11 +62,11 @@ async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, commands: &mut Receive
     };
     let (states_in, mut states) = inner.layer.new_dialog_state_channel();
     let (dialog, inviting) = inner.layer.do_invite_async(options, states_in).map_err(|error| (SERVICE_UNAVAILABLE, error.to_string()))?;
-    let mut ringing = Ringing { dialog, terms, sockets: Some(sockets), tell, is_cancelled: false };
+    let mut ringing = Ringing { dialog, terms, sockets: Some(sockets), has_media: false, tell, is_cancelled: false };
     let answered = ringing.wait(inviting, dialling, commands, &mut states).await;
     if let Ok(true) = answered {
         let Ringing { dialog, terms, tell, .. } = ringing;
-        let leg = DialogLeg { dialog: dialog.clone(), terms, tell: tell.clone(), was_referred: false, is_referring: false };
+        let leg = DialogLeg { dialog: dialog.clone(), terms, tell: tell.clone(), was_referred: false, referring_until: None };
         leg.run(commands, &mut states).await;
         inner.layer.remove_dialog(&dialog.id());
         return Ok(());
@@ -112,7 +114,10 @@ impl Ringing<'_> {
             && let Some(sockets) = self.sockets.take()
         {
             match sdp::accept(&self.terms, &response.body) {
-                Ok(plan) => self.say(LegEvent::Media { plan, sockets: Some(sockets) }).await,
+                Ok(plan) => {
+                    self.has_media = true;
+                    self.say(LegEvent::Media { plan, sockets: Some(sockets) }).await;
+                }
                 Err(error) => {
                     tracing::debug!(%error, "early media that can't be used");
                     self.sockets = Some(sockets);
@@ -130,6 +135,10 @@ impl Ringing<'_> {
         if self.is_cancelled {
             // The library has ended what was picked up in the same moment (RFC 3261, 9.1).
             return Err((REQUEST_TIMEOUT, "given up".into()));
+        }
+        if response.body.is_empty() && self.has_media {
+            self.say(LegEvent::Answered).await;
+            return Ok(true);
         }
         match sdp::accept(&self.terms, &response.body) {
             Ok(plan) => {

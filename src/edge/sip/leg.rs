@@ -1,9 +1,12 @@
 //! A leg whose dialog stands: what either side wants from now on.
 
+use std::time::Duration;
+
 use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, ReferStatus, TerminatedReason, TransactionHandle};
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::sip::{Header, Request, StatusCode, StatusCodeKind};
 use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::time::Instant;
 
 use super::sdp::{self, SdpError, Terms};
 use crate::base::Key;
@@ -13,6 +16,11 @@ use crate::edge::{LegCommand, LegEvent, MediaPlan};
 /// MIME type of descriptions.
 pub(super) const SDP: &str = "application/sdp";
 
+/// A transfer whose end nobody tells of has failed after this: phones ring for 30 s, and some more.
+const REFER_LIMIT: Duration = Duration::from_secs(45);
+/// Q.850: normal call clearing.
+const NORMAL_CLEARING: u16 = 16;
+
 /// One leg's dialog, and what is agreed on.
 pub(super) struct DialogLeg {
     pub dialog: InviteDialog,
@@ -20,8 +28,8 @@ pub(super) struct DialogLeg {
     pub tell: Sender<LegEvent>,
     /// The party asked to be transferred and waits to hear how it went.
     pub was_referred: bool,
-    /// A transfer that we asked for is not decided.
-    pub is_referring: bool,
+    /// A transfer that we asked for is not decided; it counts as failed from then on.
+    pub referring_until: Option<Instant>,
 }
 
 /// Whether the leg goes on.
@@ -35,12 +43,17 @@ impl DialogLeg {
     /// Until the leg is over.
     pub async fn run(mut self, commands: &mut Receiver<LegCommand>, states: &mut DialogStateReceiver) {
         loop {
+            let referring_until = self.referring_until;
             let goes = tokio::select! {
                 command = commands.recv() => self.on_command(command).await,
                 state = states.recv() => match state {
                     Some(state) => self.on_state(state).await,
                     None => Goes::Over,
                 },
+                () = tokio::time::sleep_until(referring_until.unwrap_or_else(Instant::now)), if referring_until.is_some() => {
+                    self.referring_until = None;
+                    self.tell(LegEvent::Moved(false)).await
+                }
             };
             if goes == Goes::Over {
                 return;
@@ -50,8 +63,8 @@ impl DialogLeg {
 
     async fn on_command(&mut self, command: Option<LegCommand>) -> Goes {
         match command {
-            None => self.hang_up("gone").await,
-            Some(LegCommand::HangUp { cause, text }) => self.hang_up(&format!("Q.850;cause={cause};text=\"{text}\"")).await,
+            None => self.hang_up(&reason(NORMAL_CLEARING, "Normal call clearing")).await,
+            Some(LegCommand::HangUp { cause, text }) => self.hang_up(&reason(cause, &text)).await,
             Some(LegCommand::Hold(holds)) => self.hold(holds).await,
             Some(LegCommand::Refer { target, user_to_user }) => self.refer(&target, user_to_user.as_deref()).await,
             Some(LegCommand::Ring | LegCommand::Answer | LegCommand::Refuse { .. }) => Goes::On,
@@ -94,7 +107,7 @@ impl DialogLeg {
         };
         match self.dialog.refer(refer_to, None, None).await {
             Ok(Some(response)) if response.status_code.kind() == StatusCodeKind::Successful => {
-                self.is_referring = true;
+                self.referring_until = Some(Instant::now() + REFER_LIMIT);
                 Goes::On
             }
             Ok(_) | Err(_) => self.tell(LegEvent::Moved(false)).await,
@@ -110,12 +123,12 @@ impl DialogLeg {
             DialogState::Options(_, _, handle) => reply(&handle, StatusCode::OK).await,
             DialogState::Publish(_, _, handle) | DialogState::Message(_, _, handle) => reply(&handle, StatusCode::MethodNotAllowed).await,
             DialogState::Terminated(_, reason) => {
-                let moved = self.is_referring;
-                if moved {
-                    // Some phones end the dialog without a last NOTIFY: they took the transfer.
-                    self.tell(LegEvent::Moved(true)).await;
+                let gone = gone(&reason);
+                if self.referring_until.take().is_some() {
+                    // Some phones hang up without a last NOTIFY: they took the transfer. Signalling that is lost tells nothing.
+                    self.tell(LegEvent::Moved(gone == Gone::HungUp)).await;
                 }
-                self.tell(LegEvent::Gone(gone(&reason))).await;
+                self.tell(LegEvent::Gone(gone)).await;
                 Goes::Over
             }
             DialogState::Calling(_) | DialogState::Trying(_) | DialogState::Early(..) | DialogState::WaitAck(..) | DialogState::Confirmed(..) => {
@@ -169,8 +182,8 @@ impl DialogLeg {
         reply(handle, StatusCode::OK).await;
         let decided = ReferStatus::parse(request).filter(|status| u16::from(status.status_code.clone()) >= 200);
         match decided {
-            Some(status) if self.is_referring => {
-                self.is_referring = false;
+            Some(status) if self.referring_until.is_some() => {
+                self.referring_until = None;
                 let moved = status.status_code.kind() == StatusCodeKind::Successful;
                 self.tell(LegEvent::Moved(moved)).await
             }
@@ -203,6 +216,12 @@ async fn reply(handle: &TransactionHandle, status: StatusCode) -> Goes {
     // The transaction may be over; then there is nobody to answer.
     let _ = handle.reply(status).await;
     Goes::On
+}
+
+/// A `Reason` (RFC 3326); what would end its quoted text or the line is left out.
+fn reason(cause: u16, text: &str) -> String {
+    let text: String = text.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect();
+    format!("Q.850;cause={cause};text=\"{text}\"")
 }
 
 /// Why a dialog is over, as the call sees it.
@@ -271,6 +290,11 @@ mod tests {
         assert_eq!([label("7"), label("11"), label("10"), label("d")], [Some('7'), Some('#'), Some('*'), Some('D')]);
         assert_eq!([label(""), label("hello"), label("Signal="), label("12"), label("é")], [None; 5]);
         assert_eq!(key_of(&[0xff, 0xfe]), None);
+    }
+
+    #[test]
+    fn a_reason_stays_one_header_whatever_its_text() {
+        assert_eq!(reason(16, "a \"b\"\r\nX: \\c"), "Q.850;cause=16;text=\"a bX: c\"");
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl Answering {
             return;
         }
         let mut sockets = Some(sockets);
-        let mut leg = DialogLeg { dialog: self.dialog, terms, tell, was_referred: false, is_referring: false };
+        let mut leg = DialogLeg { dialog: self.dialog, terms, tell, was_referred: false, referring_until: None };
         if let Some(plan) = plan {
             leg.tell(LegEvent::Media { plan, sockets: sockets.take() }).await;
         }
