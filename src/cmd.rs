@@ -3,6 +3,7 @@
 //! What a program reads goes to standard output, everything else to standard error, one line a mistake. Exit status 0:
 //! all is well; 1: what was expected did not happen; 2 (wins): bad usage, configuration or recording.
 
+pub mod call;
 pub mod check;
 pub mod completions;
 mod live;
@@ -55,6 +56,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Call(Box<call::CallArgs>),
     Replay(Box<replay::ReplayArgs>),
     Check(check::CheckArgs),
     Completions(completions::CompletionsArgs),
@@ -71,6 +73,7 @@ pub fn run() -> ExitCode {
     terminal::log(cli.verbose.max(u8::from(matches!(cli.command, Command::Serve(_)))));
     let done = match &cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Call(args) => call::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(args),
         Command::Completions(args) => completions::run(args),

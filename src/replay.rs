@@ -4,6 +4,7 @@
 //! [`transcript`] and [`report`] show it.
 
 pub mod baseline;
+pub mod caller;
 pub mod expect;
 pub mod options;
 pub mod report;

@@ -62,8 +62,8 @@ impl SrtpPolicy {
 }
 
 /// `[[phone]]`: where an agent is rung.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PhoneTable {
     /// Whose phone it is, by the agent's name. An agent may have several: they ring together, and the first that is picked up wins.
     pub agent: String,
