@@ -6,6 +6,7 @@
 pub mod call;
 pub mod check;
 pub mod completions;
+pub mod demo;
 mod live;
 pub mod man;
 pub mod replay;
@@ -55,6 +56,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Call(Box<call::CallArgs>),
     Replay(Box<replay::ReplayArgs>),
@@ -72,6 +74,7 @@ pub fn run() -> ExitCode {
     // Who serves wants a line for each call.
     terminal::log(cli.verbose.max(u8::from(matches!(cli.command, Command::Serve(_)))));
     let done = match &cli.command {
+        Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Call(args) => call::run(args),
         Command::Replay(args) => replay::run(args),

@@ -9,6 +9,7 @@ pub mod expect;
 pub mod options;
 pub mod report;
 pub mod result;
+pub mod progress;
 mod tape;
 pub mod terminal;
 pub mod time_map;
