@@ -27,7 +27,7 @@ const MAX_RECORDING: Duration = Duration::from_secs(3_600);
 /// Ports for sound, apart from those of a gateway on the same machine.
 const PORTS: (u16, u16) = (30_000, 39_999);
 
-/// Place test calls by SIP: play recordings, press keys, and report set-up time, sound both ways, loss and jitter
+/// Place test calls by SIP, and report how they went
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  segue call sip:1000@127.0.0.1 angry.wav --pace turns\n  segue call sip:1000@127.0.0.1 --calls 100 --rate 10 --max 20 --json\n  segue call --answer udp:127.0.0.1:5090 --key 1@3   an agent's phone that picks up and takes the call\n\n\

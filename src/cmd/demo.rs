@@ -36,13 +36,15 @@ const AGENT_TAKES: Duration = Duration::from_millis(4_500);
 /// Longer than the demo ever lasts.
 const LONGEST: Duration = Duration::from_secs(90);
 /// The caller stays with the agent for so long.
-const CALLER_STAYS: Duration = Duration::from_secs(36);
+const CALLER_STAYS: Duration = Duration::from_secs(44);
+/// A caller whom the bot has not understood until then asks for a person by key.
+const CALLER_PRESSES: (Duration, char) = (Duration::from_secs(27), '0');
 /// The number that is called.
 const CALLED: &str = "1000";
 
 /// See a handoff happen: a caller, a bot and an agent on SIP phones, all on this machine
 #[derive(Debug, Args)]
-#[command(after_help = "Nothing is needed but this program: it opens ports on 127.0.0.1 only, takes about 40 seconds, and keeps the recording.")]
+#[command(after_help = "Nothing is needed but this program: it opens ports on 127.0.0.1 only, takes about 45 seconds, and keeps the recording.")]
 pub struct DemoArgs {
     /// Print the result as one JSON object, as `segue replay --json` does, and nothing else
     #[arg(long)]
@@ -112,7 +114,9 @@ async fn play(mut config: Config, args: &DemoArgs) -> anyhow::Result<Finished> {
             srtp: false,
             ring_limit: LONGEST,
         };
-        caller::place(&caller_phone, dialling, spoken(CALLER, Manners::Turns, CALLER_STAYS)).await
+        let (after, label) = CALLER_PRESSES;
+        let keys = Key::new(label).map(|key| (after, key)).into_iter().collect();
+        caller::place(&caller_phone, dialling, Part { keys, ..spoken(CALLER, Manners::Turns, CALLER_STAYS) }).await
     });
     let names = BTreeMap::from([(agent.name.clone(), agent.spoken().to_owned())]);
     let mut progress = Progress::new(names);

@@ -291,6 +291,8 @@ impl RtpLeg {
         };
         match rtcp::receive(datagram, self.egress.ssrc(), wall_ntp()) {
             Some(received) => {
+                // A peer that sends no sound in silence still lives.
+                self.heard_at = self.heard_at.map(|_| now);
                 if let Some(ntp) = received.sender_ntp {
                     self.sender_report = Some((ntp, now));
                 }

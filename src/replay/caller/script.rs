@@ -38,7 +38,7 @@ impl Script {
     pub fn new(part: &Part) -> Script {
         let frames: Vec<Frame> = part.recording.chunks(RATE.frame_samples()).map(|samples| Frame::from_samples(RATE, samples)).collect();
         let utterances = match part.manners {
-            Manners::Recording => std::collections::VecDeque::from([0..frames.len()]),
+            Manners::Recording => std::iter::once(0..frames.len()).collect(),
             Manners::Turns => utterances(&frames).into(),
         };
         Script { frames, manners: part.manners, utterances, saying: None, has_heard: false, silent: 0 }
