@@ -7,9 +7,12 @@
 //! What is *not* here: registration, digest and TLS.
 
 mod client;
+pub mod digest;
 mod guard;
 mod leg;
+pub mod params;
 pub mod sdp;
+pub mod secret;
 mod server;
 pub mod table;
 
