@@ -19,11 +19,13 @@ use crate::sound::rtp::conceal::Concealment;
 use crate::sound::rtp::egress::Egress;
 use crate::sound::rtp::events::{EventReceiver, EventSender};
 use crate::sound::rtp::jitter::{JitterBuffer, JitterCounts, Kind, Pull};
-use crate::sound::rtp::{MAX_DATAGRAM, Packet, rtcp};
+use crate::sound::rtp::{Extended, MAX_DATAGRAM, Packet, rtcp};
 use srtp::Srtp;
 
 /// Datagrams that are taken in one go at most, so that a flood holds up nobody else.
 const MAX_AT_ONCE: usize = 64;
+/// Reports that are taken in one go at most; a peer sends one in some seconds.
+const MAX_REPORTS_AT_ONCE: usize = 8;
 /// Packets in sequence from another address before it is believed to be the peer's.
 const LATCH_AFTER: u32 = 5;
 /// Keys that may wait to be taken.
@@ -98,7 +100,9 @@ pub struct RtpLeg {
     reported_lost: (u64, u64),
     sender_report: Option<(u32, Time)>,
     peer_ssrc: u32,
-    highest: u32,
+    sequence: Extended,
+    /// The highest sequence number of the peer, with its cycles as [`Extended`] counts them.
+    highest: u64,
     stats: RtpStats,
 }
 
@@ -146,6 +150,7 @@ impl RtpLeg {
             reported_lost: (0, 0),
             sender_report: None,
             peer_ssrc: 0,
+            sequence: Extended::default(),
             highest: 0,
             plan: plan.clone(),
             stats: RtpStats::default(),
@@ -193,7 +198,8 @@ impl RtpLeg {
             let Ok((length, from)) = self.sockets.rtp.recv_from(&mut datagram) else { break };
             self.on_datagram(&datagram[..length], from, now);
         }
-        while let Ok((length, from)) = self.sockets.rtcp.recv_from(&mut datagram) {
+        for _ in 0..MAX_REPORTS_AT_ONCE {
+            let Ok((length, from)) = self.sockets.rtcp.recv_from(&mut datagram) else { break };
             self.on_rtcp(&datagram[..length], from, now);
         }
     }
@@ -206,20 +212,34 @@ impl RtpLeg {
             self.stats.bad += 1;
             return;
         };
-        if !self.is_from_peer(from, &outer) {
+        if from != self.peer && self.latch == Latch::Locked {
             self.stats.strangers += 1;
             return;
         }
-        match &mut self.srtp {
-            None => self.on_packet(&outer, now),
+        // Who lacks the keys must not win the leg by counting up, so authentication comes before belief.
+        let opened;
+        let packet = match &mut self.srtp {
+            None => outer,
             Some(srtp) => match srtp.open(datagram) {
-                Ok(plain) => match Packet::parse(&plain) {
-                    Ok(packet) => self.on_packet(&packet, now),
-                    Err(_) => self.stats.bad += 1,
-                },
-                Err(_) => self.stats.forged += 1,
+                Ok(plain) => {
+                    opened = plain;
+                    let Ok(packet) = Packet::parse(&opened) else {
+                        self.stats.bad += 1;
+                        return;
+                    };
+                    packet
+                }
+                Err(_) => {
+                    self.stats.forged += 1;
+                    return;
+                }
             },
+        };
+        if !self.is_from_peer(from, &packet) {
+            self.stats.strangers += 1;
+            return;
         }
+        self.on_packet(&packet, now);
     }
 
     /// Whether this is the peer: at the agreed address, or at the one other that keeps sending in sequence.
@@ -249,8 +269,12 @@ impl RtpLeg {
     fn on_packet(&mut self, packet: &Packet<'_>, now: Time) {
         self.heard_at = Some(now);
         self.stats.received += 1;
-        self.peer_ssrc = packet.ssrc;
-        self.highest = u32::from(packet.sequence);
+        if self.peer_ssrc != packet.ssrc {
+            self.peer_ssrc = packet.ssrc;
+            self.sequence = Extended::default();
+            self.highest = 0;
+        }
+        self.highest = self.highest.max(self.sequence.extend(packet.sequence));
         if Some(packet.payload_type) == self.plan.event_payload_in {
             if let Some(key) = self.events_in.receive(packet.ssrc, packet.timestamp, packet.payload)
                 && self.keys.len() < MAX_KEYS
@@ -259,7 +283,8 @@ impl RtpLeg {
             }
             return self.jitter_buffer.push(packet, Kind::NoSound, now);
         }
-        if packet.payload_type == COMFORT_NOISE || !self.plan.receives {
+        // A packet without payload keeps a way through NAT open (RFC 6263, 4.1).
+        if packet.payload_type == COMFORT_NOISE || packet.payload.is_empty() || !self.plan.receives {
             return self.jitter_buffer.push(packet, Kind::NoSound, now);
         }
         if packet.payload_type != self.plan.payload_in && packet.payload_type != self.plan.payload {
@@ -404,7 +429,8 @@ impl RtpLeg {
             ssrc: self.peer_ssrc,
             fraction_lost: (lost * 256 / (lost + taken).max(1)).min(255) as u8,
             lost: counts.lost.min(u64::from(u32::MAX)) as u32,
-            highest: self.highest,
+            // Cycles of a report begin at 0 (RFC 3550, A.1), ours at 1.
+            highest: self.highest.saturating_sub(1 << 16) as u32,
             jitter: self.jitter.value() as u32,
             last_report: self.sender_report.map_or((0, 0), |(ntp, at)| (ntp, since(at))),
         };

@@ -92,6 +92,62 @@ fn who_has_other_keys_is_not_heard() {
 }
 
 #[test]
+fn who_lacks_the_keys_does_not_win_a_leg_whose_peer_has_not_sent_yet() {
+    let (mut a, mut b) = pair(Codec::Pcmu, Some((SrtpKeys { ours: [1; 30], theirs: [2; 30] }, SrtpKeys { ours: [2; 30], theirs: [1; 30] })));
+    let agreed = b.peer;
+    let stranger = sockets().rtp.local_addr().expect("bound");
+    for n in 0..50u16 {
+        let packet = Packet { marker: false, payload_type: 0, sequence: n, timestamp: u32::from(n) * 160, ssrc: 99, payload: &[0; 160] };
+        let mut datagram = [0; 172];
+        packet.encode(&mut datagram).expect("room");
+        b.on_datagram(&datagram, stranger, Time::ZERO);
+    }
+    assert_eq!((b.peer, b.stats().forged, b.stats().received), (agreed, 50, 0));
+    assert!(talk(&mut a, &mut b).len() >= 45);
+}
+
+#[test]
+fn a_flood_of_reports_is_taken_in_portions() {
+    let (_a, mut b) = pair(Codec::Pcmu, None);
+    let stranger = sockets();
+    let to = b.sockets.rtcp.local_addr().expect("bound");
+    for _ in 0..50 {
+        stranger.rtcp.send_to(&[0; 8], to).expect("sent");
+    }
+    b.receive(Time::ZERO);
+    assert_eq!(b.stats().bad, MAX_REPORTS_AT_ONCE as u64);
+}
+
+#[test]
+fn reports_say_the_highest_number_with_its_cycles_whatever_comes_late() {
+    let (_a, mut b) = pair(Codec::Pcmu, None);
+    let peer = b.peer;
+    let mut come = |sequence, ssrc| {
+        let packet = Packet { marker: false, payload_type: 0, sequence, timestamp: 0, ssrc, payload: &[0; 160] };
+        let mut datagram = [0; 172];
+        packet.encode(&mut datagram).expect("room");
+        b.on_datagram(&datagram, peer, Time::ZERO);
+        b.highest - (1 << 16)
+    };
+    assert_eq!([come(65_535, 1), come(1, 1), come(0, 1), come(7, 2)], [65_535, 65_537, 65_537, 7]);
+}
+
+#[test]
+fn packets_without_payload_keep_a_way_open_and_are_silence() {
+    let (_a, mut b) = pair(Codec::Opus, None);
+    let peer = b.peer;
+    for n in 0..20u16 {
+        let packet = Packet { marker: false, payload_type: 111, sequence: n, timestamp: u32::from(n) * 960, ssrc: 1, payload: &[] };
+        let mut datagram = [0; 12];
+        packet.encode(&mut datagram).expect("room");
+        b.on_datagram(&datagram, peer, Time::from_millis(u64::from(n) * 20));
+        b.play_out(Time::from_millis(u64::from(n) * 20));
+        assert!(b.fifo.len() < 160, "{}", b.fifo.len());
+    }
+    assert_eq!((b.stats().bad, b.stats().jitter_buffer.lost), (0, 0));
+}
+
+#[test]
 fn strangers_are_never_heard_once_the_peer_is_known() {
     let (mut a, mut b) = pair(Codec::Pcmu, None);
     talk(&mut a, &mut b);

@@ -98,6 +98,8 @@ pub struct JitterBuffer {
     held_ms: f64,
     packet_ms: f64,
     last: Option<(u64, u32)>,
+    /// The timestamp that others are counted from, so that delays survive its wrap.
+    origin: Option<u32>,
     counts: JitterCounts,
 }
 
@@ -121,6 +123,7 @@ impl JitterBuffer {
             held_ms: HELD_MS.0,
             packet_ms: PACKET_MS,
             last: None,
+            origin: None,
             counts: JitterCounts::default(),
         }
     }
@@ -164,7 +167,7 @@ impl JitterBuffer {
         }
         if sequence < self.next {
             self.counts.late += 1;
-            self.note_delay(packet.timestamp, now);
+            self.note_delay(packet.timestamp, kind, now);
             return;
         }
         if self.slots[sequence as usize % SLOTS].kind.is_some() && self.slots[sequence as usize % SLOTS].sequence == sequence {
@@ -192,6 +195,7 @@ impl JitterBuffer {
         self.filled = 0;
         self.at = 0;
         self.last = None;
+        self.origin = None;
     }
 
     fn store(&mut self, sequence: u64, packet: &Packet<'_>, kind: Kind, now: Time) {
@@ -203,7 +207,7 @@ impl JitterBuffer {
         slot.length = packet.payload.len();
         slot.kind = Some(kind);
         slot.payload[..packet.payload.len()].copy_from_slice(packet.payload);
-        self.note_delay(packet.timestamp, now);
+        self.note_delay(packet.timestamp, kind, now);
     }
 
     /// The length of a packet is the distance of two that follow each other.
@@ -222,10 +226,15 @@ impl JitterBuffer {
         self.last = Some((sequence, timestamp));
     }
 
-    /// The delay of a packet against the quickest of late: its arrival minus its timestamp.
-    fn note_delay(&mut self, timestamp: u32, now: Time) {
+    /// The delay of a packet against the quickest of late: its arrival minus its timestamp. The packets of a key all
+    /// carry the timestamp of its beginning (RFC 4733, 2.2.2), so only sound tells how the network is.
+    fn note_delay(&mut self, timestamp: u32, kind: Kind, now: Time) {
+        if kind == Kind::NoSound {
+            return;
+        }
         let arrival_ms = now.as_micros() as f64 / 1_000.0;
-        let stamp_ms = f64::from(timestamp) * 1_000.0 / f64::from(self.clock_hz);
+        let since = timestamp.wrapping_sub(*self.origin.get_or_insert(timestamp)) as i32;
+        let stamp_ms = f64::from(since) * 1_000.0 / f64::from(self.clock_hz);
         self.delays[self.at] = arrival_ms - stamp_ms;
         self.at = (self.at + 1) % DELAYS;
         self.filled = (self.filled + 1).min(DELAYS);
@@ -398,6 +407,30 @@ mod tests {
         buffer.push(&Packet { ssrc: 2, ..packet(10_000, &[3]) }, Kind::Audio, now);
         assert_eq!(buffer.pull(false), Pull::Payload(&[3]));
         assert_eq!(buffer.counts().resets, 2);
+    }
+
+    #[test]
+    fn a_key_that_is_held_down_is_no_jitter() {
+        let mut buffer = JitterBuffer::new(8_000);
+        for n in 0..300 {
+            let is_key = (100..200).contains(&n);
+            let stamped = if is_key { 100 } else { n };
+            let packet = Packet { timestamp: stamped * 160, ..packet(u64::from(n), &[0; 160]) };
+            buffer.push(&packet, if is_key { Kind::NoSound } else { Kind::Audio }, Time::from_millis(u64::from(n) * 20));
+            buffer.pull(false);
+        }
+        assert!(buffer.held_ms() <= 20.0, "{}", buffer.held_ms());
+    }
+
+    #[test]
+    fn a_timestamp_that_wraps_is_no_jitter() {
+        let mut buffer = JitterBuffer::new(8_000);
+        for n in 0..100u32 {
+            let packet = Packet { timestamp: (n * 160).wrapping_sub(8_000), ..packet(u64::from(n), &[0; 160]) };
+            buffer.push(&packet, Kind::Audio, Time::from_millis(u64::from(n) * 20));
+            buffer.pull(false);
+        }
+        assert!(buffer.held_ms() <= 20.0, "{}", buffer.held_ms());
     }
 
     #[test]
