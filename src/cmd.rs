@@ -7,7 +7,7 @@ pub mod call;
 pub mod check;
 pub mod completions;
 pub mod demo;
-mod live;
+pub mod live;
 pub mod man;
 pub mod replay;
 pub mod serve;

@@ -1,0 +1,216 @@
+//! Live calls over loopback: a caller, the gateway, and agents on SIP phones, in real time.
+//!
+//! Entries here have no bot, so that a call goes straight to its queue and a test takes seconds.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")]
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use segue::base::{EndedBy, Happening, Key, OfferOutcome};
+use segue::cmd::live::{self, Running};
+use segue::config::Config;
+use segue::edge::sip::table::SipTable;
+use segue::edge::sip::{Dialling, SipEdge};
+use segue::edge::{Invited, LegCommand, Ports};
+use segue::gateway::live::call::Finished;
+use segue::replay::caller::{self, CallReport, Manners, Part};
+use segue::sound::codec::Codec;
+use tokio::sync::mpsc::{Receiver, channel};
+
+/// Nothing here takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ports for sound, apart for each user of them.
+fn ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    46_000 + 200 * NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Somebody's SIP phone.
+async fn phone() -> (SipEdge, Receiver<Invited>) {
+    let (sender, rung) = channel(8);
+    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into()], ..SipTable::default() };
+    let first = ports();
+    (SipEdge::open(&table, Arc::new(Ports::new([127, 0, 0, 1].into(), first, first + 199)), sender).await.unwrap(), rung)
+}
+
+/// A gateway whose agents `agent-1`, `agent-2` … are at these phones.
+async fn gateway(agents: &[SocketAddr], more: &str) -> Running {
+    let first = ports();
+    let mut text = format!(
+        "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\n[[queue]]\nname = \"service\"\nring_secs = 8.0\n\
+         [sip]\nbind = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\nrtp_first_port = {first}\nrtp_last_port = {}\n\
+         [speech]\nrecognizer = \"off\"\n",
+        first + 199
+    );
+    for (name, phone) in ["agent-1", "agent-2", "agent-3"].into_iter().zip(agents) {
+        text += &format!("[[agent]]\nname = \"{name}\"\n[[phone]]\nagent = \"{name}\"\ncontact = \"sip:{name}@{phone}\"\n");
+    }
+    if agents.is_empty() {
+        text += "[[agent]]\nname = \"nobody\"\n";
+    }
+    let text = text + more;
+    let config = Config::read(Some(("test.toml", &text)), [], |_| Err(io::ErrorKind::NotFound.into())).unwrap_or_else(|p| panic!("{p}"));
+    let kit = live::kit(&config, None).unwrap_or_else(|p| panic!("{p}"));
+    live::open(&config, kit).await.unwrap()
+}
+
+/// A tone of so many seconds.
+fn tone(secs: usize) -> Vec<i16> {
+    (0..secs * 8_000).map(|n| (6_000.0 * (std::f64::consts::TAU * 500.0 * n as f64 / 8_000.0).sin()) as i16).collect()
+}
+
+fn part(longest_secs: u64) -> Part {
+    let longest = Duration::from_secs(longest_secs);
+    Part { recording: tone(longest_secs as usize), manners: Manners::Recording, keys: Vec::new(), echoes: false, leaves_when_done: false, longest }
+}
+
+fn accepts(after: Duration, part: Part) -> Part {
+    Part { keys: vec![(after, Key::new('1').unwrap())], ..part }
+}
+
+async fn call(sip: &SipEdge, target: &str, codec: Codec, part: Part) -> CallReport {
+    let dialling = Dialling {
+        target: target.into(),
+        from: format!("sip:+15550100@{}", sip.local()),
+        from_name: None,
+        headers: Vec::new(),
+        codecs: vec![codec],
+        srtp: false,
+        ring_limit: PATIENCE,
+    };
+    tokio::time::timeout(PATIENCE, caller::place(sip, dialling, part)).await.unwrap()
+}
+
+async fn finished(running: &mut Running) -> Finished {
+    tokio::time::timeout(PATIENCE, running.finished.recv()).await.unwrap().unwrap()
+}
+
+fn outcomes(finished: &Finished) -> Vec<(String, OfferOutcome)> {
+    let settled = finished.records.iter().filter_map(|record| match &record.kind {
+        Happening::OfferSettled { agent, outcome, .. } => Some((agent.to_string(), *outcome)),
+        _ => None,
+    });
+    settled.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_is_bridged_to_an_agent_who_takes_the_call_by_key() {
+    for (codec, transport) in [(Codec::Pcma, ""), (Codec::Pcmu, ";transport=tcp")] {
+        let (agent, mut rung) = phone().await;
+        let (caller_phone, _rung) = phone().await;
+        let mut running = gateway(&[agent.local()], "").await;
+        let target = format!("sip:1000@{}{transport}", running.sip.local());
+        let agent = tokio::spawn(async move {
+            let invited = rung.recv().await.unwrap();
+            caller::attend(invited.leg, Duration::from_millis(300), accepts(Duration::from_millis(2_500), part(30))).await
+        });
+        let heard = call(&caller_phone, &target, codec, part(9)).await;
+        let agent = tokio::time::timeout(PATIENCE, agent).await.unwrap().unwrap();
+        let finished = finished(&mut running).await;
+        assert_eq!(heard.status, 200, "{heard:?}");
+        assert!(heard.longest_silence_s < 2.0, "the caller is never left in silence: {heard:?}");
+        assert!(heard.heard_s > 4.0 && agent.heard_s > 4.0, "{heard:?} {agent:?}");
+        assert!(agent.they_hung_up, "the agent's phone is told that the caller has left");
+        assert_eq!(outcomes(&finished), [("agent-1".to_owned(), OfferOutcome::Accepted)]);
+        let object = live::object(&finished);
+        let handoff = &object.handoffs[0];
+        assert!(handoff.bridged_s.is_some() && handoff.t_s[1].is_some() && handoff.t_s[3].is_some(), "{handoff:?}");
+        assert!(handoff.clocks_ms.as_ref().is_some_and(|clocks| clocks.bridge_gap.is_some_and(|gap| gap <= 40.0)), "{handoff:?}");
+        assert_eq!(handoff.ended_by, Some(EndedBy::Caller));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voicemail_never_gets_a_caller_and_who_is_busy_is_passed_over() {
+    let (busy, mut busy_rung) = phone().await;
+    let (voicemail, mut voicemail_rung) = phone().await;
+    let (person, mut person_rung) = phone().await;
+    let (caller_phone, _rung) = phone().await;
+    let mut running = gateway(&[busy.local(), voicemail.local(), person.local()], "").await;
+    let target = format!("sip:1000@{}", running.sip.local());
+    tokio::spawn(async move {
+        let invited = busy_rung.recv().await.unwrap();
+        invited.leg.commands.send(LegCommand::Refuse { status: 486, retry_after_s: None, contact: None }).await.unwrap();
+    });
+    let machine = tokio::spawn(async move {
+        let invited = voicemail_rung.recv().await.unwrap();
+        caller::attend(invited.leg, Duration::from_millis(100), part(40)).await
+    });
+    let taker = tokio::spawn(async move {
+        let invited = person_rung.recv().await.unwrap();
+        caller::attend(invited.leg, Duration::from_millis(100), accepts(Duration::from_millis(1_500), part(40))).await
+    });
+    let heard = call(&caller_phone, &target, Codec::Pcmu, part(18)).await;
+    let (machine, taker) = (machine.await.unwrap(), taker.await.unwrap());
+    let finished = finished(&mut running).await;
+    let settled = outcomes(&finished);
+    assert!(settled.contains(&("agent-1".to_owned(), OfferOutcome::Declined)), "{settled:?}");
+    assert!(settled.contains(&("agent-2".to_owned(), OfferOutcome::Unanswered)), "{settled:?}");
+    assert!(settled.contains(&("agent-3".to_owned(), OfferOutcome::Accepted)), "{settled:?}");
+    assert!(machine.they_hung_up && machine.talked_s < 9.0, "{machine:?}");
+    assert!(taker.heard_s > 3.0 && heard.longest_silence_s < 2.5, "{taker:?} {heard:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_while_it_rings_ends_the_ringing() {
+    let (agent, mut rung) = phone().await;
+    let (caller_phone, _rung) = phone().await;
+    let mut running = gateway(&[agent.local()], "").await;
+    let target = format!("sip:1000@{}", running.sip.local());
+    let agent = tokio::spawn(async move {
+        let invited = rung.recv().await.unwrap();
+        caller::attend(invited.leg, PATIENCE, part(40)).await
+    });
+    call(&caller_phone, &target, Codec::Pcmu, part(2)).await;
+    let agent = tokio::time::timeout(PATIENCE, agent).await.unwrap().unwrap();
+    assert!(agent.they_hung_up && agent.status == 0, "{agent:?}");
+    let finished = finished(&mut running).await;
+    assert_eq!(outcomes(&finished), [("agent-1".to_owned(), OfferOutcome::Withdrawn)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_can_not_be_served_are_refused_with_the_reason() {
+    let (caller_phone, _rung) = phone().await;
+    let running = gateway(&[], "[gateway]\nmax_calls = 1\n").await;
+    let at = running.sip.local();
+    let nobody = call(&caller_phone, &format!("sip:9999@{at}"), Codec::Pcmu, part(1)).await;
+    assert_eq!(nobody.status, 404, "no entry has the number: {nobody:?}");
+    let g722 = call(&caller_phone, &format!("sip:1000@{at}"), Codec::G722, part(1)).await;
+    assert_eq!(g722.status, 488, "no codec in common: {g722:?}");
+    let target = format!("sip:1000@{at}");
+    let first = {
+        let (caller_phone, target) = (caller_phone.clone(), target.clone());
+        tokio::spawn(async move { call(&caller_phone, &target, Codec::Pcmu, part(4)).await })
+    };
+    while running.gateway.active() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let second = call(&caller_phone, &target, Codec::Pcmu, part(1)).await;
+    assert_eq!(second.status, 503, "no room: {second:?}");
+    assert_eq!(first.await.unwrap().status, 200);
+    running.sip.drain();
+    let late = call(&caller_phone, &target, Codec::Pcmu, part(1)).await;
+    assert_eq!(late.status, 503, "it shuts down: {late:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_shutdown_running_calls_are_told_and_ended() {
+    let (caller_phone, _rung) = phone().await;
+    let mut running = gateway(&[], "[gateway]\ndrain_secs = 0.0\n").await;
+    let target = format!("sip:1000@{}", running.sip.local());
+    let calling = tokio::spawn(async move { call(&caller_phone, &target, Codec::Pcmu, part(50)).await });
+    while running.gateway.active() == 0 {
+        tokio::task::yield_now().await;
+    }
+    running.sip.drain();
+    running.gateway.drain().await;
+    assert_eq!(running.gateway.active(), 0);
+    let heard = calling.await.unwrap();
+    assert!(heard.talked_s < 40.0, "{heard:?}");
+    finished(&mut running).await;
+}
