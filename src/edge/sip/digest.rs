@@ -1,7 +1,7 @@
 //! Digest authentication (RFC 7616; for SIP RFC 3261, section 22, and RFC 8760): MD5, SHA-256 and their `-sess` forms, with
 //! `qop=auth` or none.
 //!
-//! As a client: [`choose`] the challenge, then [`Challenge::answer`]. As a server: an [`Authority`] of [`server`] challenges
+//! As a client: [`choose`] the challenge, then [`Challenge::answer`]. As a server: an authority of [`server`] challenges
 //! and verifies. The library's own digests are not used: it prints `nc` in decimal and stumbles over
 //! `qop="auth,auth-int"` and SHA-256. What is *not* here: `auth-int`, `userhash` and SHA-512/256, which no peer needs.
 
