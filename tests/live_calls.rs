@@ -214,3 +214,32 @@ async fn on_shutdown_running_calls_are_told_and_ended() {
     assert!(heard.talked_s < 40.0, "{heard:?}");
     finished(&mut running).await;
 }
+
+/// baresip hangs up on a 200 whose `Contact` has no scheme.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contact_of_an_answer_is_a_whole_uri() {
+    let running = gateway(&[], "").await;
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (us, gateway) = (socket.local_addr().unwrap(), running.sip.local());
+    let sdp = format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n", us.port());
+    let invite = format!(
+        "INVITE sip:1000@{gateway} SIP/2.0\r\nVia: SIP/2.0/UDP {us};branch=z9hG4bKwhole;rport\r\nMax-Forwards: 70\r\nFrom: <sip:a@{us}>;tag=1\r\n\
+         To: <sip:1000@{gateway}>\r\nCall-ID: whole@test\r\nCSeq: 1 INVITE\r\nContact: <sip:a@{us}>\r\nContent-Type: application/sdp\r\n\
+         Content-Length: {}\r\n\r\n{sdp}",
+        sdp.len()
+    );
+    socket.send_to(invite.as_bytes(), gateway).await.unwrap();
+    let answered = async {
+        let mut datagram = [0; 4_096];
+        loop {
+            let length = socket.recv(&mut datagram).await.unwrap();
+            let text = String::from_utf8_lossy(&datagram[..length]).into_owned();
+            if text.starts_with("SIP/2.0 200") {
+                return text;
+            }
+        }
+    };
+    let answer = tokio::time::timeout(PATIENCE, answered).await.unwrap();
+    let contact = answer.lines().find(|line| line.starts_with("Contact:")).unwrap();
+    assert!(contact.contains(&format!("<sip:segue@{gateway}")), "{contact}");
+}

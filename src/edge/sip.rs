@@ -202,7 +202,8 @@ impl Inner {
         let ip = self.table.external_address.unwrap_or(self.local.ip());
         let host = HostWithPort { host: Host::IpAddr(ip), port: Some(Port::from(self.local.port())) };
         let params = transport.filter(|t| *t != rsipstack::sip::Transport::Udp).map(rsipstack::sip::Param::Transport).into_iter().collect();
-        Uri { host_with_port: host, auth: Some(rsipstack::sip::Auth { user: "segue".into(), password: None }), params, ..Uri::default() }
+        let scheme = Some(rsipstack::sip::Scheme::Sip);
+        Uri { scheme, host_with_port: host, auth: Some(rsipstack::sip::Auth { user: "segue".into(), password: None }), params, ..Uri::default() }
     }
 
     /// Terms for a new leg, whose sound is received at `port`.
