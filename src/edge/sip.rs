@@ -11,6 +11,7 @@ pub mod digest;
 mod guard;
 mod leg;
 pub mod params;
+pub mod registrar;
 pub mod sdp;
 pub mod secret;
 mod server;

@@ -51,7 +51,7 @@ struct Used {
 pub enum Denied {
     /// They said nothing that is meant for us: challenge them.
     Unknown,
-    /// Who they are is right, but the nonce is too old or was used: challenge them with `stale`.
+    /// The nonce is too old, was used, or is not ours: challenge them with `stale`.
     Stale,
     /// Name or password is wrong: challenge them, and count it.
     Wrong,
@@ -97,6 +97,8 @@ impl Authority {
         if said.realm != self.realm || !self.algorithms.contains(&said.algorithm) {
             return Err(Denied::Unknown);
         }
+        // The nonce comes first: who has one of ours received it, so a wrong password can't be charged to a forged address.
+        let id = self.nonce(&said.nonce, now).ok_or(Denied::Stale)?;
         // A stranger costs as much time as a wrong password, so that names can't be tried out.
         let credentials = known(&said.username);
         let is_known = credentials.is_some();
@@ -106,7 +108,6 @@ impl Authority {
         if !is_known || !is_right || !is_same_place(&said.uri, uri) {
             return Err(Denied::Wrong);
         }
-        let id = self.nonce(&said.nonce, now).ok_or(Denied::Stale)?;
         let count = match &said.counted {
             Some(Counted { nc, .. }) => u32::from_str_radix(nc, 16).map_err(|_| Denied::Malformed)?,
             // Without counts a nonce is good for one request.
@@ -346,7 +347,7 @@ mod tests {
             (with("qop=auth", "qop=auth-int"), Denied::Unknown),
             (with("algorithm=MD5", "algorithm=SHA-512-256"), Denied::Unknown),
             (with("algorithm=MD5", "algorithm=MD5-sess"), Denied::Unknown),
-            (with("nonce=\"", "nonce=\"é"), Denied::Wrong),
+            (with("nonce=\"", "nonce=\"é"), Denied::Stale),
             (good.clone() + ", username=\"bert\"", Denied::Malformed),
         ] {
             assert_eq!(come(&mut authority, &bad, START), Err(denied), "{bad}");
