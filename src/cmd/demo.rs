@@ -91,7 +91,7 @@ async fn play(mut config: Config, args: &DemoArgs) -> anyhow::Result<Finished> {
     config.gateway.recordings = Some(std::path::absolute(&args.out)?);
     let agent = config.agent.first().context("the built-in configuration has no agent")?.clone();
     config.agent.truncate(1);
-    config.phone = vec![PhoneTable { agent: agent.name.clone(), contact: format!("sip:{}@{}", agent.name, agent_phone.local()) }];
+    config.phone = vec![PhoneTable::dialled(&agent.name, format!("sip:{}@{}", agent.name, agent_phone.local()))];
     let kit = live::kit(&config, None).map_err(|problems| anyhow::anyhow!("the built-in configuration: {problems}"))?;
     let Running { gateway, sip, mut finished, serving } = live::open(&config, kit).await?;
     if !args.json {

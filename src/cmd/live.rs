@@ -13,11 +13,12 @@ use crate::base::AgentId;
 use crate::config::Config;
 use crate::edge::Ports;
 use crate::edge::sip::SipEdge;
+use crate::edge::sip::digest::Credentials;
 use crate::edge::sip::table::{PhoneTable, SipTable, SrtpPolicy};
 use crate::gateway::Kit;
 use crate::gateway::live::Gateway;
 use crate::gateway::live::call::Finished;
-use crate::gateway::live::phones::PhoneBook;
+use crate::gateway::live::phones::{PhoneBook, Place};
 use crate::replay::result::{ReplayFacts, ReplayObject};
 use crate::replay::time_map::TimeMap;
 use crate::store::story::Story;
@@ -44,8 +45,8 @@ pub struct Running {
 pub async fn open(config: &Config, kit: Kit) -> anyhow::Result<Running> {
     let (calls, ringing) = channel(RINGING);
     let ports = Arc::new(ports(&config.sip));
-    let sip = SipEdge::open(&config.sip, ports, calls).await.context("sip")?;
-    let places = places(&config.phone);
+    let (places, accounts) = places(&config.phone)?;
+    let sip = SipEdge::open_for(&config.sip, accounts, ports, calls).await.context("sip")?;
     let from = format!("sip:segue@{}", sip.local());
     let srtp = config.sip.srtp == SrtpPolicy::Required;
     let book = PhoneBook::new(sip.clone(), places, (config.sip.codecs.clone(), srtp), from);
@@ -78,10 +79,19 @@ fn ports(table: &SipTable) -> Ports {
     Ports::new(address, table.rtp_first_port, table.rtp_last_port)
 }
 
-fn places(phones: &[PhoneTable]) -> BTreeMap<AgentId, Vec<String>> {
-    let mut places: BTreeMap<AgentId, Vec<String>> = BTreeMap::new();
-    for phone in phones {
-        places.entry(AgentId::from(phone.agent.as_str())).or_default().push(phone.contact.clone());
+type Places = BTreeMap<AgentId, Vec<Place>>;
+
+/// Where agents are rung, and by what their phones register.
+fn places(phones: &[PhoneTable]) -> anyhow::Result<(Places, Vec<Credentials>)> {
+    let mut places = Places::new();
+    let mut accounts = Vec::new();
+    for (n, phone) in phones.iter().enumerate() {
+        let places = places.entry(AgentId::from(phone.agent.as_str())).or_default();
+        places.extend(phone.contact.clone().map(Place::Dialled));
+        if let Some(account) = phone.account().with_context(|| format!("phone[{n}]"))? {
+            places.push(Place::Registered(account.username.clone()));
+            accounts.push(account);
+        }
     }
-    places
+    Ok((places, accounts))
 }

@@ -39,6 +39,7 @@ pub fn check(fitted: &Fitted<Config>, mistakes: &mut Mistakes) {
     once(config.trigger.iter().map(|trigger| &trigger.name), "trigger", &mut problems);
     once(config.entry.iter().map(|entry| &entry.name), "entry", &mut problems);
     called_once(config, &mut problems);
+    registered_once(config, &mut problems);
     references(config, mistakes, &mut problems);
     mistakes.add_all(problems, |key| fitted.original(key));
 }
@@ -62,6 +63,19 @@ fn called_once(config: &Config, problems: &mut Problems) {
             if let Some(before) = first.insert(called, n) {
                 problems.add(format!("entry[{n}].called[{m}]"), format!("`{called}` leads to entry[{before}] already"));
             }
+        }
+    }
+}
+
+/// Two phones of one agent may register by one name with one password; two agents may not.
+fn registered_once(config: &Config, problems: &mut Problems) {
+    let mut first = BTreeMap::new();
+    for (n, phone) in config.phone.iter().enumerate() {
+        if let Some(name) = &phone.username
+            && let Some(before) = first.insert(name, n)
+        {
+            problems
+                .add(format!("phone[{n}].username"), format!("`{name}` is that of phone[{before}] already; up to ten phones may register by one"));
         }
     }
 }

@@ -4,19 +4,24 @@
 //! Either way one task for each leg turns [`LegCommand`](super::LegCommand)s into requests and what comes in into
 //! [`LegEvent`](super::LegEvent)s. Transactions and dialogs are the library's; offers and answers are [`sdp`]'s.
 //!
-//! What is *not* here: registration, digest and TLS.
+//! Phones of agents register here, with a digest; [`SipEdge::reachable`] tells whose are there, and [`SipEdge::contacts`] whom
+//! to dial.
+//!
+//! What is *not* here: TLS.
 
 mod client;
 pub mod digest;
 mod guard;
 mod leg;
 pub mod params;
+mod register;
 pub mod registrar;
 pub mod sdp;
 pub mod secret;
 mod server;
 pub mod table;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,11 +36,14 @@ use rsipstack::transport::TransportLayer;
 use rsipstack::transport::tcp_listener::TcpListenerConnection;
 use rsipstack::transport::udp::UdpConnection;
 use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Invited, LEG_QUEUE, Leg, Ports};
 use crate::sound::codec::Codec;
+use digest::Credentials;
 use guard::Guard;
+use register::Phones;
 use sdp::{Encryption, Terms};
 use table::{Network, SipTable, Transport, read_bind};
 
@@ -44,7 +52,7 @@ const USER_AGENT: &str = concat!("Segue/", env!("CARGO_PKG_VERSION"));
 /// How often the library looks at its timers.
 const TIMERS: Duration = Duration::from_millis(20);
 /// Methods that we take.
-const METHODS: [Method; 9] = [
+const METHODS: [Method; 10] = [
     Method::Invite,
     Method::Ack,
     Method::Bye,
@@ -53,6 +61,7 @@ const METHODS: [Method; 9] = [
     Method::Info,
     Method::Update,
     Method::Notify,
+    Method::Register,
     // Phones offer a transfer only to those who list it.
     Method::Refer,
 ];
@@ -105,6 +114,7 @@ struct Inner {
     local: SocketAddr,
     allowed: Vec<Network>,
     guard: Guard,
+    phones: Phones,
     is_draining: AtomicBool,
     sessions: AtomicU64,
     stop: CancellationToken,
@@ -116,6 +126,14 @@ impl SipEdge {
     /// # Errors
     /// A transport that can't be read, or a port that can't be had.
     pub async fn open(table: &SipTable, ports: Arc<Ports>, calls: Sender<Invited>) -> Result<SipEdge, SipError> {
+        SipEdge::open_for(table, Vec::new(), ports, calls).await
+    }
+
+    /// As [`SipEdge::open`], and the phones of these accounts may register.
+    ///
+    /// # Errors
+    /// A transport that can't be read, or a port that can't be had.
+    pub async fn open_for(table: &SipTable, accounts: Vec<Credentials>, ports: Arc<Ports>, calls: Sender<Invited>) -> Result<SipEdge, SipError> {
         let stop = CancellationToken::new();
         let transports = TransportLayer::new(stop.clone());
         let mut local = None;
@@ -160,6 +178,7 @@ impl SipEdge {
         let inner = Arc::new(Inner {
             allowed: table.allow.iter().filter_map(|network| Network::read(network).ok()).collect(),
             guard: Guard::new(table.calls_per_second),
+            phones: Phones::new(table, accounts),
             table: table.clone(),
             layer,
             ports,
@@ -170,6 +189,7 @@ impl SipEdge {
         });
         tokio::spawn(async move { endpoint.serve().await });
         tokio::spawn(server::take(inner.clone(), incoming, calls));
+        tokio::spawn(register::expire(inner.clone()));
         Ok(SipEdge { inner })
     }
 
@@ -184,6 +204,16 @@ impl SipEdge {
         let (tell, events) = channel(LEG_QUEUE);
         tokio::spawn(client::ring(self.inner.clone(), dialling, asked, tell));
         Leg { commands, events }
+    }
+
+    /// The URIs at which a user's registered phones are dialled, the preferred ones first.
+    pub fn contacts(&self, user: &str) -> Vec<String> {
+        self.inner.phones.contacts(user)
+    }
+
+    /// The users who have a registered phone, now and whenever that changes.
+    pub fn reachable(&self) -> watch::Receiver<BTreeSet<String>> {
+        self.inner.phones.reachable()
     }
 
     /// Takes no new calls from now on: they get 503, or 302 to the configured target.

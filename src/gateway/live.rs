@@ -13,7 +13,7 @@ pub mod lateness;
 pub mod phones;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -118,7 +118,7 @@ impl Gateway {
             let started = std::thread::Builder::new().name(format!("sound-{n}")).spawn(move || sound_thread(&gateway, admitted, &finished));
             started.map_err(GatewayError::Thread)?;
         }
-        gateway.announce_phones();
+        Gateway::announce_phones(&gateway);
         Ok((gateway, over))
     }
 
@@ -201,11 +201,25 @@ impl Gateway {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Phones that are dialled are always there.
-    fn announce_phones(&self) {
-        for agent in self.shared.phones.places().keys() {
-            self.on_line(agent, true);
-        }
+    /// Tells the desk whose phones can be rung, now and whenever one registers or is gone.
+    fn announce_phones(gateway: &Arc<Gateway>) {
+        let mut registered = gateway.shared.phones.registered();
+        let mut reachable = BTreeSet::new();
+        let mut announce = move |gateway: &Gateway, registered: &BTreeSet<String>| {
+            let now = gateway.shared.phones.reachable(registered);
+            for (agent, up) in now.difference(&reachable).map(|agent| (agent, true)).chain(reachable.difference(&now).map(|agent| (agent, false))) {
+                gateway.on_line(agent, up);
+            }
+            reachable = now;
+        };
+        announce(gateway, &registered.borrow_and_update());
+        let gateway = Arc::downgrade(gateway);
+        tokio::spawn(async move {
+            while registered.changed().await.is_ok() {
+                let Some(gateway) = gateway.upgrade() else { return };
+                announce(&gateway, &registered.borrow_and_update());
+            }
+        });
     }
 
     /// An agent's phone can be rung from now on, or not any more. Who has a phone that can be rung is available.

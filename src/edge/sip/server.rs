@@ -15,13 +15,14 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::guard::Verdict;
 use super::leg::{DialogLeg, Goes, SDP, gone};
+use super::params::unescaped;
 use super::sdp::{self, Terms};
-use super::{Inner, METHODS};
+use super::{Inner, METHODS, register};
 use crate::base::Pii;
 use crate::edge::{Invited, LEG_QUEUE, Leg, LegCommand, LegEvent, MediaPlan, MediaSockets};
 
 /// A caller who comes during a shutdown may try again after this, in s.
-const RETRY_AFTER_SECS: u32 = 60;
+pub(super) const RETRY_AFTER_SECS: u32 = 60;
 /// Headers whose values are handed on as what is known of the caller.
 const CALLER_DATA: [&str; 4] = ["diversion", "history-info", "p-asserted-identity", "user-to-user"];
 /// Longest value that is handed on, in octets.
@@ -48,6 +49,7 @@ async fn on_request(inner: Arc<Inner>, mut transaction: Transaction, calls: Send
     } else {
         match transaction.original.method {
             Method::Ack => Ok(()),
+            Method::Register => register::on_register(&inner, &mut transaction).await,
             Method::Options => transaction.reply_with(StatusCode::OK, vec![allow(), Header::Accept(SDP.into())], None).await,
             Method::Invite | Method::Bye | Method::Cancel | Method::Info | Method::Update | Method::PRack | Method::Refer | Method::Notify => {
                 transaction.reply(StatusCode::CallTransactionDoesNotExist).await
@@ -125,7 +127,7 @@ async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sende
 }
 
 /// Where a request came from: what the transport saw, not what is written.
-fn source(transaction: &Transaction) -> Option<SocketAddr> {
+pub(super) fn source(transaction: &Transaction) -> Option<SocketAddr> {
     transaction.connection.as_ref()?.get_remote_addr()?.get_socketaddr().ok()
 }
 
@@ -329,25 +331,13 @@ fn data(request: &Request) -> Vec<(String, Pii<String>)> {
     CALLER_DATA.into_iter().flat_map(of).collect()
 }
 
-fn values<'a>(request: &'a Request, name: &'a str) -> impl Iterator<Item = String> + 'a {
+/// The values of all headers of this name.
+pub(super) fn values<'a>(request: &'a Request, name: &'a str) -> impl Iterator<Item = String> + 'a {
     request.headers.iter().filter_map(move |header| {
         let written = header.to_string();
         let (found, value) = written.split_once(':')?;
         found.trim().eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
     })
-}
-
-/// `%2B` is `+` (RFC 3261, 19.1.2); what is escaped wrongly stays as it is.
-fn unescaped(user: &str) -> String {
-    let bytes = user.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = (bytes[at] == b'%').then(|| user.get(at + 1..at + 3)).flatten().and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        plain.push(hex.unwrap_or(bytes[at]));
-        at += if hex.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&plain).into_owned()
 }
 
 #[cfg(test)]
@@ -381,10 +371,5 @@ mod tests {
         ));
         let known: Vec<(&str, &str)> = known.iter().map(|(name, value)| (name.as_str(), value.0.as_str())).collect();
         assert_eq!(known, [("diversion", "<sip:2000@b>;reason=no-answer"), ("user_to_user", "41;encoding=hex")]);
-    }
-
-    #[test]
-    fn escapes_that_are_none_stay() {
-        assert_eq!([unescaped("%2B1"), unescaped("%"), unescaped("%zz"), unescaped("a%4"), unescaped("é%41")], ["+1", "%", "%zz", "a%4", "éA"]);
     }
 }

@@ -1,6 +1,7 @@
 //! `[sip]` and `[[phone]]` as they are written in the configuration.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::base::Problems;
 use crate::sound::codec::Codec;
 
+use super::digest::Credentials;
 use super::sdp::Encryption;
+use super::secret::{Kept, Secret, SecretError};
 
 /// Longest time that a key here may ask for, in s.
 const MAX_SECS: u32 = 86_400;
@@ -33,8 +36,31 @@ pub struct SipTable {
     pub rtp_last_port: u16,
     /// Callers for whom there is no room, or who come during a shutdown, are sent to this `sip:` target (302); without it they get 503.
     pub overload_target: Option<String>,
-    /// New calls a second from one address at most; more are answered with 503.
+    /// New calls a second from one address at most, and as many registrations; more are answered with 503.
     pub calls_per_second: u32,
+    /// Whose passwords phones are asked for: what people see where they type theirs.
+    pub realm: String,
+    /// How passwords are proved, the preferred way first: `sha-256`, `md5`. Some phones give up if one is offered that they don't know, so `sha-256` is off until told otherwise.
+    pub digests: Vec<DigestName>,
+    /// Shortest time that a phone may be registered for, in s.
+    pub register_min_secs: u32,
+    /// Longest time that a phone is registered for, in s.
+    pub register_max_secs: u32,
+    /// After so many wrong passwords an address is refused for `ban_secs`.
+    pub ban_after: u32,
+    /// How long an address that guesses passwords is refused, in s.
+    pub ban_secs: u32,
+}
+
+/// How a password is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DigestName {
+    /// RFC 8760.
+    #[serde(rename = "sha-256")]
+    Sha256,
+    /// RFC 3261: every phone knows it.
+    #[serde(rename = "md5")]
+    Md5,
 }
 
 /// Whether sound is encrypted.
@@ -67,8 +93,16 @@ impl SrtpPolicy {
 pub struct PhoneTable {
     /// Whose phone it is, by the agent's name. An agent may have several: they ring together, and the first that is picked up wins.
     pub agent: String,
-    /// Whom to dial: a `sip:` URI, such as `sip:anna@192.0.2.7`.
-    pub contact: String,
+    /// Whom to dial: a `sip:` URI, such as `sip:anna@192.0.2.7`. A phone without one has to register.
+    pub contact: Option<String>,
+    /// The name by which the phone registers here.
+    pub username: Option<String>,
+    /// Its password. Better kept outside of this file: in `password_env` or `password_file`.
+    pub password: Option<Secret>,
+    /// The variable of the environment that holds the password.
+    pub password_env: Option<String>,
+    /// The file that holds the password and nothing else.
+    pub password_file: Option<PathBuf>,
 }
 
 /// How sound's and signalling's transports are named.
@@ -141,6 +175,12 @@ impl Default for SipTable {
             rtp_last_port: 29_999,
             overload_target: None,
             calls_per_second: 50,
+            realm: "segue".into(),
+            digests: vec![DigestName::Md5],
+            register_min_secs: 60,
+            register_max_secs: 600,
+            ban_after: 10,
+            ban_secs: 600,
         }
     }
 }
@@ -179,18 +219,71 @@ impl SipTable {
         if !(1..=MAX_SECS).contains(&self.calls_per_second) {
             problems.add(format!("{key}.calls_per_second"), format!("is {}; expected 1 to {MAX_SECS}", self.calls_per_second));
         }
+        self.check_registration(key, problems);
+    }
+
+    fn check_registration(&self, key: &str, problems: &mut Problems) {
+        if self.realm.is_empty() || self.realm.chars().any(char::is_control) {
+            problems.add(format!("{key}.realm"), "must be a name, such as \"segue\"");
+        }
+        if self.digests.is_empty() {
+            problems.add(format!("{key}.digests"), "is empty, so no phone could register; name sha-256, md5 or both");
+        }
+        let is_range = self.register_min_secs >= 1 && self.register_min_secs <= self.register_max_secs && self.register_max_secs <= MAX_SECS;
+        if !is_range {
+            let what = format!("{} to {} s is no time to be registered for, within {MAX_SECS}", self.register_min_secs, self.register_max_secs);
+            problems.add(format!("{key}.register_max_secs"), what);
+        }
+        for (name, value) in [("ban_after", self.ban_after), ("ban_secs", self.ban_secs)] {
+            if !(1..=MAX_SECS).contains(&value) {
+                problems.add(format!("{key}.{name}"), format!("is {value}; expected 1 to {MAX_SECS}"));
+            }
+        }
     }
 }
 
 impl PhoneTable {
+    /// A phone that is dialled at this `sip:` URI.
+    pub fn dialled(agent: impl Into<String>, contact: impl Into<String>) -> Self {
+        PhoneTable { agent: agent.into(), contact: Some(contact.into()), username: None, password: None, password_env: None, password_file: None }
+    }
+
     /// Names every mistake that can be seen without the agents.
     pub fn check(&self, key: &str, problems: &mut Problems) {
         if self.agent.trim().is_empty() {
             problems.add(format!("{key}.agent"), "is empty; name the agent whose phone it is");
         }
-        if !self.contact.starts_with("sip:") || rsipstack::sip::parse_uri(&self.contact).is_err() {
-            problems.add(format!("{key}.contact"), format!("`{}` is no `sip:` URI, such as `sip:anna@192.0.2.7`", self.contact));
+        if let Some(contact) = self.contact.as_ref().filter(|contact| !contact.starts_with("sip:") || rsipstack::sip::parse_uri(contact).is_err()) {
+            problems.add(format!("{key}.contact"), format!("`{contact}` is no `sip:` URI, such as `sip:anna@192.0.2.7`"));
         }
+        self.kept().check(key, problems);
+        match &self.username {
+            None if self.kept().is_named() => problems.add(format!("{key}.username"), "is missing; the password is that of a name"),
+            None if self.contact.is_none() => {
+                problems.add(key, "can't be reached: write a contact to dial, or username and password_env for a phone that registers");
+            }
+            None => {}
+            Some(name) if name.is_empty() || name.chars().any(|c| c.is_control() || c.is_whitespace()) => {
+                problems.add(format!("{key}.username"), format!("`{}` is no name that a phone could have", name.escape_debug()));
+            }
+            Some(_) if !self.kept().is_named() => {
+                problems.add(format!("{key}.password_env"), "is missing; a phone that registers needs a password (or password_file)");
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// What the phone registers with; `None` if it does not register.
+    ///
+    /// # Errors
+    /// Its password can't be had.
+    pub fn account(&self) -> Result<Option<Credentials>, SecretError> {
+        let Some(username) = &self.username else { return Ok(None) };
+        Ok(self.kept().find()?.map(|password| Credentials { username: username.clone(), password }))
+    }
+
+    fn kept(&self) -> Kept<'_> {
+        Kept { password: self.password.as_ref(), variable: self.password_env.as_deref(), file: self.password_file.as_deref() }
     }
 }
 
@@ -228,6 +321,13 @@ mod tests {
             ("rtp_first_port = 30000", "sip.rtp_last_port"),
             ("overload_target = \"elsewhere\"", "sip.overload_target"),
             ("calls_per_second = 0", "sip.calls_per_second"),
+            ("realm = \"\"", "sip.realm"),
+            ("digests = []", "sip.digests"),
+            ("register_min_secs = 0", "sip.register_max_secs"),
+            ("register_min_secs = 601", "sip.register_max_secs"),
+            ("register_max_secs = 100000", "sip.register_max_secs"),
+            ("ban_after = 0", "sip.ban_after"),
+            ("ban_secs = 0", "sip.ban_secs"),
         ] {
             let table: SipTable = toml::from_str(wrong).expect(wrong);
             let mut problems = Problems::default();
@@ -237,5 +337,25 @@ mod tests {
         let mut problems = Problems::default();
         SipTable::default().check("sip", &mut problems);
         assert_eq!(problems.to_string(), "");
+    }
+    #[test]
+    fn a_phone_is_dialled_or_registers() {
+        for (written, named) in [
+            ("contact = \"sip:a@192.0.2.7\"", ""),
+            ("username = \"a\"\npassword = \"b\"", ""),
+            ("username = \"a\"\npassword_env = \"B\"\ncontact = \"sip:a@192.0.2.7\"", ""),
+            ("", "phone[0]: can't be reached"),
+            ("username = \"a\"", "phone[0].password_env"),
+            ("password = \"b\"", "phone[0].username"),
+            ("username = \"a b\"\npassword = \"b\"", "phone[0].username"),
+            ("username = \"a\"\npassword = \"b\"\npassword_file = \"c\"", "phone[0].password"),
+            ("contact = \"tel:+1201\"", "phone[0].contact"),
+            ("contact = \"sip:\"", "phone[0].contact"),
+        ] {
+            let table: PhoneTable = toml::from_str(&format!("agent = \"anna\"\n{written}")).expect(written);
+            let mut problems = Problems::default();
+            table.check("phone[0]", &mut problems);
+            assert!(problems.to_string().contains(named) && problems.0.is_empty() == named.is_empty(), "{written}: {problems}");
+        }
     }
 }

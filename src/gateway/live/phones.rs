@@ -1,7 +1,9 @@
 //! The phones of agents: who is rung where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use tokio::sync::watch;
 
 use crate::base::AgentId;
 use crate::edge::Leg;
@@ -11,11 +13,20 @@ use crate::sound::codec::Codec;
 /// The desk ends an offer by itself; a phone that rings longer than any offer is given up.
 const RING_LIMIT: Duration = Duration::from_secs(180);
 
+/// Where one agent is rung.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At this `sip:` URI.
+    Dialled(String),
+    /// Wherever phones have registered by this name.
+    Registered(String),
+}
+
 /// The phones of all agents.
 #[derive(Clone)]
 pub struct PhoneBook {
     sip: SipEdge,
-    places: BTreeMap<AgentId, Vec<String>>,
+    places: BTreeMap<AgentId, Vec<Place>>,
     codecs: Vec<Codec>,
     from: String,
     srtp: bool,
@@ -23,18 +34,32 @@ pub struct PhoneBook {
 
 impl PhoneBook {
     /// A book of these places; phones see calls from `from` (a `sip:` URI) where the caller's number is unknown.
-    pub fn new(sip: SipEdge, places: BTreeMap<AgentId, Vec<String>>, (codecs, srtp): (Vec<Codec>, bool), from: String) -> Self {
+    pub fn new(sip: SipEdge, places: BTreeMap<AgentId, Vec<Place>>, (codecs, srtp): (Vec<Codec>, bool), from: String) -> Self {
         PhoneBook { sip, places, codecs, from, srtp }
     }
 
-    /// Agents and the `sip:` targets at which they are rung.
-    pub fn places(&self) -> &BTreeMap<AgentId, Vec<String>> {
-        &self.places
+    /// The agents who have a phone that can be rung, if these names are registered. One that is dialled is always there.
+    pub fn reachable(&self, registered: &BTreeSet<String>) -> BTreeSet<AgentId> {
+        let is_there = |place: &Place| match place {
+            Place::Dialled(_) => true,
+            Place::Registered(name) => registered.contains(name),
+        };
+        self.places.iter().filter(|(_, places)| places.iter().any(is_there)).map(|(agent, _)| agent.clone()).collect()
+    }
+
+    /// The names that are registered, now and whenever that changes.
+    pub fn registered(&self) -> watch::Receiver<BTreeSet<String>> {
+        self.sip.reachable()
     }
 
     /// Rings all of an agent's phones at once.
     pub fn ring(&self, agent: &AgentId, caller: Option<&str>) -> Vec<Leg> {
-        self.places.get(agent).into_iter().flatten().map(|target| self.dial(target, caller)).collect()
+        let places = self.places.get(agent).into_iter().flatten();
+        let targets = places.flat_map(|place| match place {
+            Place::Dialled(target) => vec![target.clone()],
+            Place::Registered(name) => self.sip.contacts(name),
+        });
+        targets.map(|target| self.dial(&target, caller)).collect()
     }
 
     fn dial(&self, target: &str, caller: Option<&str>) -> Leg {
