@@ -301,7 +301,9 @@ impl Call {
             return;
         };
         let heard = playing.started.is_some();
+        let mut talked_over = false;
         if let Some(start) = playing.started {
+            talked_over = playing.leg == LegId::CALLER && self.dossier.lines().any(|line| line.who == Party::Caller && line.end >= start);
             self.record(Happening::PlaybackStopped { playback: id, samples: sent, completed });
             if playing.leg == LegId::CALLER && is_speech(playing.purpose) {
                 self.note_bot_turn(playing.words.clone(), start, now, completed);
@@ -311,7 +313,8 @@ impl Call {
             }
         }
         self.on_played_out(id, playing.purpose, heard, completed, now);
-        if self.bot_owes_an_answer() {
+        // Who spoke while this played waits for something from now on.
+        if talked_over || self.bot_owes_an_answer() {
             self.expect_sound(now, now);
         }
     }
