@@ -127,7 +127,7 @@ impl Call {
             called: plan.called.clone(),
             caller: plan.caller.clone(),
             language: plan.entry.language.clone(),
-            data: BTreeMap::new(),
+            data: plan.data.clone(),
         };
         let mut call = Call {
             dossier: Dossier::new(caller, now),

@@ -35,8 +35,9 @@ pub struct Invited {
     pub called: String,
     /// The caller's number or user name, asserted by the trunk where it does.
     pub caller: Option<Pii<String>>,
-    /// What the signalling says of the caller: `diversion`, `history_info`, `asserted_identity`, `user_to_user`, and
-    /// configured headers by their lower-case name.
+    /// What the signalling says of the caller, each name once, bounded and without numbers of payment cards:
+    /// `asserted_identity`, `diversion` with `diversion_reason`, `history_info`, `user_to_user` with
+    /// `user_to_user_purpose`, and configured headers by their lower-case name.
     pub data: Vec<(String, Pii<String>)>,
     /// The name of the trunk that it came from, if any.
     pub trunk: Option<String>,

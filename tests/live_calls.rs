@@ -107,6 +107,8 @@ async fn a_caller_is_bridged_to_an_agent_who_takes_the_call_by_key() {
         let target = format!("sip:1000@{}{transport}", running.sip.local());
         let agent = tokio::spawn(async move {
             let invited = rung.recv().await.unwrap();
+            let key = invited.data.iter().find(|(name, _)| name == "user_to_user").map(|(_, key)| key.0.clone()).unwrap();
+            assert!(key.ends_with(".0") && key.len() == 38, "the key of the first handoff's packet: {key}");
             caller::attend(invited.leg, Duration::from_millis(300), accepts(Duration::from_millis(2_500), part(30))).await
         });
         let heard = call(&caller_phone, &target, codec, part(9)).await;

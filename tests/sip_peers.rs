@@ -22,9 +22,13 @@ const PORTS_EACH: u16 = 40;
 static NEXT_PORTS: AtomicU16 = AtomicU16::new(36_000);
 
 async fn open() -> (SipEdge, Receiver<Invited>) {
+    open_with(SipTable::default()).await
+}
+
+async fn open_with(table: SipTable) -> (SipEdge, Receiver<Invited>) {
     let first = NEXT_PORTS.fetch_add(PORTS_EACH, Ordering::Relaxed);
     let ports = Arc::new(Ports::new(LOOPBACK, first, first + PORTS_EACH - 1));
-    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into(), "tcp:127.0.0.1:0".into()], calls_per_second: 1_000, ..SipTable::default() };
+    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into(), "tcp:127.0.0.1:0".into()], calls_per_second: 1_000, ..table };
     let (calls, ringing) = channel(16);
     (SipEdge::open(&table, ports, calls).await.expect("loopback has ports"), ringing)
 }
@@ -118,6 +122,42 @@ async fn a_caller_is_answered_and_hangs_up_over_udp_and_tcp() {
         ends(&mut leg).await;
         went_well(child).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_other_systems_say_of_a_caller_is_handed_on_and_identities_only_by_whom_we_trust() {
+    for trusted in [vec!["127.0.0.1".to_owned()], vec!["192.0.2.0/24".to_owned()]] {
+        let is_trusted = trusted[0].starts_with("127");
+        let (edge, mut ringing) = open_with(SipTable { trusted, caller_headers: vec!["X-Tier".into()], ..SipTable::default() }).await;
+        let Some(child) = sipp("caller_known.xml", "u1", &[&edge.local().to_string()]) else { return };
+        let mut call = invited(&mut ringing).await;
+        let known: Vec<(&str, &str)> = call.data.iter().map(|(name, value)| (name.as_str(), value.0.as_str())).collect();
+        let expected = [
+            ("asserted_identity", "tel:+15550199"),
+            ("diversion", "sip:2000@example.com"),
+            ("diversion_reason", "no-answer"),
+            ("history_info", "sip:2000@example.com, sip:1000@example.com;cause=408"),
+            ("user_to_user", "gold"),
+            ("x-tier", "gold"),
+        ];
+        assert_eq!(known, expected[usize::from(!is_trusted)..]);
+        assert_eq!(call.caller.as_ref().map(|caller| caller.0.as_str()), Some(if is_trusted { "+15550199" } else { "dana" }));
+        ask(&call.leg, LegCommand::Answer).await;
+        ends(&mut call.leg).await;
+        went_well(child).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_is_told_by_which_key_the_packet_is_found() {
+    let agent_headers = [("X-Segue-Key".to_owned(), "{key};v=1".to_owned())].into();
+    let (edge, _ringing) = open_with(SipTable { agent_headers, ..SipTable::default() }).await;
+    let port = free_port();
+    let Some(child) = sipp("callee_told.xml", "u1", &["-p", &port.to_string()]) else { return };
+    let mut leg = edge.dial(Dialling { headers: edge.headers_for("key"), ..dialling(port, "") });
+    stands(&mut leg).await;
+    ask(&leg, LegCommand::HangUp { cause: 16, text: "Normal call clearing".into() }).await;
+    went_well(child).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

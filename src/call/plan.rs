@@ -20,6 +20,8 @@ pub struct Plan {
     pub called: String,
     /// The caller's number, if known.
     pub caller: Option<Pii<String>>,
+    /// What else the edge knows of the caller.
+    pub data: BTreeMap<String, String>,
     /// What the entry says.
     pub entry: EntryTable,
     /// Who serves the caller first.

@@ -9,6 +9,7 @@
 //!
 //! What is *not* here: TLS.
 
+mod caller;
 mod client;
 pub mod digest;
 mod guard;
@@ -20,6 +21,7 @@ pub mod sdp;
 pub mod secret;
 mod server;
 pub mod table;
+pub mod uui;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -113,6 +115,7 @@ struct Inner {
     ports: Arc<Ports>,
     local: SocketAddr,
     allowed: Vec<Network>,
+    trusted: Vec<Network>,
     guard: Guard,
     phones: Phones,
     is_draining: AtomicBool,
@@ -176,7 +179,8 @@ impl SipEdge {
         let incoming = endpoint.incoming_transactions().map_err(|error| SipError::Bind(error.to_string()))?;
         let layer = Arc::new(DialogLayer::new(endpoint.inner.clone()));
         let inner = Arc::new(Inner {
-            allowed: table.allow.iter().filter_map(|network| Network::read(network).ok()).collect(),
+            allowed: Network::read_all(&table.allow),
+            trusted: Network::read_all(&table.trusted),
             guard: Guard::new(table.calls_per_second),
             phones: Phones::new(table, accounts),
             table: table.clone(),
@@ -214,6 +218,11 @@ impl SipEdge {
     /// The users who have a registered phone, now and whenever that changes.
     pub fn reachable(&self) -> watch::Receiver<BTreeSet<String>> {
         self.inner.phones.reachable()
+    }
+
+    /// The headers that tell who takes a caller by which key the context packet is found; `User-to-User` is the first.
+    pub fn headers_for(&self, key: &str) -> Vec<(String, String)> {
+        self.inner.table.headers_for(key)
     }
 
     /// Takes no new calls from now on: they get 503, or 302 to the configured target.

@@ -85,6 +85,8 @@ pub struct Arrival {
     pub called: String,
     /// The caller's number, if known.
     pub caller: Option<String>,
+    /// What else is known of the caller.
+    pub data: BTreeMap<String, String>,
     /// Wall time.
     pub wall: jiff::Zoned,
 }
@@ -177,6 +179,7 @@ impl Kit {
             call: arrival.call,
             called: arrival.called,
             caller: arrival.caller.map(Pii),
+            data: arrival.data,
             entry: entry.table.clone(),
             bot,
             rules: entry.rules.clone(),

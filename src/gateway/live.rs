@@ -231,7 +231,7 @@ impl Gateway {
     }
 
     fn admit(&self, invited: Invited, thread: usize) {
-        let Invited { called, caller, from, reference, leg, .. } = invited;
+        let Invited { called, caller, data, from, reference, leg, .. } = invited;
         if self.active() >= self.table.max_calls as usize {
             tracing::warn!(reference, "refused: {} calls go on already", self.table.max_calls);
             let contact = self.overload_target.clone();
@@ -242,7 +242,8 @@ impl Gateway {
         let call = CallId(uuid::Uuid::now_v7());
         let clock = LiveClock::start();
         let wall = jiff::Timestamp::now().to_zoned(kit.zone(&called));
-        let arrival = Arrival { call, called: called.clone(), caller: caller.map(|caller| caller.0), wall };
+        let data = data.into_iter().map(|(name, value)| (name, value.0)).collect();
+        let arrival = Arrival { call, called: called.clone(), caller: caller.map(|caller| caller.0), data, wall };
         let Some((plan, mut equipment)) = kit.admit(arrival, RATE, None, Handle::current()) else {
             tracing::info!(reference, %from, called, "refused: no entry has this number");
             return refuse(&leg.commands, LegCommand::Refuse { status: 404, retry_after_s: None, contact: None });

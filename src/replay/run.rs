@@ -294,7 +294,7 @@ fn open(path: &Path, options: &ExpectTable) -> Result<Recording, RunError> {
 fn arrival(kit: &Kit, options: &ExpectTable) -> Result<Arrival, RunError> {
     let called = options.called.clone().unwrap_or_else(|| CALLED.to_owned());
     let wall = parse_at(options.at.as_deref().unwrap_or(AT), &kit.zone(&called)).map_err(RunError::Option)?;
-    Ok(Arrival { call: CallId(uuid::Uuid::nil()), called, caller: options.caller.clone(), wall })
+    Ok(Arrival { call: CallId(uuid::Uuid::nil()), called, caller: options.caller.clone(), data: Default::default(), wall })
 }
 
 fn named(path: &Path, error: std::io::Error) -> std::io::Error {

@@ -145,6 +145,7 @@ impl World {
         let plan = Plan {
             call: id,
             called: "1000".into(),
+            data: Default::default(),
             caller: setup.caller.map(|n| Pii(n.to_owned())),
             entry,
             bot: setup.bot,

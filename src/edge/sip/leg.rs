@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::Instant;
 
 use super::sdp::{self, SdpError, Terms};
+use super::uui::USER_TO_USER;
 use crate::base::Key;
 use crate::call::Gone;
 use crate::edge::{LegCommand, LegEvent, MediaPlan};
@@ -101,10 +102,7 @@ impl DialogLeg {
 
     /// RFC 3515: asks the party to call somebody else. Everything that is not a clear yes is a no.
     async fn refer(&mut self, target: &str, user_to_user: Option<&str>) -> Goes {
-        let refer_to = match user_to_user {
-            Some(value) => format!("<{target}?User-to-User={}>", escaped(value)),
-            None => format!("<{target}>"),
-        };
+        let refer_to = refer_to(target, user_to_user);
         match self.dialog.refer(refer_to, None, None).await {
             Ok(Some(response)) if response.status_code.kind() == StatusCodeKind::Successful => {
                 self.referring_until = Some(Instant::now() + REFER_LIMIT);
@@ -270,6 +268,15 @@ fn refer_target(header: &Header) -> Option<String> {
     (!uri.is_empty()).then(|| uri.to_owned())
 }
 
+/// `Refer-To` with the value of `User-to-User` for the call that follows (RFC 7433, 4.4). A `tel:` URI has no place for it.
+fn refer_to(target: &str, user_to_user: Option<&str>) -> String {
+    let has_place = target.get(..3).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sip"));
+    match user_to_user.filter(|_| has_place) {
+        Some(value) => format!("<{target}{}{USER_TO_USER}={}>", if target.contains('?') { '&' } else { '?' }, escaped(value)),
+        None => format!("<{target}>"),
+    }
+}
+
 /// Escapes what may not stand in a header inside of a URI (RFC 3261, 19.1.1).
 fn escaped(value: &str) -> String {
     value
@@ -307,6 +314,9 @@ mod tests {
         );
         assert_eq!(target("sip:a@b;x=y").as_deref(), Some("sip:a@b"));
         assert_eq!(target("<>"), None);
+        assert_eq!(refer_to("sip:a@b", Some("04;encoding=hex")), "<sip:a@b?User-to-User=04%3Bencoding%3Dhex>");
+        assert_eq!(refer_to("sips:a@b?X=1", Some("04")), "<sips:a@b?X=1&User-to-User=04>");
+        assert_eq!(refer_to("tel:+1-201", Some("04")), "<tel:+1-201>");
         assert_eq!(escaped("41;encoding=hex @"), "41%3Bencoding%3Dhex%20%40");
     }
 }

@@ -17,16 +17,11 @@ use super::guard::Verdict;
 use super::leg::{DialogLeg, Goes, SDP, gone};
 use super::params::unescaped;
 use super::sdp::{self, Terms};
-use super::{Inner, METHODS, register};
-use crate::base::Pii;
+use super::{Inner, METHODS, caller, register};
 use crate::edge::{Invited, LEG_QUEUE, Leg, LegCommand, LegEvent, MediaPlan, MediaSockets};
 
 /// A caller who comes during a shutdown may try again after this, in s.
 pub(super) const RETRY_AFTER_SECS: u32 = 60;
-/// Headers whose values are handed on as what is known of the caller.
-const CALLER_DATA: [&str; 4] = ["diversion", "history-info", "p-asserted-identity", "user-to-user"];
-/// Longest value that is handed on, in octets.
-const MAX_DATA: usize = 1_024;
 
 /// Takes whatever comes until the edge is closed.
 pub(super) async fn take(inner: Arc<Inner>, mut incoming: TransactionReceiver, calls: Sender<Invited>) {
@@ -108,10 +103,12 @@ async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sende
     });
     let (commands, asked) = channel(LEG_QUEUE);
     let (tell, events) = channel(LEG_QUEUE);
+    let is_trusted = from.is_some_and(|from| inner.trusted.iter().any(|network| network.contains(from.ip())));
+    let caller = caller::read(&request, is_trusted, &inner.table.caller_headers);
     let invited = Invited {
         called: called(&request),
-        caller: caller(&request).map(Pii),
-        data: data(&request),
+        caller: caller.number,
+        data: caller.data,
         trunk: None,
         from: from.unwrap_or(inner.local),
         reference: request.call_id_header().map(|id| id.value().to_owned()).unwrap_or_default(),
@@ -311,26 +308,6 @@ fn called(request: &Request) -> String {
     unescaped(user)
 }
 
-/// The caller as the network asserts it, else as they say; nobody if they are anonymous.
-fn caller(request: &Request) -> Option<String> {
-    let asserted = values(request, "p-asserted-identity").next();
-    let from = request.from_header().ok().map(|from| from.value().to_owned());
-    let written = asserted.or(from)?;
-    let uri = match (written.find('<'), written.find('>')) {
-        (Some(start), Some(end)) if start < end => &written[start + 1..end],
-        _ => written.split(';').next().unwrap_or_default(),
-    };
-    let (_, rest) = uri.trim().split_once(':')?;
-    let user = unescaped(rest.split(['@', ';', '?']).next().unwrap_or_default());
-    let is_anonymous = user.is_empty() || user.eq_ignore_ascii_case("anonymous") || rest.ends_with("anonymous.invalid");
-    (!is_anonymous && rest.contains('@') | uri.starts_with("tel:")).then_some(user)
-}
-
-fn data(request: &Request) -> Vec<(String, Pii<String>)> {
-    let of = |name: &'static str| values(request, name).map(move |value| (name.replace('-', "_"), Pii(value.chars().take(MAX_DATA).collect())));
-    CALLER_DATA.into_iter().flat_map(of).collect()
-}
-
 /// The values of all headers of this name.
 pub(super) fn values<'a>(request: &'a Request, name: &'a str) -> impl Iterator<Item = String> + 'a {
     request.headers.iter().filter_map(move |header| {
@@ -352,24 +329,9 @@ mod tests {
     }
 
     #[test]
-    fn who_is_called_and_who_calls_is_read_from_what_peers_write() {
+    fn who_is_called_is_read_from_what_peers_write() {
         assert_eq!(called(&invite("sip:1000@example.com;user=phone", "From: <sip:a@b>;tag=1")), "1000");
         assert_eq!(called(&invite("sip:%2B4930123@example.com", "From: <sip:a@b>;tag=1")), "+4930123");
-        let says = |headers: &str| caller(&invite("sip:1000@example.com", headers));
-        assert_eq!(says("From: \"Dana\" <sip:+15550100@example.com>;tag=1").as_deref(), Some("+15550100"));
-        assert_eq!(says("From: sip:dana@example.com;tag=1").as_deref(), Some("dana"));
-        assert_eq!(says("From: <sip:anonymous@anonymous.invalid>;tag=1"), None);
-        assert_eq!(says("From: <sip:anonymous@anonymous.invalid>;tag=1\r\nP-Asserted-Identity: <tel:+15550199>").as_deref(), Some("+15550199"));
-        assert_eq!(says("From: <sip:example.com>;tag=1"), None);
-    }
-
-    #[test]
-    fn what_is_known_of_the_caller_is_handed_on() {
-        let known = data(&invite(
-            "sip:1@b",
-            "From: <sip:a@b>;tag=1\r\nDiversion: <sip:2000@b>;reason=no-answer\r\nUser-to-User: 41;encoding=hex\r\nX-Other: 1",
-        ));
-        let known: Vec<(&str, &str)> = known.iter().map(|(name, value)| (name.as_str(), value.0.as_str())).collect();
-        assert_eq!(known, [("diversion", "<sip:2000@b>;reason=no-answer"), ("user_to_user", "41;encoding=hex")]);
+        assert_eq!(called(&invite("tel:+1-201-555-0123;phone-context=example.com", "From: <sip:a@b>;tag=1")), "+1-201-555-0123");
     }
 }

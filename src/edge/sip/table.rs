@@ -1,5 +1,6 @@
 //! `[sip]` and `[[phone]]` as they are written in the configuration.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -10,11 +11,20 @@ use crate::base::Problems;
 use crate::sound::codec::Codec;
 
 use super::digest::Credentials;
+use super::params::is_token;
 use super::sdp::Encryption;
 use super::secret::{Kept, Secret, SecretError};
+use super::uui::{UserToUserTable, user_to_user};
 
 /// Longest time that a key here may ask for, in s.
 const MAX_SECS: u32 = 86_400;
+/// Headers that may be named in one list.
+const MAX_HEADERS: usize = 16;
+/// Headers that signalling itself needs, or that hold passwords: nobody may hand them on or write them.
+const RESERVED: [&str; 18] = [
+    "via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "max-forwards", "content-length", "content-type", "require",
+    "supported", "allow", "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate",
+];
 
 /// `[sip]`: where phone calls come in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +36,14 @@ pub struct SipTable {
     pub external_address: Option<IpAddr>,
     /// From whom calls are taken: addresses, or networks such as `192.0.2.0/24`.
     pub allow: Vec<String>,
+    /// Who is believed when they say who calls (P-Asserted-Identity, Remote-Party-ID): addresses, or networks.
+    pub trusted: Vec<String>,
+    /// Further headers of a caller's INVITE that agents are to see, by name.
+    pub caller_headers: Vec<String>,
+    /// How the key of the context packet is written in `User-to-User`.
+    pub user_to_user: UserToUserTable,
+    /// Further headers for the phones of agents, by name; `{key}` in a value is the key of the context packet.
+    pub agent_headers: BTreeMap<String, String>,
     /// Codecs, in order of preference: `pcmu`, `pcma`, `g722`, `opus`.
     pub codecs: Vec<Codec>,
     /// Encrypted sound (SRTP by SDES): `off`, `optional` (where the caller offers it) or `required`.
@@ -152,6 +170,11 @@ impl Network {
         Ok(Network { address, prefix })
     }
 
+    /// Those that can be read.
+    pub fn read_all(written: &[String]) -> Vec<Network> {
+        written.iter().filter_map(|network| Network::read(network).ok()).collect()
+    }
+
     /// Whether an address is in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         let shared = |a: &[u8], b: &[u8]| (0..usize::from(self.prefix)).all(|bit| (a[bit / 8] ^ b[bit / 8]) & (0x80 >> (bit % 8)) == 0);
@@ -169,6 +192,10 @@ impl Default for SipTable {
             bind: vec!["udp:127.0.0.1:5060".into(), "tcp:127.0.0.1:5060".into()],
             external_address: None,
             allow: vec!["127.0.0.0/8".into(), "::1".into()],
+            trusted: vec!["127.0.0.0/8".into(), "::1".into()],
+            caller_headers: Vec::new(),
+            user_to_user: UserToUserTable::default(),
+            agent_headers: BTreeMap::new(),
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             srtp: SrtpPolicy::Off,
             rtp_first_port: 20_000,
@@ -201,11 +228,14 @@ impl SipTable {
                 problems.add(format!("{key}.bind[{n}]"), what);
             }
         }
-        for (n, network) in self.allow.iter().enumerate() {
-            if let Err(what) = Network::read(network) {
-                problems.add(format!("{key}.allow[{n}]"), what);
+        for (name, networks) in [("allow", &self.allow), ("trusted", &self.trusted)] {
+            for (n, network) in networks.iter().enumerate() {
+                if let Err(what) = Network::read(network) {
+                    problems.add(format!("{key}.{name}[{n}]"), what);
+                }
             }
         }
+        self.check_headers(key, problems);
         if self.codecs.is_empty() {
             problems.add(format!("{key}.codecs"), "is empty; name at least one of pcmu, pcma, g722, opus");
         }
@@ -220,6 +250,30 @@ impl SipTable {
             problems.add(format!("{key}.calls_per_second"), format!("is {}; expected 1 to {MAX_SECS}", self.calls_per_second));
         }
         self.check_registration(key, problems);
+    }
+
+    fn check_headers(&self, key: &str, problems: &mut Problems) {
+        for (n, name) in self.caller_headers.iter().enumerate().filter(|(_, name)| !is_free(name)) {
+            problems.add(format!("{key}.caller_headers[{n}]"), format!("`{}` is no name of a header that could be handed on", name.escape_debug()));
+        }
+        for name in self.agent_headers.keys().filter(|name| !is_free(name)) {
+            problems.add(format!("{key}.agent_headers.{name}"), "is no name of a header that could be written, such as `X-Segue-Key`");
+        }
+        for (name, _) in self.agent_headers.iter().filter(|(_, value)| value.chars().any(char::is_control)) {
+            problems.add(format!("{key}.agent_headers.{name}"), "must be one line");
+        }
+        for (name, count) in [("caller_headers", self.caller_headers.len()), ("agent_headers", self.agent_headers.len())] {
+            if count > MAX_HEADERS {
+                problems.add(format!("{key}.{name}"), format!("names {count} headers; at most {MAX_HEADERS} are taken"));
+            }
+        }
+        self.user_to_user.check(&format!("{key}.user_to_user"), problems);
+    }
+
+    /// The headers that tell an agent's phone, or whoever else takes a caller, by which key the context packet is found.
+    pub fn headers_for(&self, key: &str) -> Vec<(String, String)> {
+        let further = self.agent_headers.iter().map(|(name, value)| (name.clone(), value.replace("{key}", key)));
+        std::iter::once(user_to_user(key, &self.user_to_user)).chain(further).collect()
     }
 
     fn check_registration(&self, key: &str, problems: &mut Problems) {
@@ -287,6 +341,11 @@ impl PhoneTable {
     }
 }
 
+/// Whether a header of this name may be read or written by whoever configures it.
+fn is_free(name: &str) -> bool {
+    is_token(name) && !RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved))
+}
+
 fn is_target(target: &str) -> bool {
     ["sip:", "sips:", "tel:"].iter().any(|scheme| target.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
 }
@@ -316,6 +375,12 @@ mod tests {
             ("bind = [\"udp:127.0.0.1:5060\", \"sctp:127.0.0.1:5060\"]", "sip.bind[1]"),
             ("bind = [\"udp:localhost\"]", "sip.bind[0]"),
             ("allow = [\"192.0.2.0/99\"]", "sip.allow[0]"),
+            ("trusted = [\"192.0.2\"]", "sip.trusted[0]"),
+            ("caller_headers = [\"X-Tier\", \"Authorization\"]", "sip.caller_headers[1]"),
+            ("caller_headers = [\"X Tier\"]", "sip.caller_headers[0]"),
+            ("agent_headers = { Via = \"{key}\" }", "sip.agent_headers.Via"),
+            ("agent_headers = { X-Key = \"a\\nb\" }", "sip.agent_headers.X-Key"),
+            ("user_to_user = { discriminator = \"4\" }", "sip.user_to_user.discriminator"),
             ("codecs = []", "sip.codecs"),
             ("rtp_first_port = 80", "sip.rtp_last_port"),
             ("rtp_first_port = 30000", "sip.rtp_last_port"),

@@ -75,6 +75,8 @@ pub struct LiveEdge {
     clock: LiveClock,
     call: CallId,
     caller: Option<String>,
+    /// By which the context packet is found: the call, and from the first handoff on its number.
+    key: String,
     rate: Rate,
     shared: Shared,
     inbox: Sender<News>,
@@ -96,6 +98,7 @@ impl LiveEdge {
             clock,
             call,
             caller,
+            key: call.to_string(),
             rate,
             shared,
             inbox,
@@ -315,8 +318,9 @@ impl Edge for LiveEdge {
     }
 
     /// Rings all of the agent's phones. Nothing is shown on a phone, so t2 stays open.
-    fn alert(&mut self, offer: OfferId, agent: &AgentId, _packet: &ContextPacket) {
-        let legs = self.shared.phones.ring(agent, self.caller.as_deref());
+    fn alert(&mut self, offer: OfferId, agent: &AgentId, packet: &ContextPacket) {
+        self.key = format!("{}.{}", self.call, packet.handoff);
+        let legs = self.shared.phones.ring(agent, self.caller.as_deref(), &self.key);
         if legs.is_empty() {
             self.news.push_back(CallInput::AgentVanished(offer));
         }
@@ -333,7 +337,7 @@ impl Edge for LiveEdge {
     }
 
     fn move_to(&mut self, target: &str) {
-        let refer = LegCommand::Refer { target: target.to_owned(), user_to_user: None };
+        let refer = LegCommand::Refer { target: target.to_owned(), user_to_user: self.shared.phones.user_to_user(&self.key) };
         let is_asked = self.contact_of(LegId::CALLER).is_some_and(|contact| contact.commands.try_send(refer).is_ok());
         if !is_asked {
             self.news.push_back(CallInput::Moved(false));

@@ -52,22 +52,27 @@ impl PhoneBook {
         self.sip.reachable()
     }
 
-    /// Rings all of an agent's phones at once.
-    pub fn ring(&self, agent: &AgentId, caller: Option<&str>) -> Vec<Leg> {
+    /// The value of `User-to-User` that carries this key.
+    pub fn user_to_user(&self, key: &str) -> Option<String> {
+        self.sip.headers_for(key).into_iter().next().map(|(_, value)| value)
+    }
+
+    /// Rings all of an agent's phones at once; `key` tells them by what the context packet is found.
+    pub fn ring(&self, agent: &AgentId, caller: Option<&str>, key: &str) -> Vec<Leg> {
         let places = self.places.get(agent).into_iter().flatten();
         let targets = places.flat_map(|place| match place {
             Place::Dialled(target) => vec![target.clone()],
             Place::Registered(name) => self.sip.contacts(name),
         });
-        targets.map(|target| self.dial(&target, caller)).collect()
+        targets.map(|target| self.dial(&target, caller, key)).collect()
     }
 
-    fn dial(&self, target: &str, caller: Option<&str>) -> Leg {
+    fn dial(&self, target: &str, caller: Option<&str>, key: &str) -> Leg {
         self.sip.dial(Dialling {
             target: target.to_owned(),
             from: self.from.clone(),
             from_name: caller.map(str::to_owned),
-            headers: Vec::new(),
+            headers: self.sip.headers_for(key),
             codecs: self.codecs.clone(),
             srtp: self.srtp,
             ring_limit: RING_LIMIT,
