@@ -31,6 +31,7 @@ use crate::base::Problems;
 use crate::bot::configured::BotTable;
 use crate::call::EntryTable;
 use crate::edge::sip::table::{PhoneTable, SipTable};
+use crate::edge::sip::trunk::table::TrunkTable;
 use crate::gateway::KitTables;
 use crate::gateway::live::LiveTable;
 use crate::handoff::desk::{AgentTable, DeskTables, HoursTable, QueueTable};
@@ -61,6 +62,8 @@ pub struct Config {
     pub speech: SpeechTable,
     /// Where phone calls come in.
     pub sip: SipTable,
+    /// Over whom calls are dialled, and who sends us theirs.
+    pub trunk: Vec<TrunkTable>,
     /// Where agents are rung.
     pub phone: Vec<PhoneTable>,
     /// How live calls are driven and what is kept of them.

@@ -82,6 +82,7 @@ async fn call(sip: &SipEdge, target: &str, codec: Codec, part: Part) -> CallRepo
         codecs: vec![codec],
         srtp: false,
         ring_limit: PATIENCE,
+        trunks: Vec::new(),
     };
     tokio::time::timeout(PATIENCE, caller::place(sip, dialling, part)).await.unwrap()
 }

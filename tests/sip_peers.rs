@@ -106,6 +106,7 @@ fn dialling(port: u16, transport: &str) -> Dialling {
         codecs: vec![Codec::Pcmu, Codec::Pcma],
         srtp: false,
         ring_limit: DEADLINE,
+        trunks: Vec::new(),
     }
 }
 

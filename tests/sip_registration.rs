@@ -103,6 +103,7 @@ fn dial(edge: &SipEdge, target: String) -> Leg {
         codecs: vec![Codec::Pcmu],
         srtp: false,
         ring_limit: DEADLINE,
+        trunks: Vec::new(),
     })
 }
 

@@ -153,6 +153,7 @@ async fn call(args: &CallArgs, bind: &str, recordings: Vec<Vec<i16>>) -> anyhow:
                     codecs: codecs.clone(),
                     srtp: args.srtp,
                     ring_limit: Duration::from_secs_f64(args.max),
+                    trunks: Vec::new(),
                 };
                 let (sip, part) = (sip.clone(), part(args, recording));
                 running.spawn(async move { caller::place(&sip, dialling, part).await });

@@ -113,6 +113,7 @@ async fn play(mut config: Config, args: &DemoArgs) -> anyhow::Result<Finished> {
             codecs: vec![Codec::Pcmu],
             srtp: false,
             ring_limit: LONGEST,
+            trunks: Vec::new(),
         };
         let (after, label) = CALLER_PRESSES;
         let keys = Key::new(label).map(|key| (after, key)).into_iter().collect();

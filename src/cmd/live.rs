@@ -12,9 +12,11 @@ use tokio::task::JoinHandle;
 use crate::base::AgentId;
 use crate::config::Config;
 use crate::edge::Ports;
-use crate::edge::sip::SipEdge;
 use crate::edge::sip::digest::Credentials;
 use crate::edge::sip::table::{PhoneTable, SipTable, SrtpPolicy};
+use crate::edge::sip::trunk::TrunkPeer;
+use crate::edge::sip::trunk::table::TrunkTable;
+use crate::edge::sip::{Peers, SipEdge};
 use crate::gateway::Kit;
 use crate::gateway::live::Gateway;
 use crate::gateway::live::call::Finished;
@@ -46,7 +48,8 @@ pub async fn open(config: &Config, kit: Kit) -> anyhow::Result<Running> {
     let (calls, ringing) = channel(RINGING);
     let ports = Arc::new(ports(&config.sip));
     let (places, accounts) = places(&config.phone)?;
-    let sip = SipEdge::open_for(&config.sip, accounts, ports, calls).await.context("sip")?;
+    let peers = Peers { accounts, trunks: trunks(&config.trunk)? };
+    let sip = SipEdge::open_with(&config.sip, peers, ports, calls).await.context("sip")?;
     let from = format!("sip:segue@{}", sip.local());
     let srtp = config.sip.srtp == SrtpPolicy::Required;
     let book = PhoneBook::new(sip.clone(), places, (config.sip.codecs.clone(), srtp), from);
@@ -79,6 +82,15 @@ fn ports(table: &SipTable) -> Ports {
     Ports::new(address, table.rtp_first_port, table.rtp_last_port)
 }
 
+/// The trunks, with their passwords.
+fn trunks(tables: &[TrunkTable]) -> anyhow::Result<Vec<TrunkPeer>> {
+    let peer = |(n, table): (usize, &TrunkTable)| {
+        let account = table.account().with_context(|| format!("trunk[{n}]"))?;
+        Ok(TrunkPeer { table: table.clone(), account })
+    };
+    tables.iter().enumerate().map(peer).collect()
+}
+
 type Places = BTreeMap<AgentId, Vec<Place>>;
 
 /// Where agents are rung, and by what their phones register.
@@ -87,7 +99,7 @@ fn places(phones: &[PhoneTable]) -> anyhow::Result<(Places, Vec<Credentials>)> {
     let mut accounts = Vec::new();
     for (n, phone) in phones.iter().enumerate() {
         let places = places.entry(AgentId::from(phone.agent.as_str())).or_default();
-        places.extend(phone.contact.clone().map(Place::Dialled));
+        places.extend(phone.contact.clone().map(|contact| Place::Dialled(contact, phone.trunks.clone())));
         if let Some(account) = phone.account().with_context(|| format!("phone[{n}]"))? {
             places.push(Place::Registered(account.username.clone()));
             accounts.push(account);

@@ -20,6 +20,9 @@ pub fn check(fitted: &Fitted<Config>, mistakes: &mut Mistakes) {
     config.speech.check("speech", &mut problems);
     config.sip.check("sip", &mut problems);
     config.gateway.check("gateway", &mut problems);
+    for (n, trunk) in config.trunk.iter().enumerate() {
+        trunk.check(&format!("trunk[{n}]"), &mut problems);
+    }
     for (n, phone) in config.phone.iter().enumerate() {
         phone.check(&format!("phone[{n}]"), &mut problems);
     }
@@ -38,6 +41,7 @@ pub fn check(fitted: &Fitted<Config>, mistakes: &mut Mistakes) {
     }
     once(config.trigger.iter().map(|trigger| &trigger.name), "trigger", &mut problems);
     once(config.entry.iter().map(|entry| &entry.name), "entry", &mut problems);
+    once(config.trunk.iter().map(|trunk| &trunk.name), "trunk", &mut problems);
     called_once(config, &mut problems);
     registered_once(config, &mut problems);
     references(config, mistakes, &mut problems);
@@ -106,8 +110,12 @@ fn references(config: &Config, mistakes: &Mistakes, problems: &mut Problems) {
     let bots = Known { noun: "bot", names: config.bot.keys().map(String::as_str).collect(), sure: sure("bot") };
     let rules = Known { noun: "trigger", names: triggers.iter().map(|t| t.name.as_str()).collect(), sure: sure("trigger") };
     let agents = Known { noun: "agent", names: config.agent.iter().map(|a| a.name.as_str()).collect(), sure: sure("agent") };
+    let trunks = Known { noun: "[[trunk]] named", names: config.trunk.iter().map(|t| t.name.as_str()).collect(), sure: sure("trunk") };
     for (n, phone) in config.phone.iter().enumerate() {
         agents.hold(&format!("phone[{n}].agent"), &phone.agent, problems);
+        for (m, trunk) in phone.trunks.iter().enumerate() {
+            trunks.hold(&format!("phone[{n}].trunks[{m}]"), trunk, problems);
+        }
     }
     let notices =
         Known { noun: "notice", names: default_notices.keys().chain(config.notice.keys()).map(String::as_str).collect(), sure: sure("notice") };

@@ -7,12 +7,16 @@
 //! Phones of agents register here, with a digest; [`SipEdge::reachable`] tells whose are there, and [`SipEdge::contacts`] whom
 //! to dial.
 //!
+//! Calls of carriers come and go over [`trunk`]s.
+//!
 //! What is *not* here: TLS.
 
+mod auth;
 mod caller;
 mod client;
 pub mod digest;
 mod guard;
+mod hop;
 mod leg;
 pub mod params;
 mod register;
@@ -21,6 +25,7 @@ pub mod sdp;
 pub mod secret;
 mod server;
 pub mod table;
+pub mod trunk;
 pub mod uui;
 
 use std::collections::BTreeSet;
@@ -43,11 +48,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Invited, LEG_QUEUE, Leg, Ports};
 use crate::sound::codec::Codec;
+use auth::Prover;
 use digest::Credentials;
 use guard::Guard;
 use register::Phones;
 use sdp::{Encryption, Terms};
 use table::{Network, SipTable, Transport, read_bind};
+use trunk::{TrunkPeer, TrunkStatus, Trunks};
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("Segue/", env!("CARGO_PKG_VERSION"));
@@ -87,9 +94,9 @@ pub enum SipError {
 /// Whom to ring, and how.
 #[derive(Clone, Debug)]
 pub struct Dialling {
-    /// A `sip:` URI, kept as it is.
+    /// A `sip:` URI, kept as it is; or, over a trunk, a `tel:` URI.
     pub target: String,
-    /// Our own URI in `From`.
+    /// Our own URI in `From`; a trunk has its own.
     pub from: String,
     /// The name in `From`.
     pub from_name: Option<String>,
@@ -101,6 +108,17 @@ pub struct Dialling {
     pub srtp: bool,
     /// Given up when nobody has picked up after this.
     pub ring_limit: Duration,
+    /// The names of the trunks to dial over, in order; none to dial the target directly.
+    pub trunks: Vec<String>,
+}
+
+/// Whom an edge knows.
+#[derive(Clone, Debug, Default)]
+pub struct Peers {
+    /// Phones that may register, by their accounts.
+    pub accounts: Vec<Credentials>,
+    /// Trunks, in the order in which they are looked for.
+    pub trunks: Vec<TrunkPeer>,
 }
 
 /// Where phone calls come in and go out.
@@ -118,6 +136,9 @@ struct Inner {
     trusted: Vec<Network>,
     guard: Guard,
     phones: Phones,
+    trunks: Trunks,
+    /// Taking leave of registrars, on shutdown.
+    leaving: CancellationToken,
     is_draining: AtomicBool,
     sessions: AtomicU64,
     stop: CancellationToken,
@@ -129,7 +150,7 @@ impl SipEdge {
     /// # Errors
     /// A transport that can't be read, or a port that can't be had.
     pub async fn open(table: &SipTable, ports: Arc<Ports>, calls: Sender<Invited>) -> Result<SipEdge, SipError> {
-        SipEdge::open_for(table, Vec::new(), ports, calls).await
+        SipEdge::open_with(table, Peers::default(), ports, calls).await
     }
 
     /// As [`SipEdge::open`], and the phones of these accounts may register.
@@ -137,6 +158,14 @@ impl SipEdge {
     /// # Errors
     /// A transport that can't be read, or a port that can't be had.
     pub async fn open_for(table: &SipTable, accounts: Vec<Credentials>, ports: Arc<Ports>, calls: Sender<Invited>) -> Result<SipEdge, SipError> {
+        SipEdge::open_with(table, Peers { accounts, trunks: Vec::new() }, ports, calls).await
+    }
+
+    /// As [`SipEdge::open`], with everybody whom we know.
+    ///
+    /// # Errors
+    /// A transport that can't be read, or a port that can't be had.
+    pub async fn open_with(table: &SipTable, peers: Peers, ports: Arc<Ports>, calls: Sender<Invited>) -> Result<SipEdge, SipError> {
         let stop = CancellationToken::new();
         let transports = TransportLayer::new(stop.clone());
         let mut local = None;
@@ -174,6 +203,7 @@ impl SipEdge {
             .with_timer_interval(TIMERS)
             .with_option(EndpointOption { callid_suffix: Some("segue".into()), ..EndpointOption::default() })
             .with_cancel_token(stop.clone())
+            .with_inspector(Box::new(Prover::new(peers.trunks.iter().map(|trunk| trunk.account.clone()).collect())))
             .with_transport_layer(transports)
             .build();
         let incoming = endpoint.incoming_transactions().map_err(|error| SipError::Bind(error.to_string()))?;
@@ -182,7 +212,9 @@ impl SipEdge {
             allowed: Network::read_all(&table.allow),
             trusted: Network::read_all(&table.trusted),
             guard: Guard::new(table.calls_per_second),
-            phones: Phones::new(table, accounts),
+            phones: Phones::new(table, peers.accounts),
+            trunks: Trunks::new(&peers.trunks),
+            leaving: stop.child_token(),
             table: table.clone(),
             layer,
             ports,
@@ -194,6 +226,7 @@ impl SipEdge {
         tokio::spawn(async move { endpoint.serve().await });
         tokio::spawn(server::take(inner.clone(), incoming, calls));
         tokio::spawn(register::expire(inner.clone()));
+        trunk::keep::begin(&inner);
         Ok(SipEdge { inner })
     }
 
@@ -225,9 +258,15 @@ impl SipEdge {
         self.inner.table.headers_for(key)
     }
 
-    /// Takes no new calls from now on: they get 503, or 302 to the configured target.
+    /// What is known of each trunk, in the order of the configuration.
+    pub fn trunks(&self) -> Vec<TrunkStatus> {
+        self.inner.trunks.all().iter().map(trunk::Trunk::status).collect()
+    }
+
+    /// Takes no new calls from now on: they get 503, or 302 to the configured target. Trunks are told that we are no longer there.
     pub fn drain(&self) {
         self.inner.is_draining.store(true, Ordering::Relaxed);
+        self.inner.leaving.cancel();
     }
 
     /// Stops listening.

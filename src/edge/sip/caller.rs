@@ -232,7 +232,9 @@ mod tests {
     fn whatever_is_written_is_bounded_and_shows_no_card() {
         let long = format!("From: <sip:a@b>;tag=1\r\nX-Tier: {}\r\nDiversion: {}", "a".repeat(5_000), "<sip:a@b>,".repeat(500));
         assert!(says(true, &long).data.iter().all(|(_, value)| value.0.len() <= MAX_CHARS));
-        for bad in ["Diversion: <", "Diversion: \"open <sip:a@b>", "History-Info: ,,;index=1", "User-to-User: ;;;", "P-Asserted-Identity: x", "Privacy:"] {
+        for bad in
+            ["Diversion: <", "Diversion: \"open <sip:a@b>", "History-Info: ,,;index=1", "User-to-User: ;;;", "P-Asserted-Identity: x", "Privacy:"]
+        {
             assert_eq!(says(true, &format!("From: <sip:a@b>;tag=1\r\n{bad}")).data, [], "{bad}");
         }
         for (written, shown) in [

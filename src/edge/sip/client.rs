@@ -1,59 +1,123 @@
 //! Ringing somebody.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver};
 use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::sip::{Header, Param, Response, StatusCodeKind, Uri};
+use rsipstack::sip::{Header, Param, Response, StatusCodeKind};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::Instant;
 
+use super::hop::{Hop, Hops, none_is_up};
 use super::leg::{DialogLeg, SDP};
 use super::sdp::{self, Encryption, Terms};
-use super::{Dialling, Inner};
+use super::{Dialling, Inner, auth};
 use crate::edge::{LegCommand, LegEvent, MediaSockets};
 
 /// SIP statuses that we say ourselves.
 const REQUEST_TIMEOUT: u16 = 408;
-const NOT_FOUND: u16 = 404;
 const SERVICE_UNAVAILABLE: u16 = 503;
 const NOT_ACCEPTABLE: u16 = 488;
 
+/// SIP statuses by which a trunk says that it does not know us (RFC 3261, 21.4.2 and 21.4.8).
+const NOT_KNOWN: [u16; 2] = [401, 407];
+
 /// Rings, and stays with the leg until it is over.
 pub(super) async fn ring(inner: Arc<Inner>, dialling: Dialling, mut commands: Receiver<LegCommand>, tell: Sender<LegEvent>) {
-    if let Err((status, reason)) = attempt(&inner, &dialling, &mut commands, &tell).await {
+    if let Err((status, reason)) = try_all(&inner, &dialling, &mut commands, &tell).await {
         // Nobody listening means that the call is over already.
         let _ = tell.send(LegEvent::Refused { status, reason }).await;
     }
 }
 
+/// What one dialled leg keeps from place to place.
+struct Party<'a> {
+    commands: &'a mut Receiver<LegCommand>,
+    tell: &'a Sender<LegEvent>,
+    /// Gone once sound was agreed on; a later place is told the same port.
+    sockets: Option<MediaSockets>,
+    port: u16,
+    limit: Instant,
+}
+
+/// Why a place did not take the call.
+struct Refusal {
+    status: u16,
+    reason: String,
+    /// Where to try instead (3xx).
+    contacts: Vec<String>,
+    /// Nothing came back at all.
+    was_silent: bool,
+    /// We gave it up ourselves.
+    is_given_up: bool,
+}
+
+impl From<(u16, String)> for Refusal {
+    fn from((status, reason): (u16, String)) -> Self {
+        Refusal { status, reason, contacts: Vec::new(), was_silent: false, is_given_up: false }
+    }
+}
+
+/// Tries one place after the other until one takes the call, and stays with it.
+async fn try_all(inner: &Arc<Inner>, dialling: &Dialling, commands: &mut Receiver<LegCommand>, tell: &Sender<LegEvent>) -> Result<(), (u16, String)> {
+    let mut hops = Hops::new(&inner.trunks, dialling)?;
+    let sockets = inner.ports.bind().map_err(|error| (SERVICE_UNAVAILABLE, error.to_string()))?;
+    let port = sockets.rtp.local_addr().map_err(|error| (SERVICE_UNAVAILABLE, error.to_string()))?.port();
+    let mut party = Party { commands, tell, sockets: Some(sockets), port, limit: Instant::now() + dialling.ring_limit };
+    let mut last = none_is_up();
+    while let Some(hop) = hops.next() {
+        let trunk = hop.trunk.and_then(|n| inner.trunks.numbered(n));
+        let silent = trunk.filter(|_| hops.has_more()).map(|trunk| Duration::from_secs_f64(trunk.table.silent_secs));
+        let Err(refusal) = attempt(inner, dialling, &hop, &mut party, silent).await else { return Ok(()) };
+        if refusal.is_given_up {
+            return Err((refusal.status, refusal.reason));
+        }
+        if let Some(trunk) = trunk
+            && NOT_KNOWN.contains(&refusal.status)
+        {
+            tracing::warn!("trunk `{}` refused a call with {}: it does not take our username or password", trunk.table.name, refusal.status);
+        }
+        let is_over = !hops.go_on(&hop, refusal.status, &refusal.contacts);
+        if let Some(trunk) = trunk
+            && hop.failed_by(refusal.status)
+        {
+            trunk.fail(refusal.was_silent);
+            tracing::info!("trunk `{}` failed a call: {} {}", trunk.table.name, refusal.status, refusal.reason);
+        }
+        last = (refusal.status, refusal.reason);
+        if is_over {
+            break;
+        }
+    }
+    Err(last)
+}
+
 /// What is needed while it rings.
-struct Ringing<'a> {
+struct Ringing<'a, 'b> {
     dialog: InviteDialog,
     terms: Terms,
-    sockets: Option<MediaSockets>,
     /// Early media was agreed on; a 200 need not repeat it (RFC 3261, 13.2.1).
     has_media: bool,
-    tell: &'a Sender<LegEvent>,
+    party: &'a mut Party<'b>,
     is_cancelled: bool,
 }
 
-async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, commands: &mut Receiver<LegCommand>, tell: &Sender<LegEvent>) -> Result<(), (u16, String)> {
-    let callee = read_uri(&dialling.target)?;
-    let caller = read_uri(&dialling.from)?;
-    let sockets = inner.ports.bind().map_err(|error| (SERVICE_UNAVAILABLE, error.to_string()))?;
-    let port = sockets.rtp.local_addr().map_err(|error| (SERVICE_UNAVAILABLE, error.to_string()))?.port();
+async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, hop: &Hop, party: &mut Party<'_>, silent: Option<Duration>) -> Result<(), Refusal> {
     let encryption = if dialling.srtp { Encryption::Required } else { Encryption::Off };
-    let terms = inner.terms(port, dialling.codecs.clone(), encryption);
-    let transport = callee.params.iter().find_map(|param| match param {
+    let terms = inner.terms(party.port, hop.codecs.clone(), encryption);
+    let written = hop.callee.params.iter().find_map(|param| match param {
         Param::Transport(transport) => Some(*transport),
         _ => None,
     });
+    let transport = hop.next.as_ref().map_or(written, |next| next.r#type);
     let options = InviteOption {
         caller_display_name: dialling.from_name.clone(),
-        caller,
-        callee,
+        caller: hop.caller.clone(),
+        callee: hop.callee.clone(),
+        destination: hop.next.clone(),
+        credential: hop.trunk.and_then(|n| inner.trunks.numbered(n)).filter(|trunk| trunk.has_account).map(|trunk| auth::account(trunk.n)),
         content_type: Some(SDP.into()),
         offer: Some(sdp::offer(&terms)),
         contact: inner.contact(transport),
@@ -62,12 +126,12 @@ async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, commands: &mut Receive
     };
     let (states_in, mut states) = inner.layer.new_dialog_state_channel();
     let (dialog, inviting) = inner.layer.do_invite_async(options, states_in).map_err(|error| (SERVICE_UNAVAILABLE, error.to_string()))?;
-    let mut ringing = Ringing { dialog, terms, sockets: Some(sockets), has_media: false, tell, is_cancelled: false };
-    let answered = ringing.wait(inviting, dialling, commands, &mut states).await;
+    let mut ringing = Ringing { dialog, terms, has_media: false, party, is_cancelled: false };
+    let answered = ringing.wait(inviting, silent, &mut states).await;
     if let Ok(true) = answered {
-        let Ringing { dialog, terms, tell, .. } = ringing;
-        let leg = DialogLeg { dialog: dialog.clone(), terms, tell: tell.clone(), was_referred: false, referring_until: None };
-        leg.run(commands, &mut states).await;
+        let Ringing { dialog, terms, party, .. } = ringing;
+        let leg = DialogLeg { dialog: dialog.clone(), terms, tell: party.tell.clone(), was_referred: false, referring_until: None };
+        leg.run(party.commands, &mut states).await;
         inner.layer.remove_dialog(&dialog.id());
         return Ok(());
     }
@@ -75,16 +139,15 @@ async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, commands: &mut Receive
     answered.map(|_| ())
 }
 
-impl Ringing<'_> {
-    /// True once it was picked up; false if we gave up.
+impl Ringing<'_, '_> {
+    /// True once it was picked up. With `silent` a place from which nothing has come for so long is given up.
     async fn wait(
         &mut self,
         inviting: impl Future<Output = Result<rsipstack::dialog::invitation::InviteAsyncResult, tokio::task::JoinError>>,
-        dialling: &Dialling,
-        commands: &mut Receiver<LegCommand>,
+        silent: Option<Duration>,
         states: &mut DialogStateReceiver,
-    ) -> Result<bool, (u16, String)> {
-        let limit = Instant::now() + dialling.ring_limit;
+    ) -> Result<bool, Refusal> {
+        let mut silent_until = silent.map(|silent| Instant::now() + silent);
         tokio::pin!(inviting);
         loop {
             tokio::select! {
@@ -92,49 +155,63 @@ impl Ringing<'_> {
                 done = &mut inviting => {
                     let response = match done {
                         Ok(Ok((_, response))) => response,
-                        Ok(Err(error)) => return Err((SERVICE_UNAVAILABLE, error.to_string())),
-                        Err(error) => return Err((SERVICE_UNAVAILABLE, error.to_string())),
+                        Ok(Err(error)) => return Err((SERVICE_UNAVAILABLE, error.to_string()).into()),
+                        Err(error) => return Err((SERVICE_UNAVAILABLE, error.to_string()).into()),
                     };
                     return self.decided(response).await;
                 }
-                Some(state) = states.recv() => if let DialogState::Early(_, response) = state {
-                    self.on_early(&response).await;
+                Some(state) = states.recv() => match state {
+                    DialogState::Trying(_) => silent_until = None,
+                    DialogState::Early(_, response) => {
+                        silent_until = None;
+                        self.on_early(&response).await;
+                    }
+                    _ => {}
                 },
-                command = commands.recv(), if !self.is_cancelled => match command {
+                command = self.party.commands.recv(), if !self.is_cancelled => match command {
                     None | Some(LegCommand::HangUp { .. }) => self.cancel().await,
                     Some(LegCommand::Ring | LegCommand::Answer | LegCommand::Refuse { .. } | LegCommand::Hold(_) | LegCommand::Refer { .. }) => {}
                 },
-                () = tokio::time::sleep_until(limit), if !self.is_cancelled => self.cancel().await,
+                () = tokio::time::sleep_until(self.party.limit), if !self.is_cancelled => self.cancel().await,
+                () = tokio::time::sleep_until(silent_until.unwrap_or(self.party.limit)), if silent_until.is_some() && !self.is_cancelled => {
+                    // What it may still send is answered by the library: with a CANCEL, or with a BYE.
+                    self.cancel().await;
+                    return Err(Refusal { was_silent: true, ..(REQUEST_TIMEOUT, "it does not react".to_owned()).into() });
+                }
             }
         }
     }
 
     async fn on_early(&mut self, response: &Response) {
-        if !response.body.is_empty()
-            && let Some(sockets) = self.sockets.take()
-        {
+        if !response.body.is_empty() && !self.has_media {
             match sdp::accept(&self.terms, &response.body) {
                 Ok(plan) => {
                     self.has_media = true;
-                    self.say(LegEvent::Media { plan, sockets: Some(sockets) }).await;
+                    let sockets = self.party.sockets.take();
+                    self.say(LegEvent::Media { plan, sockets }).await;
                 }
-                Err(error) => {
-                    tracing::debug!(%error, "early media that can't be used");
-                    self.sockets = Some(sockets);
-                }
+                Err(error) => tracing::debug!(%error, "early media that can't be used"),
             }
         }
         self.say(LegEvent::Ringing).await;
     }
 
-    async fn decided(&mut self, response: Option<Response>) -> Result<bool, (u16, String)> {
-        let Some(response) = response else { return Err((REQUEST_TIMEOUT, "nobody answered the INVITE".into())) };
+    async fn decided(&mut self, response: Option<Response>) -> Result<bool, Refusal> {
+        let is_given_up = self.is_cancelled;
+        let Some(response) = response else {
+            return Err(Refusal { was_silent: true, is_given_up, ..(REQUEST_TIMEOUT, "nobody answered the INVITE".to_owned()).into() });
+        };
         if response.status_code.kind() != StatusCodeKind::Successful {
-            return Err((response.status_code.code(), response.status_code.text().to_string()));
+            let contacts = response.headers.iter().filter_map(|header| match header {
+                Header::Contact(contact) => Some(contact.value().to_owned()),
+                _ => None,
+            });
+            let contacts = if response.status_code.kind() == StatusCodeKind::Redirection { contacts.collect() } else { Vec::new() };
+            return Err(Refusal { contacts, is_given_up, ..(response.status_code.code(), response.status_code.text().to_string()).into() });
         }
         if self.is_cancelled {
             // The library has ended what was picked up in the same moment (RFC 3261, 9.1).
-            return Err((REQUEST_TIMEOUT, "given up".into()));
+            return Err(Refusal { is_given_up, ..(REQUEST_TIMEOUT, "given up".to_owned()).into() });
         }
         if response.body.is_empty() && self.has_media {
             self.say(LegEvent::Answered).await;
@@ -142,14 +219,14 @@ impl Ringing<'_> {
         }
         match sdp::accept(&self.terms, &response.body) {
             Ok(plan) => {
-                let sockets = self.sockets.take();
+                let sockets = self.party.sockets.take();
                 self.say(LegEvent::Media { plan, sockets }).await;
                 self.say(LegEvent::Answered).await;
                 Ok(true)
             }
             Err(error) => {
                 let _ = self.dialog.bye_with_reason("SIP;cause=488;text=\"Not Acceptable Here\"".into()).await;
-                Err((NOT_ACCEPTABLE, error.to_string()))
+                Err((NOT_ACCEPTABLE, error.to_string()).into())
             }
         }
     }
@@ -163,10 +240,6 @@ impl Ringing<'_> {
 
     async fn say(&self, event: LegEvent) {
         // Nobody listening means that the call is over already.
-        let _ = self.tell.send(event).await;
+        let _ = self.party.tell.send(event).await;
     }
-}
-
-fn read_uri(written: &str) -> Result<Uri, (u16, String)> {
-    rsipstack::sip::parse_uri(written).map_err(|error| (NOT_FOUND, format!("`{written}` can't be dialled: {error}")))
 }

@@ -15,9 +15,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::guard::Verdict;
 use super::leg::{DialogLeg, Goes, SDP, gone};
-use super::params::unescaped;
+use super::params::{split, unescaped};
 use super::sdp::{self, Terms};
-use super::{Inner, METHODS, caller, register};
+use super::{Inner, METHODS, auth, caller, register};
 use crate::edge::{Invited, LEG_QUEUE, Leg, LegCommand, LegEvent, MediaPlan, MediaSockets};
 
 /// A caller who comes during a shutdown may try again after this, in s.
@@ -85,7 +85,9 @@ async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sende
     };
     let (states_in, mut states) = inner.layer.new_dialog_state_channel();
     let contact = inner.contact(transaction.connection.as_ref().map(|connection| connection.transport()));
-    let dialog = match inner.layer.get_or_create_server_invite(&transaction, states_in, None, Some(contact)) {
+    let trunk = from.and_then(|from| inner.trunks.from(from.ip()));
+    let account = trunk.filter(|trunk| trunk.has_account).map(|trunk| auth::account(trunk.n));
+    let dialog = match inner.layer.get_or_create_server_invite(&transaction, states_in, account, Some(contact)) {
         Ok(dialog) => dialog,
         Err(error) => {
             tracing::debug!(%error, "an INVITE made no dialog");
@@ -103,13 +105,13 @@ async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sende
     });
     let (commands, asked) = channel(LEG_QUEUE);
     let (tell, events) = channel(LEG_QUEUE);
-    let is_trusted = from.is_some_and(|from| inner.trusted.iter().any(|network| network.contains(from.ip())));
+    let is_trusted = trunk.is_some() || from.is_some_and(|from| inner.trusted.iter().any(|network| network.contains(from.ip())));
     let caller = caller::read(&request, is_trusted, &inner.table.caller_headers);
     let invited = Invited {
         called: called(&request),
         caller: caller.number,
         data: caller.data,
-        trunk: None,
+        trunk: trunk.map(|trunk| trunk.table.name.clone()),
         from: from.unwrap_or(inner.local),
         reference: request.call_id_header().map(|id| id.value().to_owned()).unwrap_or_default(),
         leg: Leg { commands, events },
@@ -130,9 +132,9 @@ pub(super) fn source(transaction: &Transaction) -> Option<SocketAddr> {
 
 fn check(inner: &Inner, request: &Request, from: Option<SocketAddr>) -> Result<(), Refusal> {
     if let Some(from) = from {
-        if !inner.allowed.iter().any(|network| network.contains(from.ip())) {
+        if !inner.allowed.iter().any(|network| network.contains(from.ip())) && inner.trunks.from(from.ip()).is_none() {
             if let Verdict::Pass | Verdict::Refuse { tell: true } = inner.guard.call(from.ip(), Instant::now()) {
-                tracing::info!(%from, "a call was refused: its address is not in sip.allow");
+                tracing::info!(%from, "a call was refused: its address is neither in sip.allow nor in that of a trunk");
             }
             return Err(Refusal(StatusCode::Forbidden, Vec::new()));
         }
@@ -143,6 +145,7 @@ fn check(inner: &Inner, request: &Request, from: Option<SocketAddr>) -> Result<(
             return Err(Refusal(StatusCode::ServiceUnavailable, vec![Header::RetryAfter(RETRY_AFTER_SECS.to_string().into())]));
         }
     }
+    check_way(inner, request)?;
     if inner.is_draining.load(Ordering::Relaxed) {
         return Err(match &inner.table.overload_target {
             Some(target) => Refusal(StatusCode::MovedTemporarily, vec![Header::Contact(format!("<{target}>").into())]),
@@ -166,6 +169,21 @@ fn check(inner: &Inner, request: &Request, from: Option<SocketAddr>) -> Result<(
     });
     if !request.body.is_empty() && content.is_some_and(|content| !content.starts_with(SDP)) {
         return Err(Refusal(StatusCode::UnsupportedMediaType, vec![Header::Accept(SDP.into())]));
+    }
+    Ok(())
+}
+
+/// A call may not go round in circles: neither longer than its sender meant (RFC 3261, 8.1.1.6), nor through us twice.
+fn check_way(inner: &Inner, request: &Request) -> Result<(), Refusal> {
+    if values(request, "max-forwards").next().is_some_and(|left| left == "0") {
+        return Err(Refusal(StatusCode::TooManyHops, Vec::new()));
+    }
+    let ours = inner.contact(None).host_with_port.to_string();
+    let vias = values(request, "via").collect::<Vec<_>>();
+    let is_ours = |via: &str| via.split(';').next().and_then(|sent| sent.split_whitespace().last()).is_some_and(|by| by == ours);
+    if vias.iter().flat_map(|via| split(via, ',')).any(is_ours) {
+        tracing::info!("a call of ours came back to us, and is refused: who is dialled leads here");
+        return Err(Refusal(StatusCode::LoopDetected, Vec::new()));
     }
     Ok(())
 }

@@ -22,8 +22,24 @@ const MAX_SECS: u32 = 86_400;
 const MAX_HEADERS: usize = 16;
 /// Headers that signalling itself needs, or that hold passwords: nobody may hand them on or write them.
 const RESERVED: [&str; 18] = [
-    "via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "max-forwards", "content-length", "content-type", "require",
-    "supported", "allow", "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate",
+    "via",
+    "from",
+    "to",
+    "call-id",
+    "cseq",
+    "contact",
+    "route",
+    "record-route",
+    "max-forwards",
+    "content-length",
+    "content-type",
+    "require",
+    "supported",
+    "allow",
+    "authorization",
+    "proxy-authorization",
+    "www-authenticate",
+    "proxy-authenticate",
 ];
 
 /// `[sip]`: where phone calls come in.
@@ -111,8 +127,11 @@ impl SrtpPolicy {
 pub struct PhoneTable {
     /// Whose phone it is, by the agent's name. An agent may have several: they ring together, and the first that is picked up wins.
     pub agent: String,
-    /// Whom to dial: a `sip:` URI, such as `sip:anna@192.0.2.7`. A phone without one has to register.
+    /// Whom to dial: a `sip:` URI, such as `sip:anna@192.0.2.7`, or over a trunk a number, such as `tel:+4930123`. A phone without one has to register.
     pub contact: Option<String>,
+    /// The names of the trunks to dial over: the next one where one is down or fails. None to dial directly.
+    #[serde(default)]
+    pub trunks: Vec<String>,
     /// The name by which the phone registers here.
     pub username: Option<String>,
     /// Its password. Better kept outside of this file: in `password_env` or `password_file`.
@@ -299,7 +318,15 @@ impl SipTable {
 impl PhoneTable {
     /// A phone that is dialled at this `sip:` URI.
     pub fn dialled(agent: impl Into<String>, contact: impl Into<String>) -> Self {
-        PhoneTable { agent: agent.into(), contact: Some(contact.into()), username: None, password: None, password_env: None, password_file: None }
+        PhoneTable {
+            agent: agent.into(),
+            contact: Some(contact.into()),
+            trunks: Vec::new(),
+            username: None,
+            password: None,
+            password_env: None,
+            password_file: None,
+        }
     }
 
     /// Names every mistake that can be seen without the agents.
@@ -307,9 +334,7 @@ impl PhoneTable {
         if self.agent.trim().is_empty() {
             problems.add(format!("{key}.agent"), "is empty; name the agent whose phone it is");
         }
-        if let Some(contact) = self.contact.as_ref().filter(|contact| !contact.starts_with("sip:") || rsipstack::sip::parse_uri(contact).is_err()) {
-            problems.add(format!("{key}.contact"), format!("`{contact}` is no `sip:` URI, such as `sip:anna@192.0.2.7`"));
-        }
+        self.check_contact(key, problems);
         self.kept().check(key, problems);
         match &self.username {
             None if self.kept().is_named() => problems.add(format!("{key}.username"), "is missing; the password is that of a name"),
@@ -324,6 +349,21 @@ impl PhoneTable {
                 problems.add(format!("{key}.password_env"), "is missing; a phone that registers needs a password (or password_file)");
             }
             Some(_) => {}
+        }
+    }
+
+    fn check_contact(&self, key: &str, problems: &mut Problems) {
+        let is_number = self.contact.as_ref().is_some_and(|contact| contact.starts_with("tel:"));
+        let is_uri = |contact: &str| (contact.starts_with("sip:") || is_number) && rsipstack::sip::parse_uri(contact).is_ok();
+        match &self.contact {
+            Some(contact) if !is_uri(contact) => {
+                problems.add(format!("{key}.contact"), format!("`{contact}` is no `sip:` or `tel:` URI, such as `sip:anna@192.0.2.7`"));
+            }
+            Some(contact) if is_number && self.trunks.is_empty() => {
+                problems.add(format!("{key}.trunks"), format!("is empty; `{contact}` is a number, and dialled over a [[trunk]]"));
+            }
+            None if !self.trunks.is_empty() => problems.add(format!("{key}.contact"), "is missing; only a contact is dialled over a trunk"),
+            Some(_) | None => {}
         }
     }
 
@@ -414,7 +454,11 @@ mod tests {
             ("password = \"b\"", "phone[0].username"),
             ("username = \"a b\"\npassword = \"b\"", "phone[0].username"),
             ("username = \"a\"\npassword = \"b\"\npassword_file = \"c\"", "phone[0].password"),
-            ("contact = \"tel:+1201\"", "phone[0].contact"),
+            ("contact = \"tel:+1201\"\ntrunks = [\"carrier\"]", ""),
+            ("contact = \"sip:a@192.0.2.7\"\ntrunks = [\"carrier\", \"other\"]", ""),
+            ("contact = \"tel:+1201\"", "phone[0].trunks"),
+            ("username = \"a\"\npassword = \"b\"\ntrunks = [\"carrier\"]", "phone[0].contact"),
+            ("contact = \"mailto:a@b\"", "phone[0].contact"),
             ("contact = \"sip:\"", "phone[0].contact"),
         ] {
             let table: PhoneTable = toml::from_str(&format!("agent = \"anna\"\n{written}")).expect(written);

@@ -16,8 +16,8 @@ const RING_LIMIT: Duration = Duration::from_secs(180);
 /// Where one agent is rung.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// At this `sip:` URI.
-    Dialled(String),
+    /// At this `sip:` or `tel:` URI, over these trunks in turn; directly if there are none.
+    Dialled(String, Vec<String>),
     /// Wherever phones have registered by this name.
     Registered(String),
 }
@@ -41,7 +41,7 @@ impl PhoneBook {
     /// The agents who have a phone that can be rung, if these names are registered. One that is dialled is always there.
     pub fn reachable(&self, registered: &BTreeSet<String>) -> BTreeSet<AgentId> {
         let is_there = |place: &Place| match place {
-            Place::Dialled(_) => true,
+            Place::Dialled(..) => true,
             Place::Registered(name) => registered.contains(name),
         };
         self.places.iter().filter(|(_, places)| places.iter().any(is_there)).map(|(agent, _)| agent.clone()).collect()
@@ -61,21 +61,22 @@ impl PhoneBook {
     pub fn ring(&self, agent: &AgentId, caller: Option<&str>, key: &str) -> Vec<Leg> {
         let places = self.places.get(agent).into_iter().flatten();
         let targets = places.flat_map(|place| match place {
-            Place::Dialled(target) => vec![target.clone()],
-            Place::Registered(name) => self.sip.contacts(name),
+            Place::Dialled(target, trunks) => vec![(target.clone(), trunks.clone())],
+            Place::Registered(name) => self.sip.contacts(name).into_iter().map(|target| (target, Vec::new())).collect(),
         });
-        targets.map(|target| self.dial(&target, caller, key)).collect()
+        targets.map(|(target, trunks)| self.dial(target, trunks, (caller, key))).collect()
     }
 
-    fn dial(&self, target: &str, caller: Option<&str>, key: &str) -> Leg {
+    fn dial(&self, target: String, trunks: Vec<String>, (caller, key): (Option<&str>, &str)) -> Leg {
         self.sip.dial(Dialling {
-            target: target.to_owned(),
+            target,
             from: self.from.clone(),
             from_name: caller.map(str::to_owned),
             headers: self.sip.headers_for(key),
             codecs: self.codecs.clone(),
             srtp: self.srtp,
             ring_limit: RING_LIMIT,
+            trunks,
         })
     }
 }
