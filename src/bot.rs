@@ -7,6 +7,7 @@
 pub mod configured;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 
@@ -24,6 +25,11 @@ pub trait Bot: Send + Sync {
 
     /// What it may say that is known beforehand, to be synthesized ahead.
     fn phrases(&self) -> Vec<String>;
+
+    /// How long an answer takes in replay's virtual time.
+    fn replay_delay(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Opens a conversation.
     fn open(&self, opening: BotOpening) -> Answering<'_, Box<dyn BotStream>>;
@@ -57,4 +63,6 @@ pub trait BotStream: Send {
 pub enum BotAct {
     /// Says this, after what it said before.
     Say(crate::base::Wording),
+    /// Something went wrong that it got over: to be told, and no reason to give up.
+    Trouble(crate::base::Fault),
 }

@@ -183,6 +183,11 @@ impl Config {
         }
     }
 
+    /// What somebody else's machine does, for a person to read; empty if everything is embedded.
+    pub fn hosted(&self) -> Vec<String> {
+        self.speech.hosted().into_iter().map(str::to_owned).collect()
+    }
+
     /// The JSON schema of the file.
     pub fn schema() -> serde_json::Value {
         schemars::schema_for!(Config).to_value()

@@ -18,6 +18,7 @@
 //! | [`handoff`] | triggers, notices, the context packet, and [`handoff::desk`]: agents, queues, offers, callbacks |
 //! | [`call`] | the call's state machine |
 //! | | ***above this line nothing waits, does I/O, or reads a clock*** |
+//! | [`net`] | what those share who talk to other machines: secrets, TLS, HTTP with bounds |
 //! | [`speech`] | recognizers and synthesizers: traits, and one file for each engine |
 //! | [`bot`] | bot back ends: a trait, and one file for each |
 //! | `edge` | where legs enter and leave: telephony and the web, one file for each dialect |
@@ -158,6 +159,7 @@ pub mod sound;
 pub mod listen;
 pub mod handoff;
 pub mod call;
+pub mod net;
 pub mod speech;
 pub mod bot;
 pub mod edge;

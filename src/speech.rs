@@ -6,11 +6,14 @@
 //! `push` what its socket has brought, and waits only in `end`. A [`Synthesizer`] gives sound in chunks as it gets
 //! ready. Dropping a stream cancels it. [`voice::Voice`] is what a call speaks with: synthesizer, prompts and cache in
 //! one, which is never silent. [`doctor`] says what is not installed.
-//! Engines are chosen by [`SpeechTable`], and know nothing of each other.
+//! Engines are chosen by [`SpeechTable`], and know nothing of each other. Behind a hosted one stands an embedded one,
+//! which takes over within the same utterance or sentence ([`standby`], [`voice::Voice::with_standby`]).
 
+pub mod deepgram;
 mod doctor;
 pub mod flite;
 pub mod pocketsphinx;
+pub mod standby;
 pub mod voice;
 
 use std::future::Future;
@@ -24,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{CallId, Fault, Frame, LegId, Problems, Rate, Time, UtteranceId};
 use crate::listen::types::Hypothesis;
 
+pub use deepgram::DeepgramTable;
 pub use doctor::Doctor;
 pub use flite::{FliteTable, FliteVoice};
 pub use pocketsphinx::PocketSphinxTable;
@@ -71,6 +75,11 @@ pub trait RecognizerStream: Send {
 
     /// The utterance is over: answers with its final result.
     fn end(&mut self) -> Answering<'_, Hypothesis>;
+
+    /// Trouble that it got over since it was last asked: to be told, and no reason to give up.
+    fn trouble(&mut self) -> Option<Fault> {
+        None
+    }
 }
 
 /// A text-to-speech engine.
@@ -92,10 +101,12 @@ pub trait VoiceStream: Send {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpeechTable {
-    /// The recognizer (speech to text): `pocketsphinx` (default) or `off`.
+    /// The recognizer (speech to text): `pocketsphinx` (default), `deepgram` (hosted) or `off`.
     pub recognizer: RecognizerEngine,
-    /// The synthesizer (text to speech): `flite` (default) or `off`.
+    /// The synthesizer (text to speech): `flite` (default), `deepgram` (hosted) or `off`.
     pub synthesizer: SynthesizerEngine,
+    /// Deepgram, or a server that speaks like it, as recognizer, synthesizer or both.
+    pub deepgram: DeepgramTable,
     /// The embedded recognizer.
     pub pocketsphinx: PocketSphinxTable,
     /// The embedded synthesizer.
@@ -111,6 +122,8 @@ pub enum RecognizerEngine {
     /// Debian's PocketSphinx: offline, US English, knows the words of the bot's sentences and no others.
     #[default]
     PocketSphinx,
+    /// Deepgram, hosted; PocketSphinx takes over when it fails.
+    Deepgram,
     /// None: keys, voice activity, raised volume and repeats in sound still work.
     Off,
 }
@@ -122,6 +135,8 @@ pub enum SynthesizerEngine {
     /// Debian's flite: offline, US English.
     #[default]
     Flite,
+    /// Deepgram, hosted; flite takes over when it fails.
+    Deepgram,
     /// None: recorded prompts only; what has none is a short signal tone.
     Off,
 }
@@ -132,34 +147,99 @@ impl SpeechTable {
         self.pocketsphinx.check(&format!("{key}.pocketsphinx"), problems);
         self.flite.check(&format!("{key}.flite"), problems);
         self.voice.check(&format!("{key}.voice"), problems);
-    }
-
-    /// Opens the recognizer for these sentences; `None` if it is off.
-    ///
-    /// # Errors
-    /// Those of the engine's `load`.
-    pub fn recognizer(&self, sentences: &[String]) -> Result<Option<Arc<dyn Recognizer>>, Fault> {
-        match self.recognizer {
-            RecognizerEngine::PocketSphinx => Ok(Some(Arc::new(pocketsphinx::PocketSphinx::load(&self.pocketsphinx, sentences)?))),
-            RecognizerEngine::Off => Ok(None),
+        self.deepgram.check(&format!("{key}.deepgram"), problems);
+        if !self.hosted().is_empty() {
+            self.deepgram.check_use(&format!("{key}.deepgram"), problems);
         }
     }
 
-    /// Opens the synthesizer; `None` if it is off.
-    ///
-    /// # Errors
-    /// Those of the engine's `load`.
-    pub fn synthesizer(&self) -> Result<Option<Arc<dyn Synthesizer>>, Fault> {
+    /// Opens the recognizer for these sentences, with the embedded one behind it if it is hosted.
+    pub fn ear(&self, sentences: &[String]) -> Opened<dyn Recognizer> {
+        let embedded = || Opened::of(pocketsphinx::PocketSphinx::load(&self.pocketsphinx, sentences).map(|ear| Arc::new(ear) as Arc<dyn Recognizer>));
+        match self.recognizer {
+            RecognizerEngine::PocketSphinx => embedded(),
+            RecognizerEngine::Deepgram => {
+                let hosted = Opened::of(deepgram::DeepgramEar::load(&self.deepgram).map(|ear| Arc::new(ear) as Arc<dyn Recognizer>));
+                let mut opened = embedded();
+                opened.missing.splice(..0, hosted.missing);
+                opened.engine = match (hosted.engine, opened.engine) {
+                    (Some(first), Some(standby)) => Some(Arc::new(standby::WithStandby::new(first, standby))),
+                    (first, standby) => first.or(standby),
+                };
+                opened
+            }
+            RecognizerEngine::Off => Opened::none(),
+        }
+    }
+
+    /// Opens the synthesizer, and the embedded one that takes over if it is hosted.
+    pub fn mouth(&self) -> (Opened<dyn Synthesizer>, Option<Arc<dyn Synthesizer>>) {
+        let embedded = || Opened::of(flite::Flite::load(&self.flite).map(|voice| Arc::new(voice) as Arc<dyn Synthesizer>));
         match self.synthesizer {
-            SynthesizerEngine::Flite => Ok(Some(Arc::new(flite::Flite::load(&self.flite)?))),
-            SynthesizerEngine::Off => Ok(None),
+            SynthesizerEngine::Flite => (embedded(), None),
+            SynthesizerEngine::Deepgram => {
+                let mut hosted = Opened::of(deepgram::DeepgramVoice::load(&self.deepgram).map(|voice| Arc::new(voice) as Arc<dyn Synthesizer>));
+                let standby = embedded();
+                hosted.missing.extend(standby.missing);
+                match hosted.engine {
+                    Some(_) => (hosted, standby.engine),
+                    None => (Opened { engine: standby.engine, missing: hosted.missing }, None),
+                }
+            }
+            SynthesizerEngine::Off => (Opened::none(), None),
+        }
+    }
+
+    /// How long the recognizer takes in replay's virtual time.
+    pub fn ear_delay(&self) -> Duration {
+        match self.recognizer {
+            RecognizerEngine::PocketSphinx | RecognizerEngine::Off => self.pocketsphinx.replay_delay(),
+            RecognizerEngine::Deepgram => self.deepgram.replay_delay(),
+        }
+    }
+
+    /// How long the synthesizer takes in replay's virtual time.
+    pub fn voice_delay(&self) -> Duration {
+        match self.synthesizer {
+            SynthesizerEngine::Flite | SynthesizerEngine::Off => self.flite.replay_delay(),
+            SynthesizerEngine::Deepgram => self.deepgram.replay_delay(),
+        }
+    }
+
+    /// What somebody else's machine does, for a person to read; empty if everything is embedded.
+    pub fn hosted(&self) -> Vec<&'static str> {
+        let ear = (self.recognizer == RecognizerEngine::Deepgram).then_some("the recognizer (deepgram)");
+        let voice = (self.synthesizer == SynthesizerEngine::Deepgram).then_some("the synthesizer (deepgram)");
+        ear.into_iter().chain(voice).collect()
+    }
+}
+
+/// An engine, if it could be opened, and what was missing for it.
+#[derive(Clone, Debug)]
+pub struct Opened<T: ?Sized> {
+    /// The engine.
+    pub engine: Option<Arc<T>>,
+    /// What could not be had of it, or of the one behind it.
+    pub missing: Vec<Fault>,
+}
+
+impl<T: ?Sized> Opened<T> {
+    fn none() -> Self {
+        Opened { engine: None, missing: Vec::new() }
+    }
+
+    fn of(opened: Result<Arc<T>, Fault>) -> Self {
+        match opened {
+            Ok(engine) => Opened { engine: Some(engine), missing: Vec::new() },
+            Err(fault) => Opened { engine: None, missing: vec![fault] },
         }
     }
 }
 
 /// Tries the configured engines, and says what they lack on this machine.
 pub fn doctor(table: &SpeechTable) -> Doctor {
-    Doctor { ear: table.recognizer(&["yes".to_owned()]).err(), voice: table.synthesizer().err() }
+    let (ear, (voice, _)) = (table.ear(&["yes".to_owned()]), table.mouth());
+    Doctor { is_deaf: ear.engine.is_none(), is_mute: voice.engine.is_none(), ear: ear.missing, voice: voice.missing }
 }
 
 /// Longest delay that replay may be told for an engine; beyond it the caller would have hung up.
@@ -206,6 +286,11 @@ mod tests {
             ("pocketsphinx.longest_utterance_secs = inf", "speech.pocketsphinx.longest_utterance_secs"),
             ("pocketsphinx.replay_delay_secs = -1.0", "speech.pocketsphinx.replay_delay_secs"),
             ("flite.replay_delay_secs = nan", "speech.flite.replay_delay_secs"),
+            ("deepgram.url = \"deepgram\"", "speech.deepgram.url"),
+            ("deepgram.connect_secs = 0.0", "speech.deepgram.connect_secs"),
+            ("deepgram.final_secs = nan", "speech.deepgram.final_secs"),
+            ("deepgram.api_key_env = \"A=B\"", "speech.deepgram.api_key_env"),
+            ("recognizer = \"deepgram\"", "speech.deepgram.api_key_env"),
             ("recognizer = \"whisper\"", "`pocketsphinx`"),
             ("flite.voice = \"bob\"", "`kal16`"),
             ("voice.cache_mb = -1", "-1"),

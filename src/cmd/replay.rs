@@ -126,6 +126,10 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Ending> {
     {
         complain(&missing);
     }
+    let hosted = config.hosted();
+    if !hosted.is_empty() {
+        terminal::hint(&format!("hosted here: {}; their answers may differ from one replay to the next", hosted.join(", ")));
+    }
     let bars = Bars::default();
     let ending = if unreadable.is_empty() { Ending::Well } else { Ending::Bad };
     let totals = Totals { failed: unreadable.len(), ..Totals::default() };

@@ -22,11 +22,12 @@ pub mod params;
 mod register;
 pub mod registrar;
 pub mod sdp;
-pub mod secret;
 mod server;
 pub mod table;
 pub mod trunk;
 pub mod uui;
+
+pub use crate::net::secret;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -42,6 +42,8 @@ pub enum Answered {
     Partial(LegId, UtteranceId, Result<Option<Hypothesis>, Fault>),
     /// A recognizer's final result.
     Final(LegId, UtteranceId, Result<Hypothesis, Fault>),
+    /// An engine got over this.
+    Trouble(Fault),
     /// The bot says something.
     Says(BotRequest, Wording),
     /// The bot is done with a request.
@@ -66,6 +68,7 @@ impl Answered {
             Answered::Partial(..) | Answered::Final(..) => Organ::Ear,
             Answered::Says(..) | Answered::Reported(..) => Organ::Bot,
             Answered::Sound { .. } => Organ::Voice,
+            Answered::Trouble(fault) => fault.organ(),
         }
     }
 }
@@ -101,7 +104,15 @@ pub async fn hear(recognizer: Arc<dyn Recognizer>, opening: EarOpening, mut requ
                 (request, Answered::Partial(leg, utterance, Err(fault.clone())))
             }
             (Err(fault), EarRequest::End(request, utterance)) => (request, Answered::Final(leg, utterance, Err(fault.clone()))),
-            (Ok(stream), asked) => work(&mut **stream, leg, asked, &mut broken).await,
+            (Ok(stream), asked) => {
+                let done = work(&mut **stream, leg, asked, &mut broken).await;
+                while let Some(fault) = stream.trouble() {
+                    if answers.send(Answer { request: done.0, last: false, answered: Answered::Trouble(fault) }).await.is_err() {
+                        return;
+                    }
+                }
+                done
+            }
         };
         if answers.send(Answer { request, last: true, answered }).await.is_err() {
             return;
@@ -192,8 +203,11 @@ async fn tell(
 }
 
 async fn say(answers: &Sender<Answer>, request: RequestId, told: BotRequest, act: BotAct) -> Option<()> {
-    let BotAct::Say(wording) = act;
-    answers.send(Answer { request, last: false, answered: Answered::Says(told, wording) }).await.ok()
+    let answered = match act {
+        BotAct::Say(wording) => Answered::Says(told, wording),
+        BotAct::Trouble(fault) => Answered::Trouble(fault),
+    };
+    answers.send(Answer { request, last: false, answered }).await.ok()
 }
 
 async fn report(answers: &Sender<Answer>, request: RequestId, told: BotRequest, report: Result<BotReport, Fault>) -> Option<()> {

@@ -217,6 +217,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             Answered::Partial(leg, utterance, Ok(Some(heard))) => self.tell_listener(leg, ListenInput::Partial(utterance, heard)),
             Answered::Final(leg, utterance, Ok(heard)) => self.tell_listener(leg, ListenInput::Final(utterance, heard)),
             Answered::Partial(leg, utterance, Err(fault)) | Answered::Final(leg, utterance, Err(fault)) => self.unheard(leg, utterance, fault),
+            Answered::Trouble(fault) => self.call.handle(CallInput::Fault(fault), now),
             Answered::Says(request, wording) => self.call.handle(CallInput::BotSays(request, wording), now),
             Answered::Reported(request, report) => {
                 self.telling = None;

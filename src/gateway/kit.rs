@@ -21,7 +21,7 @@ use crate::listen::signal::{SignalsTable, heard_phrases};
 use crate::listen::table::ListenTable;
 use crate::sound::recording::{ChannelChoice, Recording};
 use crate::speech::voice::Voice;
-use crate::speech::{Recognizer, SpeechTable};
+use crate::speech::{Opened, Recognizer, SpeechTable};
 
 use super::Equipment;
 
@@ -106,19 +106,19 @@ impl Kit {
             }
         }
         let mut missing = Vec::new();
-        let synthesizer = there(tables.speech.synthesizer(), &mut missing);
+        let (mouth, standby) = tables.speech.mouth();
+        let synthesizer = there(mouth, &mut missing);
         let voice = Voice::load(&tables.speech.voice, synthesizer.clone(), None).or_else(|fault| {
             missing.push(fault);
             Voice::load(&Default::default(), synthesizer, None)
         });
+        let voice = voice.map(|voice| voice.with_standby(standby));
         let mut ears: BTreeMap<Option<String>, Option<Arc<dyn Recognizer>>> = BTreeMap::new();
         let mut entries = Vec::new();
         for table in &tables.entries {
             let bot = table.bot.as_ref().and_then(|name| bots.get(name)).cloned();
-            let recognizer = ears
-                .entry(table.bot.clone())
-                .or_insert_with(|| there(tables.speech.recognizer(&sentences(&tables, bot.as_deref())), &mut missing))
-                .clone();
+            let recognizer =
+                ears.entry(table.bot.clone()).or_insert_with(|| there(tables.speech.ear(&sentences(&tables, bot.as_deref())), &mut missing)).clone();
             let Some(rules) = keep(Rules::compile(&in_force(&tables.triggers, table), "trigger"), &mut problems) else { continue };
             let hours = table.hours.as_ref().and_then(|name| tables.desk.hours.iter().find(|h| h.name == *name)).cloned();
             entries.push(EntryKit { table: table.clone(), bot, recognizer, rules: Arc::new(rules), hours });
@@ -271,16 +271,13 @@ fn in_force(triggers: &[TriggerTable], entry: &EntryTable) -> Vec<TriggerTable> 
 }
 
 /// An engine, if it is configured and there; why it is not there is kept, once.
-fn there<T>(engine: Result<Option<T>, Fault>, missing: &mut Vec<Fault>) -> Option<T> {
-    match engine {
-        Ok(engine) => engine,
-        Err(fault) => {
-            if !missing.contains(&fault) {
-                missing.push(fault);
-            }
-            None
+fn there<T: ?Sized>(opened: Opened<T>, missing: &mut Vec<Fault>) -> Option<Arc<T>> {
+    for fault in opened.missing {
+        if !missing.contains(&fault) {
+            missing.push(fault);
         }
     }
+    opened.engine
 }
 
 /// What callers say to this bot, and every phrase that a signal listens for.

@@ -262,7 +262,7 @@ impl Driver<'_> {
             if !self.executor.awaits(answer.request) {
                 continue;
             }
-            if matches!(answer.answered, Answered::Partial(_, _, Ok(None))) {
+            if matches!(answer.answered, Answered::Partial(_, _, Ok(None)) | Answered::Trouble(_)) {
                 self.executor.answer(answer);
                 continue;
             }

@@ -244,7 +244,8 @@ fn replay(
     let caller_is_right = options.channel == Some(Channel::Right);
     let course = Course { in_turns, recorded_bot: plan.bot == BotPlan::Recorded, caller_is_right, linger };
     let speech = &kit.tables().speech;
-    let delays = Delays { ear: speech.pocketsphinx.replay_delay(), voice: speech.flite.replay_delay(), bot: Duration::ZERO };
+    let bot_delay = equipment.bot.as_ref().map(|bot| bot.replay_delay()).unwrap_or_default();
+    let delays = Delays { ear: speech.ear_delay(), voice: speech.voice_delay(), bot: bot_delay };
     let dir = results_dir(job, path);
     if let Some(dir) = &dir {
         std::fs::create_dir_all(dir).map_err(|error| RunError::Output(named(dir, error)))?;

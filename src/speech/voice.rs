@@ -34,6 +34,8 @@ pub struct Voice {
 
 struct Shared {
     synthesizer: Option<Arc<dyn Synthesizer>>,
+    /// Speaks what the synthesizer can't.
+    standby: Option<Arc<dyn Synthesizer>>,
     prompts: Arc<Prompts>,
     cache: Mutex<Cache>,
 }
@@ -47,15 +49,24 @@ impl Voice {
         let prompts = prompts.or(table.prompts.as_deref()).map(Prompts::list).transpose()?.unwrap_or_default();
         let prompts = Arc::new(prompts);
         let cache = Mutex::new(Cache::new(table.cache_mb.saturating_mul(1 << 20)));
-        Ok(Voice { shared: Arc::new(Shared { synthesizer, prompts, cache }) })
+        Ok(Voice { shared: Arc::new(Shared { synthesizer, standby: None, prompts, cache }) })
+    }
+
+    /// The same voice, with a synthesizer that speaks what the first one can't, at once and the same phrase. What it says
+    /// is not kept: the next time the first one is asked again.
+    pub fn with_standby(self, standby: Option<Arc<dyn Synthesizer>>) -> Voice {
+        let Shared { synthesizer, prompts, .. } = &*self.shared;
+        let cache = Mutex::new(self.shared.cache().clone());
+        Voice { shared: Arc::new(Shared { synthesizer: synthesizer.clone(), standby, prompts: Arc::clone(prompts), cache }) }
     }
 
     /// The same voice with a cache of its own, which begins with what is kept now. A replayed call takes one, so that
     /// what is there at once never depends on what other calls have said.
     pub fn fork(&self) -> Voice {
-        let Shared { synthesizer, prompts, .. } = &*self.shared;
+        let Shared { synthesizer, standby, prompts, .. } = &*self.shared;
         let cache = Mutex::new(self.shared.cache().clone());
-        Voice { shared: Arc::new(Shared { synthesizer: synthesizer.clone(), prompts: Arc::clone(prompts), cache }) }
+        let (synthesizer, standby) = (synthesizer.clone(), standby.clone());
+        Voice { shared: Arc::new(Shared { synthesizer, standby, prompts: Arc::clone(prompts), cache }) }
     }
 
     /// Speaks these wordings into the cache; gives what went wrong, so that it is known before the first call.
@@ -117,7 +128,7 @@ impl Shared {
         self.cache().find(piece)
     }
 
-    /// The piece's sound and what went wrong: recording, else its text spoken, else the signal tone.
+    /// The piece's sound and what went wrong: recording, else its text spoken by whoever can, else the signal tone.
     async fn make(&self, piece: &Piece) -> (Arc<[i16]>, Option<Fault>) {
         let mut trouble = None;
         if let Some(name) = &piece.prompt {
@@ -126,10 +137,16 @@ impl Shared {
                 Err(fault) => trouble = Some(fault),
             }
         }
-        match self.synthesize(piece).await {
-            Ok(sound) => (self.keep(piece, join::tidy(sound, piece.rate)), trouble),
-            Err(fault) => (join::signal_tone(piece.rate).into(), trouble.or(Some(fault))),
-        }
+        let fault = match synthesize(self.synthesizer.as_deref(), piece).await {
+            Ok(sound) => return (self.keep(piece, join::tidy(sound, piece.rate)), trouble),
+            Err(fault) => fault,
+        };
+        let spoken = match &self.standby {
+            Some(standby) => synthesize(Some(&**standby), piece).await.ok(),
+            None => None,
+        };
+        let sound = spoken.map_or_else(|| join::signal_tone(piece.rate), |sound| join::tidy(sound, piece.rate));
+        (sound.into(), trouble.or(Some(fault)))
     }
 
     fn keep(&self, piece: &Piece, sound: Vec<i16>) -> Arc<[i16]> {
@@ -137,24 +154,25 @@ impl Shared {
         self.cache().keep(piece.clone(), Arc::clone(&sound));
         sound
     }
+}
 
-    async fn synthesize(&self, piece: &Piece) -> Result<Vec<i16>, Fault> {
-        let Some(synthesizer) = &self.synthesizer else {
-            return Err(Fault::Unavailable { organ: Organ::Voice, detail: "there is no synthesizer, and no recording for this".into() });
-        };
-        let mut stream = synthesizer.speak(&piece.text, &piece.language, piece.rate).await?;
-        let mut sound = Vec::new();
-        while let Some(chunk) = stream.next().await? {
-            if sound.len() + chunk.len() > join::LONGEST_SECS * piece.rate.hz() as usize {
-                return Err(Fault::Overloaded { organ: Organ::Voice, detail: format!("a sentence is longer than {} s", join::LONGEST_SECS) });
-            }
-            sound.extend(chunk);
+/// A piece's samples, bounded and not silent.
+async fn synthesize(synthesizer: Option<&dyn Synthesizer>, piece: &Piece) -> Result<Vec<i16>, Fault> {
+    let Some(synthesizer) = synthesizer else {
+        return Err(Fault::Unavailable { organ: Organ::Voice, detail: "there is no synthesizer, and no recording for this".into() });
+    };
+    let mut stream = synthesizer.speak(&piece.text, &piece.language, piece.rate).await?;
+    let mut sound = Vec::new();
+    while let Some(chunk) = stream.next().await? {
+        if sound.len() + chunk.len() > join::LONGEST_SECS * piece.rate.hz() as usize {
+            return Err(Fault::Overloaded { organ: Organ::Voice, detail: format!("a sentence is longer than {} s", join::LONGEST_SECS) });
         }
-        if sound.iter().all(|&s| s == 0) {
-            return Err(Fault::Malformed { organ: Organ::Voice, detail: "the synthesizer gave silence".into() });
-        }
-        Ok(sound)
+        sound.extend(chunk);
     }
+    if sound.iter().all(|&s| s == 0) {
+        return Err(Fault::Malformed { organ: Organ::Voice, detail: "the synthesizer gave silence".into() });
+    }
+    Ok(sound)
 }
 
 /// The pieces still to be given.

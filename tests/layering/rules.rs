@@ -7,12 +7,13 @@ use super::names::{Meaning, Used, meanings};
 use super::tree::{self, Module, Tree};
 
 /// The rooms from the ground up. A room uses only rooms that stand before it.
-pub const ROOMS: [&str; 16] = [
+pub const ROOMS: [&str; 17] = [
     "base",
     "sound",
     "listen",
     "handoff",
     "call",
+    "net",
     "speech",
     "bot",
     "edge",

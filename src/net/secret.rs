@@ -1,4 +1,5 @@
-//! A password, and where it is kept: in the configuration, in a variable of the environment, or in a file of its own.
+//! A password or another secret, and where it is kept: in the configuration, in a variable of the environment, or in a
+//! file of its own.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::base::Problems;
 
-/// Longest password, in octets; a longer file is the wrong file.
+/// Longest secret, in octets; a longer file is the wrong file.
 const MAX_OCTETS: u64 = 4_096;
 
 /// Text that is never printed, logged or written.
@@ -40,7 +41,7 @@ impl Serialize for Secret {
     }
 }
 
-/// The three keys by which a table names a password.
+/// The three keys by which a table names a secret.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept<'a> {
     /// `password`: the password itself.
@@ -51,7 +52,7 @@ pub struct Kept<'a> {
     pub file: Option<&'a Path>,
 }
 
-/// A password can't be had.
+/// A secret can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// Nothing is in the environment.
@@ -60,8 +61,8 @@ pub enum SecretError {
     /// The file can't be read.
     #[error("{0} can't be read: {1}")]
     File(PathBuf, std::io::Error),
-    /// The file is empty, or too long for a password.
-    #[error("{0} holds no password: it is empty, or longer than 4,096 octets")]
+    /// The file is empty, or too long for a secret.
+    #[error("{0} holds no secret: it is empty, or longer than 4,096 octets")]
     Odd(PathBuf),
 }
 
@@ -75,9 +76,7 @@ impl Kept<'_> {
         if self.password.is_some_and(|password| password.reveal().is_empty()) {
             problems.add(format!("{key}.password"), "is empty");
         }
-        if self.variable.is_some_and(|name| name.is_empty() || name.contains(['=', '\0'])) {
-            problems.add(format!("{key}.password_env"), "is no name of a variable");
-        }
+        check_variable(self.variable, "password_env", key, problems);
     }
 
     /// Whether any is named.
@@ -108,6 +107,46 @@ impl Kept<'_> {
     }
 }
 
+/// Names a variable that can't be one.
+fn check_variable(variable: Option<&str>, called: &str, key: &str, problems: &mut Problems) {
+    if variable.is_some_and(|name| name.is_empty() || name.contains(['=', '\0'])) {
+        problems.add(format!("{key}.{called}"), "is no name of a variable");
+    }
+}
+
+/// Where the key of a hosted service is kept: in a variable, or where that is not set in a file.
+#[derive(Clone, Copy, Debug)]
+pub struct ApiKey<'a> {
+    /// `api_key_env`: the variable that holds it.
+    pub variable: Option<&'a str>,
+    /// `api_key_file`: the file that holds it.
+    pub file: Option<&'a Path>,
+}
+
+impl ApiKey<'_> {
+    /// Names what can be seen without looking for the key.
+    pub fn check(&self, key: &str, problems: &mut Problems) {
+        check_variable(self.variable, "api_key_env", key, problems);
+    }
+
+    /// Whether any is named.
+    pub fn is_named(&self) -> bool {
+        self.variable.is_some() || self.file.is_some()
+    }
+
+    /// The key; `None` if none is named.
+    ///
+    /// # Errors
+    /// It is named but can't be had.
+    pub fn find(&self) -> Result<Option<Secret>, SecretError> {
+        let of = |variable, file| Kept { password: None, variable, file }.find();
+        match (of(self.variable, None), self.file) {
+            (Ok(None) | Err(_), Some(file)) => of(None, Some(file)),
+            (found, _) => found,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +166,17 @@ mod tests {
         std::fs::remove_file(&file).expect("it was there");
         assert!(matches!(Kept { file: Some(&file), ..NONE }.find(), Err(SecretError::File(..))));
         assert!(matches!(Kept { variable: Some("SEGUE_NO_SUCH_SECRET"), ..NONE }.find(), Err(SecretError::Variable(_))));
+    }
+
+    #[test]
+    fn a_key_is_read_from_its_file_where_its_variable_is_not_set() {
+        let file = std::env::temp_dir().join(format!("segue-api-key-{}", std::process::id()));
+        std::fs::write(&file, "k\n").expect("a temporary file");
+        let unset = Some("SEGUE_NO_SUCH_SECRET");
+        assert_eq!(ApiKey { variable: unset, file: Some(&file) }.find().expect("the file is there"), Some(Secret::new("k")));
+        assert!(matches!(ApiKey { variable: unset, file: None }.find(), Err(SecretError::Variable(_))));
+        assert_eq!(ApiKey { variable: None, file: None }.find().expect("none is named"), None);
+        std::fs::remove_file(&file).expect("it was there");
     }
 
     #[test]
