@@ -3,13 +3,18 @@
 
 #[path = "harness/carrier.rs"]
 mod carrier;
+#[path = "harness/kamailio.rs"]
+mod kamailio;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use carrier::{Carrier, Manners, Seen};
+use kamailio::Kamailio;
 use segue::edge::sip::digest::{Algorithm, Credentials};
 use segue::edge::sip::table::SipTable;
 use segue::edge::sip::trunk::table::TrunkTable;
@@ -143,18 +148,48 @@ async fn a_nonce_that_is_too_old_is_replaced_without_a_word() {
     assert_eq!(answers.map(|seen| seen.status), [407, 407, 200]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_is_tried_once() {
+/// Everything that is logged, by whomever.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// On one thread, so that all that is logged comes here.
+#[tokio::test]
+async fn a_wrong_password_is_tried_once_and_the_log_says_so_without_it() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
     let mut carrier = Carrier::open(asking(407, &[Algorithm::Md5])).await;
-    let account = Some(Credentials::new("segue", "1234"));
-    let edge = open(vec![TrunkPeer { account, ..trunk("carrier", carrier.address, "") }]).await;
+    let account = Some(Credentials::new("segue", "wrong-sesame"));
+    let edge = open(vec![TrunkPeer { account, ..trunk("carrier", carrier.address, "register_secs = 60") }]).await;
     let mut leg = edge.dial(dialling("tel:+4930", &["carrier"]));
     assert_eq!(refused(&mut leg).await, 407);
-    let mut invites = 0;
+    let said = |text: &str| String::from_utf8_lossy(&log.0.lock().expect("no panic")).contains(text);
+    let waiting = async {
+        while !said("can't register at trunk `carrier`: it does not take our username or password (407); next try in 600 s") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(DEADLINE, waiting).await.is_ok(), "nothing is said of the registration");
+    assert!(said("WARN segue::edge::sip::client: trunk `carrier` refused a call with 407: it does not take our username or password"));
+    assert!(!said("wrong-sesame"), "a password is in the log");
+    let (mut invites, mut registers) = (0, 0);
     while let Ok(seen) = carrier.seen.try_recv() {
         invites += u32::from(seen.method() == "INVITE");
+        registers += u32::from(seen.method() == "REGISTER");
     }
-    assert_eq!(invites, 2, "one without a password, and one with it");
+    assert_eq!((invites, registers), (2, 2), "one without a password, and one with it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,17 +268,14 @@ async fn a_trunk_that_answers_no_options_is_passed_over_until_it_is_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn we_register_with_a_password_again_in_time_for_as_long_as_is_wanted_and_take_leave() {
-    let mut carrier = Carrier::open(asking(401, &[Algorithm::Md5])).await;
-    carrier.behave(|manners| manners.register = (423, "Min-Expires: 120\r\n".into()));
+    let register = (200, "Expires: 2\r\n".into());
+    let mut carrier = Carrier::open(Manners { least_secs: 120, register, ..asking(401, &[Algorithm::Md5]) }).await;
     let edge = open(vec![trunk("carrier", carrier.address, "register_secs = 60")]).await;
     let first = seen(&mut carrier, "REGISTER").await;
     assert_eq!((first.status, first.header("Expires")), (401, Some("60")));
     assert_eq!(seen(&mut carrier, "REGISTER").await.status, 423);
-    carrier.behave(|manners| manners.register = (200, "Expires: 2\r\n".into()));
-    let mut proved = seen(&mut carrier, "REGISTER").await;
-    while proved.status != 200 {
-        proved = seen(&mut carrier, "REGISTER").await;
-    }
+    assert_eq!(seen(&mut carrier, "REGISTER").await.status, 401);
+    let proved = seen(&mut carrier, "REGISTER").await;
     assert_eq!((proved.header("Expires"), proved.who.as_deref()), (Some("120"), Some("segue")));
     let contact = format!("<sip:segue@{}>", edge.local());
     assert_eq!(proved.header("Contact"), Some(contact.as_str()));
@@ -327,4 +359,104 @@ async fn a_call_that_has_gone_too_far_or_comes_back_is_refused() {
         };
         assert_eq!(status, expected);
     }
+}
+
+/// Starts sipp, or says loudly that it is missing.
+fn sipp(scenario: &str, rest: &[&str]) -> Option<Child> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp").join(scenario);
+    let mut command = Command::new("sipp");
+    command.arg("-sf").arg(file).args(["-t", "u1", "-m", "1", "-i", "127.0.0.1", "-nostdin", "-timeout", "30", "-timeout_error"]).args(rest);
+    match command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn() {
+        Ok(child) => Some(child),
+        Err(_) => {
+            eprintln!("SKIPPED: {scenario} was not tried, because sipp is missing (Debian: sip-tester)");
+            None
+        }
+    }
+}
+
+async fn went_well(child: Child) {
+    let done = tokio::task::spawn_blocking(move || child.wait_with_output()).await.expect("no panic").expect("sipp ends");
+    assert!(done.status.success(), "sipp: {}\n{}", done.status, String::from_utf8_lossy(&done.stderr));
+}
+
+/// A port for a sipp that is called, which can't take port 0.
+fn free_port() -> u16 {
+    std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("loopback has ports").port()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sipp_asks_for_the_password_of_a_call_and_of_its_end() {
+    let port = free_port();
+    let Some(child) = sipp("carrier_asks.xml", &["-p", &port.to_string()]) else { return };
+    let edge = open(vec![trunk("sipp", SocketAddr::new(LOOPBACK, port), "")]).await;
+    let mut leg = edge.dial(dialling("sip:+4930@example.com", &["sipp"]));
+    stands(&mut leg).await;
+    hang_up(&leg).await;
+    went_well(child).await;
+}
+
+/// A gateway behind Kamailio, which is its trunk too.
+async fn behind_kamailio(name: &str, phone: u16) -> Option<(Kamailio, SipEdge, Receiver<Invited>)> {
+    let port = free_port();
+    let kamailio = kamailio::start(name, port, phone)?;
+    let table = SipTable { bind: vec![format!("udp:127.0.0.1:{port}"), format!("tcp:127.0.0.1:{port}")], ..SipTable::default() };
+    let server = SocketAddr::new(LOOPBACK, kamailio.port);
+    let (gateway, ringing) = open_as(table, vec![trunk("kamailio", server, "allow = [\"127.0.0.1\"]")]).await;
+    Some((kamailio, gateway, ringing))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_behind_kamailio_is_answered_and_either_side_hangs_up() {
+    let Some((kamailio, _gateway, mut ringing)) = behind_kamailio("caller", 9).await else { return };
+    let proxy = format!("127.0.0.1:{}", kamailio.port);
+    let Some(child) = sipp("caller_routed.xml", &[&proxy]) else { return };
+    let mut call = tokio::time::timeout(DEADLINE, ringing.recv()).await.expect("in time").expect("the edge is open");
+    assert_eq!((call.trunk.as_deref(), call.called.as_str()), (Some("kamailio"), "1000"));
+    call.leg.commands.send(LegCommand::Answer).await.expect("the leg goes on");
+    while !matches!(next(&mut call.leg).await, LegEvent::Gone(_)) {}
+    went_well(child).await;
+    kamailio.relayed("BYE", 1).await;
+
+    for (n, transport) in ["", ";transport=tcp"].into_iter().enumerate() {
+        let (caller, _none) =
+            open_as(SipTable { bind: vec!["udp:127.0.0.1:0".into(), "tcp:127.0.0.1:0".into()], ..SipTable::default() }, vec![]).await;
+        let mut ours = caller.dial(dialling(&format!("sip:1000@{proxy}{transport}"), &[]));
+        let mut call = tokio::time::timeout(DEADLINE, ringing.recv()).await.expect("in time").expect("the edge is open");
+        call.leg.commands.send(LegCommand::Answer).await.expect("the leg goes on");
+        stands(&mut ours).await;
+        stands(&mut call.leg).await;
+        // A change within the call takes the same way.
+        call.leg.commands.send(LegCommand::Hold(true)).await.expect("the leg goes on");
+        while !matches!(next(&mut ours).await, LegEvent::Media { .. }) {}
+        hang_up(&call.leg).await;
+        while !matches!(next(&mut ours).await, LegEvent::Gone(_)) {}
+        kamailio.relayed("BYE", 2 + n).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_behind_kamailio_is_rung_with_a_password_and_either_side_hangs_up() {
+    let (phone, mut rung) = open_as(SipTable { bind: vec!["udp:127.0.0.1:0".into()], ..SipTable::default() }, Vec::new()).await;
+    let Some((kamailio, gateway, _ringing)) = behind_kamailio("phone", phone.local().port()).await else { return };
+    for (n, we_hang_up) in [true, false].into_iter().enumerate() {
+        let mut ours = gateway.dial(dialling("sip:anna@example.com", &["kamailio"]));
+        let mut theirs = tokio::time::timeout(DEADLINE, rung.recv()).await.expect("in time").expect("the edge is open").leg;
+        theirs.commands.send(LegCommand::Answer).await.expect("the leg goes on");
+        stands(&mut ours).await;
+        stands(&mut theirs).await;
+        let (leaves, stays) = if we_hang_up { (&ours, &mut theirs) } else { (&theirs, &mut ours) };
+        hang_up(leaves).await;
+        while !matches!(next(stays).await, LegEvent::Gone(_)) {}
+        kamailio.relayed("BYE", n + 1).await;
+    }
+    drop(phone);
+    let port = free_port();
+    let Some((kamailio, gateway, _ringing)) = behind_kamailio("sipp", port).await else { return };
+    let Some(child) = sipp("callee_routed.xml", &["-p", &port.to_string()]) else { return };
+    let mut leg = gateway.dial(dialling("sip:anna@example.com", &["kamailio"]));
+    stands(&mut leg).await;
+    hang_up(&leg).await;
+    went_well(child).await;
+    kamailio.relayed("BYE", 1).await;
 }

@@ -27,6 +27,8 @@ pub struct Manners {
     pub is_forgetful: bool,
     /// How it answers an INVITE, with further header lines; 0 for not at all.
     pub invite: (u16, String),
+    /// A REGISTER for less than this is refused with 423.
+    pub least_secs: u32,
     /// How it answers a REGISTER, with further header lines.
     pub register: (u16, String),
     /// It says nothing at all.
@@ -35,7 +37,7 @@ pub struct Manners {
 
 impl Default for Manners {
     fn default() -> Self {
-        Manners { asks: None, is_forgetful: false, invite: (200, String::new()), register: (200, String::new()), is_silent: false }
+        Manners { asks: None, is_forgetful: false, invite: (200, String::new()), least_secs: 0, register: (200, String::new()), is_silent: false }
     }
 }
 
@@ -96,6 +98,11 @@ impl Carrier {
     }
 }
 
+/// Whether somebody registers for less than this; for 0 they leave.
+fn is_brief(register: &str, least_secs: u32) -> bool {
+    header(register, "Expires").and_then(|secs| secs.parse().ok()).is_some_and(|secs: u32| secs > 0 && secs < least_secs)
+}
+
 struct Office {
     socket: UdpSocket,
     manners: Arc<Mutex<Manners>>,
@@ -128,6 +135,7 @@ impl Office {
                 None => match method.as_str() {
                     "ACK" => (0, String::new(), ""),
                     "INVITE" => (manners.invite.0, manners.invite.1.clone(), if manners.invite.0 == 200 { SDP } else { "" }),
+                    "REGISTER" if is_brief(&text, manners.least_secs) => (423, format!("Min-Expires: {}\r\n", manners.least_secs), ""),
                     "REGISTER" => (manners.register.0, manners.register.1.clone(), ""),
                     _ => (200, String::new(), ""),
                 },
