@@ -14,26 +14,19 @@ use std::time::Duration;
 use corpus::Recording;
 use line::{Line, Seeded};
 use segue::base::{Frame, Rate, Time};
-use segue::listen::effort::Effort;
 use segue::listen::signal::raised_volume::{EffortHit, RaisedVolume, RaisedVolumeTable};
-use segue::listen::vad::SpeechDetector;
+use segue::listen::vad::Hearing;
 
 /// One caller's ear, with the call's clock.
 struct Ear {
-    effort: Effort,
-    detector: SpeechDetector,
+    hearing: Hearing,
     raised: RaisedVolume,
     now: Time,
 }
 
 impl Ear {
     fn new() -> Self {
-        Ear {
-            effort: Effort::new(Rate::Hz8000),
-            detector: SpeechDetector::new(Rate::Hz8000),
-            raised: RaisedVolume::new(&RaisedVolumeTable::default()),
-            now: Time::ZERO,
-        }
+        Ear { hearing: Hearing::new(Rate::Hz8000), raised: RaisedVolume::new(&RaisedVolumeTable::default()), now: Time::ZERO }
     }
 
     /// Hears a turn and gives the hits in it.
@@ -42,8 +35,7 @@ impl Ear {
         self.raised.turn_began(self.now);
         for frame in frames {
             self.now += Duration::from_millis(20);
-            let effort = self.effort.push(frame);
-            let speech = self.detector.push(frame, effort.voiced());
+            let (speech, effort) = self.hearing.push(frame);
             self.raised.push(&effort, speech, self.now);
             hits.extend(self.raised.window(self.now));
         }

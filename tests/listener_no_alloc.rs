@@ -1,42 +1,16 @@
 //! A listener allocates nothing in a frame in which nothing happens.
-#![allow(unsafe_code, reason = "an allocator that counts cannot be written without")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "harness/no_alloc.rs"]
+mod no_alloc;
+
 use std::time::Duration;
 
+use no_alloc::allocations;
 use segue::base::{Frame, Party, Rate, Time};
 use segue::listen::Listener;
 use segue::listen::signal::SignalsTable;
 use segue::listen::table::ListenTable;
 use segue::listen::types::{ListenInput, ListenOutput, ListenerSeat};
-
-/// Counts what this thread asks for.
-struct Counting;
-
-thread_local! {
-    static ASKED: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on unchanged to the system's allocator; counting touches a thread-local cell only.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
-        unsafe { System.realloc(memory, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// A vowel with the slow beat of syllables, or the hiss of a line.
 fn frame(n: usize, voice: bool) -> Frame {
@@ -62,19 +36,20 @@ fn quiet_frames_allocate_nothing() {
     for n in 0..1_500 {
         let frame = frame(n, n % 500 > 100);
         now += Duration::from_millis(20);
-        let before = ASKED.with(Cell::get);
-        listener.handle(ListenInput::Audio(frame), now);
         let mut nothing_happened = true;
-        loop {
-            match listener.poll() {
-                ListenOutput::Idle(_) => break,
-                ListenOutput::Recognize(..) => given += 1,
-                _ => nothing_happened = false,
+        let asked = allocations(|| {
+            listener.handle(ListenInput::Audio(frame), now);
+            loop {
+                match listener.poll() {
+                    ListenOutput::Idle(_) => break,
+                    ListenOutput::Recognize(..) => given += 1,
+                    _ => nothing_happened = false,
+                }
             }
-        }
+        });
         // The first frames fill what keeps its size from then on.
         if nothing_happened && n > 10 {
-            assert_eq!(ASKED.with(Cell::get) - before, 0, "frame {n}");
+            assert_eq!(asked, 0, "frame {n}");
             quiet += 1;
         }
     }

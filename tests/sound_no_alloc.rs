@@ -1,12 +1,12 @@
-//! Nothing in the path of a frame allocates: counted by an allocator of this test's own.
+//! Nothing in the path of a frame allocates: counted by the tests' allocator.
 
-#![allow(unsafe_code, reason = "an allocator cannot be written without")]
+#[path = "harness/no_alloc.rs"]
+mod no_alloc;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::hint::black_box;
 use std::time::Duration;
 
+use no_alloc::allocations;
 use segue::base::{Frame, Key, LegId, Party, PlaybackId, Rate};
 use segue::sound::bridge::{Bridge, BridgeInput, BridgeOutput, Play};
 use segue::sound::dtmf::DtmfDetector;
@@ -16,51 +16,9 @@ use segue::sound::recorder::StereoFrame;
 use segue::sound::resample::{FrameResampler, StreamResampler};
 use segue::sound::{g711, tone};
 
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// Nothing but the count is ours; the system's allocator does the work under the same contract.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-fn count() {
-    // A thread that is ending has no counter any more.
-    let _ = ALLOCATIONS.try_with(|n| n.set(n.get() + 1));
-}
-
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.with(Cell::get);
-    work();
-    ALLOCATIONS.with(Cell::get) - before
-}
-
 fn frame(rate: Rate, n: usize) -> Frame {
     let samples: Vec<i16> = (0..rate.frame_samples()).map(|i| ((i * 7_919 + n * 104_729) % 20_000) as i16 - 10_000).collect();
     Frame::from_samples(rate, &samples)
-}
-
-#[test]
-fn the_counter_counts() {
-    assert_eq!(allocations(|| drop(black_box(vec![0_u8; 100]))), 1);
 }
 
 fn drain(bridge: &mut Bridge) -> u32 {

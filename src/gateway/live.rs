@@ -10,6 +10,7 @@ pub mod desk;
 mod edge;
 pub mod journal;
 pub mod lateness;
+mod pace;
 pub mod phones;
 mod table;
 
@@ -34,6 +35,7 @@ use desk::DeskLine;
 use edge::Shared;
 use journal::Journal;
 use lateness::Lateness;
+use pace::Pace;
 use phones::PhoneBook;
 
 pub use table::LiveTable;
@@ -281,11 +283,12 @@ fn sound_thread(gateway: &Arc<Gateway>, mut admitted: Receiver<Admission>, finis
     };
     let calls = LocalSet::new();
     calls.block_on(&runtime, async {
+        let pace = Pace::new();
         while let Some(admission) = admitted.recv().await {
-            let (gateway, finished) = (gateway.clone(), finished.clone());
+            let (gateway, finished, seat) = (gateway.clone(), finished.clone(), pace.seat());
             tokio::task::spawn_local(async move {
                 let call = admission.plan.call;
-                let over = call::run(admission, gateway.shared.clone(), gateway.lateness.clone()).await;
+                let over = call::run(admission, gateway.shared.clone(), (gateway.lateness.clone(), seat)).await;
                 gateway.forget(call);
                 // Whoever told of finished calls is gone with the process.
                 let _ = finished.send(over).await;

@@ -2,7 +2,9 @@
 //!
 //! Push each frame into [`Effort`]; out come the level of that frame, and pitch, tilt, alpha ratio and flux of the
 //! frame five frames earlier, because the pitch is decided late. Everything runs at 8 kHz and is causal. Statistics of
-//! a stretch of frames are in [`stats`]. What is *not* here: any judgement (see `signal::raised_volume`).
+//! a stretch of frames are in [`stats`]. Work follows speech: [`Effort::push_above`] only measures the level of what is
+//! too quiet to matter, and catches up with the last such frames once it gets louder. What is *not* here: any judgement
+//! (see `signal::raised_volume`).
 
 pub(super) mod filter;
 mod pitch;
@@ -64,31 +66,49 @@ pub struct Effort {
     resample: Resample,
     hum: Section,
     pitch: Pitch,
-    spectrum: Spectrum,
+    /// `None` where nobody asks for colours.
+    spectrum: Option<Box<Spectrum>>,
     /// Mean square of the frame before.
     power_before: f32,
     /// Levels and colours that wait for their pitch, a ring.
     waiting: [(f32, Colour); LATE_FRAMES + 1],
+    /// The last frames, where each was too quiet to be looked at, a ring like `waiting`.
+    rested: [Option<[f32; SAMPLES]>; LATE_FRAMES + 1],
     pushed: usize,
 }
+
+/// Samples of a frame at the rate at which voices are looked at.
+const SAMPLES: usize = Rate::Hz8000.frame_samples();
 
 impl Effort {
     /// For frames of this rate.
     pub fn new(rate: Rate) -> Self {
+        Effort { spectrum: Some(Box::new(Spectrum::new())), ..Effort::without_colour(rate) }
+    }
+
+    /// The same, but tilt, alpha ratio and flux of each frame stay 0: for a party whose effort nobody judges.
+    pub fn without_colour(rate: Rate) -> Self {
         Effort {
             resample: Resample::new(rate, Rate::Hz8000),
             hum: Section::high_pass(HUM_HZ, BUTTERWORTH_Q, RATE_HZ),
             pitch: Pitch::new(RATE_HZ),
-            spectrum: Spectrum::new(),
+            spectrum: None,
             power_before: 0.0,
             waiting: [(SILENCE_DB, Colour::default()); LATE_FRAMES + 1],
+            rested: [None; LATE_FRAMES + 1],
             pushed: 0,
         }
     }
 
     /// Takes the next 20 ms.
     pub fn push(&mut self, frame: &Frame) -> FrameEffort {
-        let mut samples = [0.0; Rate::Hz8000.frame_samples()];
+        self.push_above(frame, f32::NEG_INFINITY)
+    }
+
+    /// Takes the next 20 ms; below `floor_db` only its level is measured, and no pitch is decided. The first frame above
+    /// it finds everything as if the last [`LATE_FRAMES`] had been looked at, so what is decided from then on is right.
+    pub fn push_above(&mut self, frame: &Frame, floor_db: f32) -> FrameEffort {
+        let mut samples = [0.0; SAMPLES];
         for (x, &raw) in samples.iter_mut().zip(self.resample.push(frame)) {
             *x = self.hum.filter(raw);
         }
@@ -98,14 +118,38 @@ impl Effort {
         self.power_before = power;
 
         let at = self.pushed % self.waiting.len();
-        self.waiting[at] = (level_db, self.spectrum.push(&samples));
         self.pushed += 1;
-        let f0 = self.pitch.push(&samples);
+        self.waiting[at] = (level_db, Colour::default());
+        let f0 = if level_db < floor_db {
+            self.rested[at] = Some(samples);
+            None
+        } else {
+            self.rested[at] = None;
+            self.catch_up();
+            self.look(at, &samples)
+        };
         let decided = (self.pushed > LATE_FRAMES).then(|| {
             let (level_db, colour) = self.waiting[self.pushed % self.waiting.len()];
             DecidedFrame { f0_semitones: f0.map(semitones), level_db, tilt: colour.tilt, alpha: colour.alpha, flux: colour.flux }
         });
         FrameEffort { level_db, decided }
+    }
+
+    /// Looks at the frames that were too quiet, oldest first.
+    fn catch_up(&mut self) {
+        for n in 0..self.rested.len() {
+            let at = (self.pushed + n) % self.rested.len();
+            if let Some(samples) = self.rested[at].take() {
+                self.look(at, &samples);
+            }
+        }
+    }
+
+    fn look(&mut self, at: usize, samples: &[f32; SAMPLES]) -> Option<f32> {
+        if let Some(spectrum) = &mut self.spectrum {
+            self.waiting[at].1 = spectrum.push(samples);
+        }
+        self.pitch.push(samples)
     }
 }
 
@@ -150,6 +194,39 @@ mod tests {
         let heard = buzz(Rate::Hz8000, 200.0, 4_000.0, 0.0);
         assert!(heard[..LATE_FRAMES].iter().all(|frame| frame.decided.is_none()));
         assert_eq!(heard[LATE_FRAMES].decided.map(|frame| frame.level_db), Some(heard[0].level_db));
+    }
+
+    /// Speech after two seconds of what is too quiet: what is decided is what would have been without the rest.
+    #[test]
+    fn after_a_rest_nothing_is_missing() {
+        let frames: Vec<Frame> = (0..160)
+            .map(|n| {
+                let gain = if n < 100 { 4.0 } else { 3_000.0 };
+                let at = |i: usize| (n * 160 + i) as f32 / 8_000.0;
+                let samples: Vec<i16> =
+                    (0..160).map(|i| ((2..14).map(|k| (2.0 * PI * 200.0 * k as f32 * at(i)).cos() / k as f32).sum::<f32>() * gain) as i16).collect();
+                Frame::from_samples(Rate::Hz8000, &samples)
+            })
+            .collect();
+        let (mut always, mut resting) = (Effort::new(Rate::Hz8000), Effort::new(Rate::Hz8000));
+        for (n, frame) in frames.iter().enumerate() {
+            let (full, rested) = (always.push(frame), resting.push_above(frame, -45.0));
+            assert_eq!(full.level_db, rested.level_db);
+            let (Some(full), Some(rested)) = (full.decided, rested.decided) else { continue };
+            if n < 100 {
+                assert!(!rested.f0_semitones.is_some() && rested.level_db < -45.0);
+            }
+            if n >= 100 + LATE_FRAMES {
+                let (a, b) = (full.f0_semitones.expect("voiced"), rested.f0_semitones.expect("voiced"));
+                assert!(
+                    (a - b).abs() < 0.05 && (full.tilt - rested.tilt).abs() < 0.1 && (full.flux - rested.flux).abs() < 0.01,
+                    "{n}: {full:?} {rested:?}"
+                );
+            }
+        }
+        let mut plain = Effort::without_colour(Rate::Hz8000);
+        let heard = frames.iter().map(|frame| plain.push(frame)).last().and_then(|heard| heard.decided).expect("decided");
+        assert!(heard.f0_semitones.is_some() && heard.tilt == 0.0);
     }
 
     #[test]

@@ -144,7 +144,7 @@ struct Partials {
 impl Listener {
     /// A listener that has heard nothing yet; no recognizer is there until [`ListenInput::Ear`] says so.
     pub fn new(seat: ListenerSeat, table: &ListenTable, signals: &SignalsTable) -> Self {
-        Listener::with_senses(seat, table, signals, Senses::new(seat.rate))
+        Listener::with_senses(seat, table, signals, Senses::new(seat.rate, seat.party == Party::Caller))
     }
 
     /// The same, but every frame with a sample above `level` is speech: for scripted sound.

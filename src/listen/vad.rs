@@ -5,6 +5,9 @@
 //! talker has been, because no detector can tell babble from a caller. What is *not* here: where turns begin and end.
 //!
 //! Levels are compared with each other only, so the gain of the line changes nothing.
+//!
+//! Work follows speech: once it has been quiet for a while, frames below [`SpeechDetector::floor_db`] can be given to
+//! [`SpeechDetector::rest`], which does nearly nothing; [`Hearing`] does so. The detector then catches up with the last of them.
 
 mod gate;
 mod leveller;
@@ -14,7 +17,7 @@ use earshot::Detector;
 use crate::base::{Frame, MAX_FRAME_SAMPLES, Rate};
 
 use super::effort::filter::Section;
-use super::effort::{level_db, mean_square};
+use super::effort::{Effort, FrameEffort, level_db, mean_square};
 use super::resample::Resample;
 use gate::NearTalkerGate;
 use leveller::Leveller;
@@ -32,6 +35,41 @@ const NARROW_NOISE_DB: f32 = -50.0;
 const EVEN_NOISE: f32 = 1.732_05;
 /// What lies below is hum and offset, no voice.
 const HUM_HZ: f32 = 50.0;
+/// So many quiet frames in a row let the detector come to rest: its own memory has forgotten the speech before.
+const QUIET_FRAMES: u32 = 15;
+/// So many frames before a sound are shown to the detector when it wakes: as many as its features look back on, twice.
+const CATCH_UP: usize = 6;
+
+/// Both senses for a voice, resting while there is nothing to hear.
+pub struct Hearing {
+    detector: SpeechDetector,
+    effort: Effort,
+}
+
+impl Hearing {
+    /// For frames of this rate.
+    pub fn new(rate: Rate) -> Self {
+        Hearing { detector: SpeechDetector::new(rate), effort: Effort::new(rate) }
+    }
+
+    /// The same for a party whose effort nobody judges (see [`Effort::without_colour`]).
+    pub fn without_colour(rate: Rate) -> Self {
+        Hearing { detector: SpeechDetector::new(rate), effort: Effort::without_colour(rate) }
+    }
+
+    /// Takes the next 20 ms: true while the near talker speaks, and what the frame tells of their effort.
+    pub fn push(&mut self, frame: &Frame) -> (bool, FrameEffort) {
+        let floor_db = self.detector.floor_db();
+        let effort = self.effort.push_above(frame, floor_db);
+        let speech = if effort.level_db < floor_db {
+            self.detector.rest(frame, effort.level_db);
+            false
+        } else {
+            self.detector.push(frame, effort.voiced())
+        };
+        (speech, effort)
+    }
+}
 
 /// Hears whether the near talker speaks.
 pub struct SpeechDetector {
@@ -47,6 +85,11 @@ pub struct SpeechDetector {
     waiting_len: usize,
     score: f32,
     power_before: f32,
+    /// Quiet frames in a row.
+    quiet: u32,
+    /// The last frames of a rest, a ring.
+    rested: [Frame; CATCH_UP],
+    rested_len: usize,
 }
 
 impl SpeechDetector {
@@ -67,25 +110,61 @@ impl SpeechDetector {
             waiting_len: 0,
             score: 0.0,
             power_before: 0.0,
+            quiet: 0,
+            rested: [Frame::silence(rate); CATCH_UP],
+            rested_len: 0,
         }
+    }
+
+    /// The level below which a frame may be given to [`rest`](Self::rest); −∞ while there is something to hear.
+    pub fn floor_db(&self) -> f32 {
+        if self.quiet >= QUIET_FRAMES { self.gate.floor() } else { f32::NEG_INFINITY }
+    }
+
+    /// Takes 20 ms of a level below the floor: nobody speaks in them.
+    pub fn rest(&mut self, frame: &Frame, level_db: f32) {
+        self.leveller.gain(level_db);
+        self.gate.push(level_db, false, false);
+        self.rested[self.rested_len % CATCH_UP] = *frame;
+        self.rested_len += 1;
     }
 
     /// Takes the next 20 ms; true while the near talker speaks. Lags by about 40 ms, and stays true for 160 ms after.
     ///
     /// `voiced` is the pitch decision as it comes, five frames late ([`super::effort::FrameEffort::voiced`]).
     pub fn push(&mut self, frame: &Frame, voiced: bool) -> bool {
+        self.catch_up();
         let mut samples = [0.0; MAX_FRAME_SAMPLES];
-        for (x, &raw) in samples.iter_mut().zip(self.resample.push(frame)) {
-            *x = self.hum.filter(raw);
-        }
-        self.hum.settle();
-        let power = mean_square(&samples);
+        let power = self.prepare(frame, &mut samples);
         let level = level_db(0.5 * (power + self.power_before));
         self.power_before = power;
 
         let gain = self.leveller.gain(level);
         self.detect(&samples, gain);
-        self.gate.push(level, self.score >= self.threshold, voiced)
+        let detected = self.score >= self.threshold;
+        let open = self.gate.push(level, detected, voiced);
+        self.quiet = if open || detected || level >= self.gate.floor() { 0 } else { self.quiet.saturating_add(1) };
+        open
+    }
+
+    /// Shows the detector the last frames of a rest.
+    fn catch_up(&mut self) {
+        let first = self.rested_len.saturating_sub(CATCH_UP);
+        let gain = self.leveller.now();
+        for n in first..std::mem::take(&mut self.rested_len) {
+            let (frame, mut samples) = (self.rested[n % CATCH_UP], [0.0; MAX_FRAME_SAMPLES]);
+            self.power_before = self.prepare(&frame, &mut samples);
+            self.detect(&samples, gain);
+        }
+    }
+
+    /// The frame as the detector wants it, and its mean square.
+    fn prepare(&mut self, frame: &Frame, samples: &mut [f32; MAX_FRAME_SAMPLES]) -> f32 {
+        for (x, &raw) in samples.iter_mut().zip(self.resample.push(frame)) {
+            *x = self.hum.filter(raw);
+        }
+        self.hum.settle();
+        mean_square(samples)
     }
 
     /// Gives the detector its chunks; the last one's score counts.
@@ -127,6 +206,39 @@ impl Noise {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A vowel with the slow beat of syllables.
+    fn vowel(n: usize) -> Frame {
+        let mut frame = Frame::silence(Rate::Hz8000);
+        for (i, sample) in frame.samples_mut().iter_mut().enumerate() {
+            let t = (n * 160 + i) as f32 / 8_000.0;
+            let beat = 0.6 + 0.4 * (std::f32::consts::TAU * 4.0 * t).sin();
+            let formant = |hz: f32| (-((hz - 700.0) / 250.0).powi(2)).exp() + 0.5 * (-((hz - 1_200.0) / 250.0).powi(2)).exp();
+            let buzz: f32 = (1..25).map(|k| k as f32 * 130.0).map(|hz| formant(hz) * (std::f32::consts::TAU * hz * t).sin()).sum();
+            *sample = (4_000.0 * beat * buzz) as i16;
+        }
+        frame
+    }
+
+    #[test]
+    fn who_rests_in_pauses_hears_the_same_speech() {
+        let mut noise = Noise { seed: 9, amplitude: 20.0 };
+        let (mut hearing, mut effort, mut detector) = (Hearing::new(Rate::Hz8000), Effort::new(Rate::Hz8000), SpeechDetector::new(Rate::Hz8000));
+        let (mut differs, mut spoken, mut rested) = (0, 0, 0);
+        for n in 0..1_500 {
+            let mut frame = if n % 150 >= 75 { vowel(n) } else { Frame::silence(Rate::Hz8000) };
+            frame.samples_mut().iter_mut().for_each(|sample| *sample = sample.saturating_add(noise.next() as i16));
+            let voiced = effort.push(&frame).voiced();
+            let always = detector.push(&frame, voiced);
+            let floor = hearing.detector.floor_db();
+            let (speech, heard) = hearing.push(&frame);
+            rested += usize::from(heard.level_db < floor);
+            spoken += usize::from(always);
+            differs += usize::from(always != speech);
+        }
+        assert!(spoken > 700 && rested > 300, "too little was tried: {spoken} {rested}");
+        assert!(differs <= 10, "{differs} frames of 1500 are heard otherwise");
+    }
 
     /// The worst case: noise that sets in after digital silence is detected on a narrow line, until its lack of pitch shows.
     #[test]

@@ -29,6 +29,8 @@ const MAX_HIGH_OVER_LOW_DB: f32 = 6.0;
 const MIN_PURITY: f32 = 0.86;
 /// Mean power of the quietest key, full scale being 1: −42 dBov, below Q.24's −29 dBm for every usual line.
 const MIN_POWER: f32 = 6.3e-5;
+/// A piece of less mean power than this is left to itself: 20 dB below the quietest key.
+const NOTHING: f32 = MIN_POWER / 100.0;
 /// Windows that must agree: with them a tone of 40 ms is surely found and one of 20 ms surely is not (Q.24).
 const ONSET_WINDOWS: u32 = 4;
 /// Windows without the key after which it is released: a pause of 40 ms surely is one, 10 ms surely are not (Q.24).
@@ -109,6 +111,12 @@ impl DtmfDetector {
             *to = f32::from(from) / 32_768.0;
         }
         let mut piece = Piece { energy: x.iter().map(|s| s * s).sum(), ..Piece::default() };
+        if piece.energy < NOTHING * samples.len() as f32 {
+            for (phase, turn) in self.phase.iter_mut().zip(&self.turn) {
+                *phase = (*phase + turn) % TAU;
+            }
+            return piece;
+        }
         for tone in 0..TONES {
             let [mut re, mut im] = [0.0; 2];
             for (s, [cos, sin]) in x[..samples.len()].iter().zip(&self.waves[tone]) {

@@ -3,13 +3,11 @@
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::time::MissedTickBehavior;
 
-use crate::base::{CallId, FRAME_MILLIS, LegId, QueueId, Record};
+use crate::base::{CallId, LegId, QueueId, Record};
 use crate::call::{CallInput, Plan};
 use crate::edge::rtp::RtpStats;
 use crate::edge::{Leg, LegEvent};
@@ -20,6 +18,7 @@ use crate::sound::recorder::StereoFrame;
 use super::clock::LiveClock;
 use super::edge::{LiveEdge, Shared};
 use super::lateness::Lateness;
+use super::pace::Seat;
 
 /// News that may wait for a call.
 pub const INBOX: usize = 1_024;
@@ -72,13 +71,13 @@ pub fn inbox() -> (Sender<News>, Receiver<News>) {
 }
 
 /// Drives a call to its end. A panic ends this call only.
-pub async fn run(admission: Admission, shared: Shared, lateness: Arc<Lateness>) -> Finished {
+pub(super) async fn run(admission: Admission, shared: Shared, pace: (Arc<Lateness>, Seat)) -> Finished {
     let call = admission.plan.call;
     let clock = admission.clock;
     let desk = shared.desk.clone();
     let journal = shared.journal.clone();
     let dir = journal.dir_of(call);
-    let driven = AssertUnwindSafe(drive(admission, shared, lateness)).catch_unwind().await;
+    let driven = AssertUnwindSafe(drive(admission, shared, pace)).catch_unwind().await;
     let duration_s = clock.now().as_secs_f64();
     match driven {
         Ok((records, network)) => Finished { call, records, duration_s, network, dir, is_sound: true },
@@ -91,7 +90,7 @@ pub async fn run(admission: Admission, shared: Shared, lateness: Arc<Lateness>) 
     }
 }
 
-async fn drive(admission: Admission, shared: Shared, lateness: Arc<Lateness>) -> (Vec<Record>, Vec<(LegId, RtpStats)>) {
+async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Lateness>, Seat)) -> (Vec<Record>, Vec<(LegId, RtpStats)>) {
     let Admission { plan, equipment, leg, clock, inbox: (inbox, mut news) } = admission;
     let (sender, mut answers) = channel::<Answer>(ANSWERS);
     let rate = equipment.rate;
@@ -100,8 +99,7 @@ async fn drive(admission: Admission, shared: Shared, lateness: Arc<Lateness>) ->
     let call = plan.call;
     let edge = LiveEdge::new(clock, seat, leg, shared, inbox);
     let mut executor = Executor::new(clock, edge, Arc::new(plan), equipment, sender);
-    let mut ticks = tokio::time::interval(Duration::from_millis(FRAME_MILLIS));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut ticks = pace.ticks();
     while !executor.call().is_over() {
         tokio::select! {
             biased;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::base::{Frame, Key, Rate};
-use crate::listen::effort::{Effort, FrameEffort};
+use crate::listen::effort::FrameEffort;
 use crate::listen::turn::Lags;
-use crate::listen::vad::SpeechDetector;
+use crate::listen::vad::Hearing;
 use crate::sound::dtmf::DtmfDetector;
 
 /// The detector calls speech 40 ms late, and the gate stays open for 8 frames of 20 ms after it (HEARING, voice activity).
@@ -18,7 +18,7 @@ pub(super) struct Senses {
 }
 
 enum Detector {
-    Voice(Box<(SpeechDetector, Effort)>),
+    Voice(Box<Hearing>),
     /// Every frame with a sample above this is speech, at once and of no effort: for tests that script their sound.
     #[cfg(test)]
     Level(i16),
@@ -32,8 +32,10 @@ pub(super) struct Sensed {
 }
 
 impl Senses {
-    pub(super) fn new(rate: Rate) -> Self {
-        Senses { detector: Detector::Voice(Box::new((SpeechDetector::new(rate), Effort::new(rate)))), keys: DtmfDetector::new(rate) }
+    /// For frames of this rate; effort is measured in full only where it is `scored`.
+    pub(super) fn new(rate: Rate, scored: bool) -> Self {
+        let hearing = if scored { Hearing::new(rate) } else { Hearing::without_colour(rate) };
+        Senses { detector: Detector::Voice(Box::new(hearing)), keys: DtmfDetector::new(rate) }
     }
 
     #[cfg(test)]
@@ -52,10 +54,9 @@ impl Senses {
     pub(super) fn push(&mut self, frame: &Frame) -> Sensed {
         let key = self.keys.push(frame);
         match &mut self.detector {
-            Detector::Voice(voice) => {
-                let (detector, effort) = &mut **voice;
-                let effort = effort.push(frame);
-                Sensed { speech: detector.push(frame, effort.voiced()), effort, key }
+            Detector::Voice(hearing) => {
+                let (speech, effort) = hearing.push(frame);
+                Sensed { speech, effort, key }
             }
             #[cfg(test)]
             Detector::Level(level) => {

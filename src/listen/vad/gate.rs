@@ -25,6 +25,10 @@ const PITCHLESS_STEP: u32 = 4;
 const PITCHLESS_LIMIT: u32 = 50 * PITCHLESS_STEP;
 /// Frames that the gate stays open after speech.
 const HANGOVER_FRAMES: u32 = 8;
+/// What lies so far below what could move the talker's level can be left to itself.
+const REST_MARGIN_DB: f32 = 5.0;
+/// No line carries speech as quiet as this: less than the smallest step of G.711.
+const NOTHING_DB: f32 = -75.0;
 
 /// Follows the levels of the talker and of what is behind them.
 #[derive(Clone, Debug, Default)]
@@ -79,6 +83,11 @@ impl NearTalkerGate {
         let open = passed || self.hangover > 0;
         self.hangover = if passed { HANGOVER_FRAMES } else { self.hangover.saturating_sub(1) };
         open
+    }
+
+    /// What is quieter, and follows on quiet, can neither pass nor move the talker's level, whatever is detected in it.
+    pub(super) fn floor(&self) -> f32 {
+        self.talker.map_or(NOTHING_DB, |talker| (talker - TALKER_WITHIN_DB - REST_MARGIN_DB).max(NOTHING_DB))
     }
 
     fn is_near(&self, talker: f32, background: f32) -> bool {
@@ -141,6 +150,17 @@ mod tests {
             assert!(behind <= 11, "gain {gain}: {behind} frames of the far talker passed");
             assert!(passed(&mut gate, gain - 20.0, 50) >= 47, "the near talker again");
         }
+    }
+
+    #[test]
+    fn below_its_floor_nothing_passes_whatever_is_detected() {
+        let mut gate = NearTalkerGate::default();
+        assert!(gate.floor() <= NOTHING_DB);
+        passed(&mut gate, -20.0, 50);
+        let floor = gate.floor();
+        assert!((-46.0..-44.0).contains(&floor), "{floor}");
+        passed(&mut gate, floor - 0.1, 10);
+        assert_eq!((passed(&mut gate, floor - 0.1, 100), gate.floor()), (0, floor));
     }
 
     #[test]

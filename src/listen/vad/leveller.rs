@@ -24,6 +24,11 @@ impl Leveller {
             None => level,
         };
         self.loudest = Some(loudest);
-        10.0_f32.powf((TARGET_DB - loudest).clamp(GAIN_DB.0, GAIN_DB.1) / 20.0)
+        self.now()
+    }
+
+    /// The factor as it is now.
+    pub(super) fn now(&self) -> f32 {
+        self.loudest.map_or(1.0, |loudest| 10.0_f32.powf((TARGET_DB - loudest).clamp(GAIN_DB.0, GAIN_DB.1) / 20.0))
     }
 }
