@@ -32,8 +32,13 @@ fn ports() -> u16 {
 
 /// Somebody's SIP phone.
 async fn phone() -> (SipEdge, Receiver<Invited>) {
+    phone_with(SipTable::default().codecs).await
+}
+
+/// One that has these codecs only.
+async fn phone_with(codecs: Vec<Codec>) -> (SipEdge, Receiver<Invited>) {
     let (sender, rung) = channel(8);
-    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into()], ..SipTable::default() };
+    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into()], codecs, ..SipTable::default() };
     let first = ports();
     (SipEdge::open(&table, Arc::new(Ports::new([127, 0, 0, 1].into(), first, first + 199)), sender).await.unwrap(), rung)
 }
@@ -102,7 +107,7 @@ fn outcomes(finished: &Finished) -> Vec<(String, OfferOutcome)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_is_bridged_to_an_agent_who_takes_the_call_by_key() {
     for (codec, transport) in [(Codec::Pcma, ""), (Codec::Pcmu, ";transport=tcp")] {
-        let (agent, mut rung) = phone().await;
+        let (agent, mut rung) = phone_with(vec![codec]).await;
         let (caller_phone, _rung) = phone().await;
         let mut running = gateway(&[agent.local()], "").await;
         let target = format!("sip:1000@{}{transport}", running.sip.local());
@@ -125,6 +130,8 @@ async fn a_caller_is_bridged_to_an_agent_who_takes_the_call_by_key() {
         assert!(handoff.bridged_s.is_some() && handoff.t_s[1].is_some() && handoff.t_s[3].is_some(), "{handoff:?}");
         assert!(handoff.clocks_ms.as_ref().is_some_and(|clocks| clocks.bridge_gap.is_some_and(|gap| gap <= 40.0)), "{handoff:?}");
         assert_eq!(handoff.ended_by, Some(EndedBy::Caller));
+        let forwarded: Vec<u64> = finished.network.iter().map(|(_, stats)| stats.forwarded).collect();
+        assert!(forwarded.len() == 2 && forwarded.iter().all(|n| *n > 20), "equal codecs are passed on as they come: {forwarded:?}");
     }
 }
 

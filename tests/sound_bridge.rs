@@ -554,3 +554,40 @@ fn whatever_comes_in_every_playback_ends_exactly_once() {
         assert_eq!(asked, ended.into_keys().collect::<Vec<_>>(), "seed {seed}: nothing outlives the call");
     }
 }
+
+#[test]
+fn two_legs_are_a_plain_pair_only_while_they_hear_each_other_and_nothing_else() {
+    let mut bridge = bridge();
+    let pair = Some((CALLER, AGENT));
+    let cross = |bridge: &mut Bridge| {
+        [CALLER, AGENT, SUPERVISOR].into_iter().for_each(|leg| send(bridge, leg, 100));
+        tick(bridge);
+        bridge.plain_pair()
+    };
+    assert_eq!(cross(&mut bridge), None);
+    route(&mut bridge, CALLER, AGENT, true);
+    assert_eq!(cross(&mut bridge), None, "one way only");
+    route(&mut bridge, AGENT, CALLER, true);
+    assert_eq!(bridge.plain_pair(), None, "nothing has crossed yet");
+    assert_eq!(cross(&mut bridge), pair);
+    for (from, to) in [(CALLER, SUPERVISOR), (SUPERVISOR, AGENT)] {
+        route(&mut bridge, from, to, true);
+        assert_eq!(bridge.plain_pair(), None, "{from:?} to {to:?}");
+        route(&mut bridge, from, to, false);
+        assert_eq!(bridge.plain_pair(), pair);
+    }
+    for leg in [CALLER, AGENT, SUPERVISOR] {
+        let id = 10 + leg.0;
+        play(&mut bridge, id, leg, 500, 3 * N);
+        assert_eq!(bridge.plain_pair(), None, "a prompt for {leg:?}");
+        let after: Vec<_> = (0..5).map(|_| cross(&mut bridge)).collect();
+        assert_eq!((after[0], after[4]), (None, pair));
+    }
+    music(&mut bridge, 20, 1_000);
+    assert_eq!(cross(&mut bridge), None);
+    stop(&mut bridge, 20);
+    let after: Vec<_> = (0..3).map(|_| cross(&mut bridge)).collect();
+    assert_eq!(after[2], pair);
+    bridge.handle(BridgeInput::Leave(AGENT));
+    assert_eq!(bridge.plain_pair(), None);
+}

@@ -1,104 +1,63 @@
 //! One leg's sound, from its sockets to frames and back.
 //!
 //! Each 20 ms: [`RtpLeg::receive`] takes what has come, [`RtpLeg::play_out`] gives one frame, [`RtpLeg::send`] sends one.
-//! RTP is taken from the address that was agreed on, or, where the peer is behind NAT, from the one other address that
-//! keeps sending (once, then never again): what strangers send is counted and never heard.
+//! Where a leg hears another and nothing else, [`RtpLeg::forward`] passes packets on as they come, and [`RtpLeg::rest`]
+//! stands for `send`; the copy that `play_out` gives is still there for who listens. What we send is one stream, whoever
+//! makes it. RTP is taken from the address that was agreed on, or, where the peer is behind NAT, from the one other
+//! address that keeps sending (once, then never again): what strangers send is counted and never heard.
 
+mod inlet;
+mod outlet;
+mod reports;
+mod source;
 mod srtp;
+mod stats;
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, UdpSocket};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::{MediaPlan, MediaSockets};
 use crate::base::{Fault, Frame, Key, Organ, Rate, Time};
-use crate::sound::codec::{Codec, Decoder, Encoder, MAX_DECODED, MAX_ENCODED};
-use crate::sound::rtp::conceal::Concealment;
+use crate::sound::codec::{Codec, MAX_ENCODED};
 use crate::sound::rtp::egress::Egress;
-use crate::sound::rtp::events::{EventReceiver, EventSender};
-use crate::sound::rtp::jitter::{JitterBuffer, JitterCounts, Kind, Pull};
-use crate::sound::rtp::{Extended, MAX_DATAGRAM, Packet, rtcp};
-use srtp::Srtp;
+use crate::sound::rtp::events::EventReceiver;
+use crate::sound::rtp::jitter::Kind;
+use crate::sound::rtp::{Extended, HEADER, MAX_DATAGRAM, Packet, comfort, rtcp};
+use inlet::Inlet;
+use outlet::{Due, Outlet};
+use reports::{Heard, Reports};
+use source::{Sender, Source};
+use srtp::{Refused, Srtp};
+pub use stats::{BadPackets, RtpStats};
 
 /// Datagrams that are taken in one go at most, so that a flood holds up nobody else.
 const MAX_AT_ONCE: usize = 64;
 /// Reports that are taken in one go at most; a peer sends one in some seconds.
 const MAX_REPORTS_AT_ONCE: usize = 8;
-/// Packets in sequence from another address before it is believed to be the peer's.
-const LATCH_AFTER: u32 = 5;
 /// Keys that may wait to be taken.
 const MAX_KEYS: usize = 32;
-/// A frame whose peak is below this may be dropped without being missed (about −50 dBFS).
-const QUIET_PEAK: u16 = 100;
-/// Payload type of comfort noise (RFC 3389).
-const COMFORT_NOISE: u8 = 13;
-/// Longest key and checksum that SRTP adds, in octets.
-const ROOM: usize = 64;
-
-/// What a leg's network did.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct RtpStats {
-    /// Packets that came from the peer.
-    pub received: u64,
-    /// Packets that were sent.
-    pub sent: u64,
-    /// What the jitter buffer made of them.
-    pub jitter_buffer: JitterCounts,
-    /// Inter-arrival jitter in ms.
-    pub jitter_ms: f64,
-    /// How much is held back, in ms.
-    pub held_ms: f64,
-    /// Datagrams that are no RTP, or can't be decoded.
-    pub bad: u64,
-    /// Datagrams from somebody else.
-    pub strangers: u64,
-    /// Datagrams that did not pass authentication.
-    pub forged: u64,
-    /// Datagrams that could not be sent.
-    pub unsent: u64,
-    /// What the peer says of our sound.
-    pub peer: Option<rtcp::PeerReport>,
-}
-
-/// From whom sound is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Latch {
-    /// As agreed; another address has sent so many packets in sequence.
-    Agreed { other: Option<(SocketAddr, u16, u32, u32)> },
-    /// Decided for good.
-    Locked,
-}
+/// Other sources whose packets are deciphered; each leaves a state behind.
+const MAX_OTHER_SOURCES: u64 = 256;
 
 /// One leg's sound.
 pub struct RtpLeg {
     sockets: MediaSockets,
     plan: MediaPlan,
-    rate: Rate,
-    /// Where it sends to and hears from.
-    peer: SocketAddr,
-    peer_rtcp: SocketAddr,
-    latch: Latch,
+    source: Source,
     srtp: Option<Srtp>,
-    encoder: Encoder,
-    decoder: Decoder,
-    egress: Egress,
-    jitter_buffer: JitterBuffer,
+    inlet: Inlet,
+    outlet: Outlet,
     jitter: rtcp::Jitter,
-    concealment: Concealment,
     events_in: EventReceiver,
-    events_out: EventSender,
     keys: VecDeque<Key>,
-    /// Decoded, not yet played.
-    fifo: VecDeque<i16>,
-    decoded: Box<[i16; MAX_DECODED]>,
-    is_quiet: bool,
+    reports: Reports,
+    /// Somebody takes what [`Self::play_out`] gives.
+    is_tapped: bool,
     heard_at: Option<Time>,
     opened_at: Option<Time>,
-    reported_at: Time,
-    reported_lost: (u64, u64),
-    sender_report: Option<(u32, Time)>,
     peer_ssrc: u32,
     sequence: Extended,
     /// The highest sequence number of the peer, with its cycles as [`Extended`] counts them.
@@ -127,28 +86,17 @@ impl RtpLeg {
         let egress = Egress::new(u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([e & 0x7f, f]), u32::from_be_bytes([g, h, i, j]), clock);
         Ok(RtpLeg {
             sockets,
-            rate,
-            peer: plan.remote,
-            peer_rtcp: plan.remote_rtcp,
-            latch: Latch::Agreed { other: None },
+            source: Source::new(plan.remote, plan.remote_rtcp),
             srtp: plan.srtp.as_ref().map(Srtp::new).transpose().map_err(fault)?,
-            encoder: Encoder::new(plan.codec, rate).map_err(fault)?,
-            decoder: Decoder::new(plan.codec, rate).map_err(fault)?,
-            egress,
-            jitter_buffer: JitterBuffer::new(clock),
+            inlet: Inlet::new(plan.codec, rate).map_err(fault)?,
+            outlet: Outlet::new(plan.codec, rate, egress).map_err(fault)?,
             jitter: rtcp::Jitter::default(),
-            concealment: Concealment::new(rate),
             events_in: EventReceiver::default(),
-            events_out: EventSender::default(),
             keys: VecDeque::with_capacity(MAX_KEYS),
-            fifo: VecDeque::with_capacity(2 * MAX_DECODED),
-            decoded: Box::new([0; MAX_DECODED]),
-            is_quiet: true,
+            reports: Reports::new(random()),
+            is_tapped: true,
             heard_at: None,
             opened_at: None,
-            reported_at: Time::ZERO,
-            reported_lost: (0, 0),
-            sender_report: None,
             peer_ssrc: 0,
             sequence: Extended::default(),
             highest: 0,
@@ -160,9 +108,7 @@ impl RtpLeg {
     /// What was agreed on has changed: hold, address or codec. Our numbers go on.
     pub fn change(&mut self, plan: &MediaPlan) {
         if plan.remote != self.plan.remote {
-            self.peer = plan.remote;
-            self.peer_rtcp = plan.remote_rtcp;
-            self.latch = Latch::Agreed { other: None };
+            self.source = Source::new(plan.remote, plan.remote_rtcp);
         }
         if plan.codec != self.plan.codec {
             self.change_codec(plan.codec);
@@ -177,42 +123,69 @@ impl RtpLeg {
     }
 
     fn change_codec(&mut self, codec: Codec) {
-        match (Encoder::new(codec, self.rate), Decoder::new(codec, self.rate)) {
-            (Ok(encoder), Ok(decoder)) => {
-                self.encoder = encoder;
-                self.decoder = decoder;
-                self.egress.change_clock(codec.clock_hz());
-                self.jitter_buffer = JitterBuffer::new(codec.clock_hz());
-                self.fifo.clear();
-            }
-            (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "a leg's new codec can't be set up"),
+        if let Err(error) = self.inlet.change(codec).and_then(|()| self.outlet.change(codec)) {
+            tracing::error!(%error, "a leg's new codec can't be set up");
         }
     }
 
     /// Takes what has come since the last time.
     pub fn receive(&mut self, now: Time) {
-        self.opened_at.get_or_insert(now);
+        self.take(None, now);
+        self.receive_reports(now);
+    }
+
+    /// Takes what has come, and passes sound on to a leg with the same codec at once ([`Self::can_forward`]).
+    pub fn forward(&mut self, to: &mut RtpLeg, now: Time) {
+        self.take(Some(to), now);
+    }
+
+    /// Takes the reports that have come since the last time.
+    pub fn receive_reports(&mut self, now: Time) {
         let mut datagram = [0; MAX_DATAGRAM];
-        for _ in 0..MAX_AT_ONCE {
-            // A datagram that was refused (ICMP) is an error of the one before; both mean that nothing is here.
-            let Ok((length, from)) = self.sockets.rtp.recv_from(&mut datagram) else { break };
-            self.on_datagram(&datagram[..length], from, now);
-        }
         for _ in 0..MAX_REPORTS_AT_ONCE {
             let Ok((length, from)) = self.sockets.rtcp.recv_from(&mut datagram) else { break };
             self.on_rtcp(&datagram[..length], from, now);
         }
     }
 
-    fn on_datagram(&mut self, datagram: &[u8], from: SocketAddr, now: Time) {
+    /// True if this leg's packets, as they are, are what the other peer wants.
+    pub fn can_forward(&self, to: &RtpLeg) -> bool {
+        let fits = self.plan.codec == to.plan.codec && self.inlet.buffer.packet_ms() == f64::from(to.plan.ptime_ms);
+        fits && self.plan.receives && to.plan.sends && !to.outlet.is_pressing()
+    }
+
+    /// Whether somebody takes what [`Self::play_out`] gives; if nobody does, forwarded packets are not kept for it.
+    pub fn tap(&mut self, is_tapped: bool) {
+        self.is_tapped = is_tapped;
+    }
+
+    /// True if what was played out last would not have been missed.
+    pub fn is_quiet(&self) -> bool {
+        self.inlet.is_quiet()
+    }
+
+    fn take(&mut self, mut to: Option<&mut RtpLeg>, now: Time) {
+        self.opened_at.get_or_insert(now);
+        let mut datagram = [0; MAX_DATAGRAM];
+        for _ in 0..MAX_AT_ONCE {
+            // A datagram that was refused (ICMP) is an error of the one before; both mean that nothing is here.
+            let Ok((length, from)) = self.sockets.rtp.recv_from(&mut datagram) else { break };
+            self.on_datagram(&datagram[..length], from, to.as_deref_mut(), now);
+        }
+    }
+
+    fn on_datagram(&mut self, datagram: &[u8], from: SocketAddr, to: Option<&mut RtpLeg>, now: Time) {
+        if datagram.is_empty() {
+            return; // It keeps a way through NAT open (RFC 6263, 4.1).
+        }
         if datagram.get(1).is_some_and(|byte| (192..=223).contains(byte)) {
             return self.on_rtcp(datagram, from, now);
         }
-        let Ok(outer) = Packet::parse(datagram) else {
-            self.stats.bad += 1;
-            return;
+        let outer = match Packet::parse(datagram) {
+            Ok(outer) => outer,
+            Err(error) => return self.stats.bad.note(error),
         };
-        if from != self.peer && self.latch == Latch::Locked {
+        if self.source.is_stranger(from) {
             self.stats.strangers += 1;
             return;
         }
@@ -220,53 +193,36 @@ impl RtpLeg {
         let opened;
         let packet = match &mut self.srtp {
             None => outer,
+            Some(_) if self.stats.forged >= MAX_OTHER_SOURCES && self.source.ssrc().is_some_and(|ssrc| ssrc != outer.ssrc) => {
+                self.stats.forged += 1;
+                return;
+            }
             Some(srtp) => match srtp.open(datagram) {
                 Ok(plain) => {
                     opened = plain;
-                    let Ok(packet) = Packet::parse(&opened) else {
-                        self.stats.bad += 1;
-                        return;
-                    };
-                    packet
+                    match Packet::parse(&opened) {
+                        Ok(packet) => packet,
+                        Err(error) => return self.stats.bad.note(error),
+                    }
                 }
-                Err(_) => {
+                Err(Refused::Replayed) => {
+                    self.stats.bad.replayed += 1;
+                    return;
+                }
+                Err(Refused::Forged) => {
                     self.stats.forged += 1;
                     return;
                 }
             },
         };
-        if !self.is_from_peer(from, &packet) {
-            self.stats.strangers += 1;
-            return;
+        match self.source.admit(from, &packet, now) {
+            Sender::Peer => self.on_packet(&packet, to, now),
+            Sender::Stranger => self.stats.strangers += 1,
+            Sender::OtherSource => self.stats.bad.other_source += 1,
         }
-        self.on_packet(&packet, now);
     }
 
-    /// Whether this is the peer: at the agreed address, or at the one other that keeps sending in sequence.
-    fn is_from_peer(&mut self, from: SocketAddr, packet: &Packet<'_>) -> bool {
-        if from == self.peer {
-            if self.peer == self.plan.remote {
-                self.latch = Latch::Locked;
-            }
-            return true;
-        }
-        let Latch::Agreed { other } = &mut self.latch else { return false };
-        let run = match *other {
-            Some((address, sequence, ssrc, run)) if address == from && ssrc == packet.ssrc && packet.sequence == sequence.wrapping_add(1) => run + 1,
-            Some(_) | None => 1,
-        };
-        *other = Some((from, packet.sequence, packet.ssrc, run));
-        if run < LATCH_AFTER {
-            return false;
-        }
-        tracing::debug!(agreed = %self.peer, %from, "a leg's sound comes from another address than was agreed (NAT)");
-        self.peer = from;
-        self.peer_rtcp = if self.plan.remote_rtcp == self.plan.remote { from } else { SocketAddr::new(from.ip(), from.port().saturating_add(1)) };
-        self.latch = Latch::Locked;
-        true
-    }
-
-    fn on_packet(&mut self, packet: &Packet<'_>, now: Time) {
+    fn on_packet(&mut self, packet: &Packet<'_>, to: Option<&mut RtpLeg>, now: Time) {
         self.heard_at = Some(now);
         self.stats.received += 1;
         if self.peer_ssrc != packet.ssrc {
@@ -275,28 +231,65 @@ impl RtpLeg {
             self.highest = 0;
         }
         self.highest = self.highest.max(self.sequence.extend(packet.sequence));
+        let kind = self.kind_of(packet);
+        if kind == Kind::Audio {
+            self.jitter.note(packet.timestamp, now, self.plan.codec.clock_hz());
+        }
+        match to {
+            Some(to) => {
+                to.pass_on(packet, kind);
+                if self.is_tapped {
+                    self.inlet.push(packet, kind, now);
+                }
+            }
+            None => self.inlet.push(packet, kind, now),
+        }
+    }
+
+    /// What a packet of the peer is; a key in it is noted.
+    fn kind_of(&mut self, packet: &Packet<'_>) -> Kind {
         if Some(packet.payload_type) == self.plan.event_payload_in {
             if let Some(key) = self.events_in.receive(packet.ssrc, packet.timestamp, packet.payload)
                 && self.keys.len() < MAX_KEYS
             {
                 self.keys.push_back(key);
             }
-            return self.jitter_buffer.push(packet, Kind::NoSound, now);
+            return Kind::NoSound;
         }
-        // A packet without payload keeps a way through NAT open (RFC 6263, 4.1).
-        if packet.payload_type == COMFORT_NOISE || packet.payload.is_empty() || !self.plan.receives {
-            return self.jitter_buffer.push(packet, Kind::NoSound, now);
+        // A packet without payload keeps a way through NAT open.
+        if packet.payload.is_empty() || !self.plan.receives {
+            return Kind::NoSound;
         }
-        if packet.payload_type != self.plan.payload_in && packet.payload_type != self.plan.payload {
-            self.stats.bad += 1;
-            return self.jitter_buffer.push(packet, Kind::NoSound, now);
+        if packet.payload_type == self.plan.payload_in || packet.payload_type == self.plan.payload {
+            return Kind::Audio;
         }
-        self.jitter.note(packet.timestamp, now, self.plan.codec.clock_hz());
-        self.jitter_buffer.push(packet, Kind::Audio, now);
+        // Some peers send it without having said so.
+        if packet.payload_type == comfort::PAYLOAD_TYPE {
+            return Kind::Comfort;
+        }
+        self.stats.bad.payload_type += 1;
+        Kind::NoSound
+    }
+
+    /// A packet of another leg goes to our peer as it is, but for its numbers; keys and what our peer can't take do not.
+    fn pass_on(&mut self, packet: &Packet<'_>, kind: Kind) {
+        let payload_type = match kind {
+            Kind::Audio => Some(self.plan.payload),
+            Kind::Comfort => self.plan.comfort_noise.then_some(comfort::PAYLOAD_TYPE),
+            Kind::NoSound => None,
+        };
+        let Some(payload_type) = payload_type.filter(|_| self.plan.sends && !self.outlet.is_pressing()) else {
+            return self.outlet.egress.withhold(packet);
+        };
+        let mut datagram = [0; MAX_DATAGRAM + HEADER];
+        if let Some(length) = self.outlet.relay(packet, payload_type).and_then(|packet| packet.encode(&mut datagram)) {
+            self.transmit(&datagram[..length]);
+            self.stats.forwarded += 1;
+        }
     }
 
     fn on_rtcp(&mut self, datagram: &[u8], from: SocketAddr, now: Time) {
-        if from.ip() != self.peer.ip() {
+        if from.ip() != self.source.peer.ip() {
             self.stats.strangers += 1;
             return;
         }
@@ -314,60 +307,17 @@ impl RtpLeg {
                 }
             },
         };
-        match rtcp::receive(datagram, self.egress.ssrc(), wall_ntp()) {
-            Some(received) => {
-                // A peer that sends no sound in silence still lives.
-                self.heard_at = self.heard_at.map(|_| now);
-                if let Some(ntp) = received.sender_ntp {
-                    self.sender_report = Some((ntp, now));
-                }
-                self.stats.peer = received.about_us.or(self.stats.peer);
-            }
-            None => self.stats.bad += 1,
+        if self.reports.read(datagram, self.outlet.egress.ssrc(), now) {
+            // A peer that sends no sound in silence still lives.
+            self.heard_at = self.heard_at.map(|_| now);
+        } else {
+            self.stats.bad.report += 1;
         }
     }
 
     /// The next 20 ms of the peer; `None` until it has begun to send, or while it is silent for long. Called once each 20 ms.
     pub fn play_out(&mut self, _now: Time) -> Option<Frame> {
-        let wanted = self.rate.frame_samples();
-        while self.fifo.len() < wanted {
-            let got = match self.jitter_buffer.pull(self.is_quiet) {
-                Pull::Waiting => return None,
-                Pull::NoSound => Decoded::Silence,
-                Pull::Payload(payload) => match self.decoder.decode(payload, &mut self.decoded) {
-                    Ok(n) => Decoded::Samples(n),
-                    Err(_) => {
-                        self.stats.bad += 1;
-                        Decoded::Lost
-                    }
-                },
-                Pull::Lost(next) => match next.and_then(|next| self.decoder.recover(next, &mut self.decoded)) {
-                    Some(n) => Decoded::Samples(n),
-                    None => Decoded::Lost,
-                },
-            };
-            match got {
-                Decoded::Samples(n) => {
-                    let samples = &mut self.decoded[..n.min(MAX_DECODED)];
-                    self.concealment.heard(samples);
-                    self.fifo.extend(samples.iter());
-                }
-                Decoded::Silence => self.fifo.extend(std::iter::repeat_n(0, wanted)),
-                Decoded::Lost => {
-                    let n = self.decoder.conceal(&mut self.decoded).unwrap_or(0);
-                    if n == 0 {
-                        self.concealment.conceal(&mut self.decoded[..wanted]);
-                    }
-                    self.fifo.extend(&self.decoded[..if n == 0 { wanted } else { n }]);
-                }
-            }
-        }
-        let mut frame = Frame::silence(self.rate);
-        for (to, from) in frame.samples_mut().iter_mut().zip(self.fifo.drain(..wanted)) {
-            *to = from;
-        }
-        self.is_quiet = frame.samples().iter().all(|sample| sample.unsigned_abs() < QUIET_PEAK);
-        Some(frame)
+        self.inlet.pull()
     }
 
     /// The next key that the peer pressed.
@@ -377,38 +327,38 @@ impl RtpLeg {
 
     /// Presses a key towards the peer, in place of what it would hear.
     pub fn send_key(&mut self, key: Key) {
-        self.events_out.press(key);
+        self.outlet.press(key);
     }
 
     /// Sends 20 ms, or nothing where nothing is meant for the peer. Called once each 20 ms.
     pub fn send(&mut self, frame: Option<&Frame>, now: Time) {
-        let mut payload = [0; MAX_ENCODED];
-        let mut datagram = [0; MAX_ENCODED + ROOM];
-        let event = self.plan.event_payload.and_then(|pt| self.events_out.next(self.egress.timestamp(), self.egress.step(), now).map(|e| (pt, e)));
-        let length = match (event, frame.filter(|_| self.plan.sends)) {
-            (Some((payload_type, event)), _) => self.egress.event(payload_type, event.marker, event.timestamp, &event.payload).encode(&mut datagram),
-            (None, Some(frame)) => {
-                let n = self.encoder.encode(frame, &mut payload);
-                self.egress.sound(self.plan.payload, &payload[..n]).encode(&mut datagram)
-            }
-            (None, None) => {
-                self.egress.silence();
-                None
-            }
-        };
-        if let Some(length) = length {
-            self.transmit(&datagram[..length]);
+        let mut datagram = [0; MAX_ENCODED + HEADER];
+        match self.outlet.next(frame, &self.plan, now, &mut datagram) {
+            Due::Packet(length) => self.transmit(&datagram[..length]),
+            Due::KeepAlive => self.keep_alive(),
+            Due::Nothing => {}
         }
-        self.egress.advance();
-        if now.since(self.reported_at).as_secs() >= rtcp::INTERVAL_SECS {
-            self.report(now, false);
+        self.report_if_due(now);
+    }
+
+    /// In place of [`Self::send`] while another leg's packets are forwarded to this one.
+    pub fn rest(&mut self, now: Time) {
+        if self.outlet.rest() == Due::KeepAlive {
+            self.keep_alive();
         }
+        self.report_if_due(now);
+    }
+
+    fn keep_alive(&self) {
+        // If it can't be sent, the next one may.
+        let _ = self.sockets.rtp.send_to(&[], self.source.peer);
     }
 
     fn transmit(&mut self, datagram: &[u8]) {
+        let (socket, peer) = (&self.sockets.rtp, self.source.peer);
         let done = match &mut self.srtp {
-            None => self.sockets.rtp.send_to(datagram, self.peer).is_ok(),
-            Some(srtp) => srtp.protect(datagram).is_ok_and(|protected| self.sockets.rtp.send_to(&protected, self.peer).is_ok()),
+            None => socket.send_to(datagram, peer).is_ok(),
+            Some(srtp) => srtp.protect(datagram).is_ok_and(|protected| socket.send_to(&protected, peer).is_ok()),
         };
         if done {
             self.stats.sent += 1;
@@ -417,32 +367,26 @@ impl RtpLeg {
         }
     }
 
+    fn report_if_due(&mut self, now: Time) {
+        if self.reports.is_due(now) {
+            self.report(now, false);
+        }
+    }
+
     fn report(&mut self, now: Time, is_bye: bool) {
-        self.reported_at = now;
-        let (packets, octets) = self.egress.sent();
-        let sending = rtcp::Sending { ssrc: self.egress.ssrc(), timestamp: self.egress.timestamp(), packets, octets };
-        let counts = self.jitter_buffer.counts();
-        let (lost, taken) = (counts.lost - self.reported_lost.0.min(counts.lost), counts.taken - self.reported_lost.1.min(counts.taken));
-        self.reported_lost = (counts.lost, counts.taken);
-        let since = |at: Time| (now.since(at).as_micros() * 65_536 / 1_000_000) as u32;
-        let reception = rtcp::Reception {
-            ssrc: self.peer_ssrc,
-            fraction_lost: (lost * 256 / (lost + taken).max(1)).min(255) as u8,
-            lost: counts.lost.min(u64::from(u32::MAX)) as u32,
-            // Cycles of a report begin at 0 (RFC 3550, A.1), ours at 1.
-            highest: self.highest.saturating_sub(1 << 16) as u32,
-            jitter: self.jitter.value() as u32,
-            last_report: self.sender_report.map_or((0, 0), |(ntp, at)| (ntp, since(at))),
-        };
+        let egress = &self.outlet.egress;
+        let (packets, octets) = egress.sent();
+        let sending = rtcp::Sending { ssrc: egress.ssrc(), timestamp: egress.timestamp(), packets, octets };
+        let heard = Heard { ssrc: self.peer_ssrc, highest: self.highest, jitter: self.jitter.value(), counts: self.inlet.buffer.counts() };
         let mut out = [0; rtcp::MAX_REPORT];
-        let reception = self.heard_at.map(|_| &reception);
-        let length = rtcp::report(&sending, reception, wall_ntp(), "segue", is_bye, &mut out);
-        let socket = if self.peer_rtcp == self.peer { &self.sockets.rtp } else { &self.sockets.rtcp };
+        let length = self.reports.write(&sending, self.heard_at.map(|_| heard), now, is_bye, &mut out);
+        let (peer, to) = (self.source.peer, self.source.peer_rtcp);
+        let socket = if to == peer { &self.sockets.rtp } else { &self.sockets.rtcp };
         // A report that can't be sent is followed by the next one.
         let _ = match &mut self.srtp {
-            None => socket.send_to(&out[..length], self.peer_rtcp),
+            None => socket.send_to(&out[..length], to),
             Some(srtp) => match srtp.protect_rtcp(&out[..length]) {
-                Ok(protected) => socket.send_to(&protected, self.peer_rtcp),
+                Ok(protected) => socket.send_to(&protected, to),
                 Err(_) => return,
             },
         };
@@ -456,7 +400,9 @@ impl RtpLeg {
     /// What the network did so far.
     pub fn stats(&self) -> RtpStats {
         let jitter_ms = self.jitter.value() * 1_000.0 / f64::from(self.plan.codec.clock_hz());
-        RtpStats { jitter_buffer: self.jitter_buffer.counts(), jitter_ms, held_ms: self.jitter_buffer.held_ms(), ..self.stats }
+        let bad = BadPackets { undecodable: self.inlet.undecodable, ..self.stats.bad };
+        let buffer = &self.inlet.buffer;
+        RtpStats { bad, jitter_buffer: buffer.counts(), jitter_ms, held_ms: buffer.held_ms(), peer: self.reports.peer, ..self.stats }
     }
 
     /// The socket of its RTP.
@@ -468,20 +414,8 @@ impl RtpLeg {
 impl Drop for RtpLeg {
     /// The peer is told that we leave (RFC 3550, 6.3.7).
     fn drop(&mut self) {
-        self.report(self.reported_at, true);
+        self.report(self.reports.sent_at(), true);
     }
-}
-
-/// What came out of a pull.
-enum Decoded {
-    Samples(usize),
-    Silence,
-    Lost,
-}
-
-fn wall_ntp() -> u64 {
-    let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-    rtcp::ntp(u64::try_from(micros).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -155,6 +155,11 @@ impl<C: Clock, E: Edge> Executor<C, E> {
         self.ears.get(&leg).map(|ear| &ear.listener)
     }
 
+    /// The two legs whose packets need no mixing, if there are such (see [`Bridge::plain_pair`]).
+    pub fn plain_pair(&self) -> Option<(LegId, LegId)> {
+        self.bridge.plain_pair()
+    }
+
     /// The requests to engines that are not answered yet, and whose engine it is.
     pub fn owed(&self) -> impl Iterator<Item = (RequestId, Organ)> + '_ {
         self.outstanding.iter().map(|(request, organ)| (*request, *organ))

@@ -11,6 +11,7 @@ mod edge;
 pub mod journal;
 pub mod lateness;
 mod pace;
+mod pair;
 pub mod phones;
 mod table;
 

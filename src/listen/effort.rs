@@ -214,7 +214,7 @@ mod tests {
             assert_eq!(full.level_db, rested.level_db);
             let (Some(full), Some(rested)) = (full.decided, rested.decided) else { continue };
             if n < 100 {
-                assert!(!rested.f0_semitones.is_some() && rested.level_db < -45.0);
+                assert!(rested.f0_semitones.is_none() && rested.level_db < -45.0);
             }
             if n >= 100 + LATE_FRAMES {
                 let (a, b) = (full.f0_semitones.expect("voiced"), rested.f0_semitones.expect("voiced"));

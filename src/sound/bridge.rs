@@ -234,6 +234,16 @@ impl Bridge {
         }
     }
 
+    /// The two legs who hear each other, if sound crosses both ways and that is all that this bridge does: nothing is
+    /// played, and nobody else hears or is heard. Their packets need no mixing.
+    pub fn plain_pair(&self) -> Option<(LegId, LegId)> {
+        let mut routes = self.legs.iter().flat_map(|leg| leg.hears.iter().map(move |heard| (heard, leg.id)));
+        let (Some((there, a)), Some((back, b)), None) = (routes.next(), routes.next(), routes.next()) else { return None };
+        let flows = |heard: &Heard| matches!(heard.crossing, Crossing::Flowing { .. });
+        let is_plain = (there.from, back.from) == (b, a) && flows(there) && flows(back);
+        (is_plain && self.legs.iter().all(|leg| leg.player.is_idle())).then_some((a, b))
+    }
+
     fn find(&self, leg: LegId) -> Result<usize, usize> {
         self.legs.binary_search_by_key(&leg, |l| l.id)
     }

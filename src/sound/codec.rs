@@ -49,4 +49,4 @@ impl Codec {
 
 mod coder;
 
-pub use coder::{CodecError, Decoder, Encoder, MAX_DECODED, MAX_ENCODED};
+pub use coder::{CodecError, Decoder, Encoder, MAX_DECODED, MAX_ENCODED, MAX_PACKET_FRAMES};

@@ -1,18 +1,22 @@
 //! RTP (RFC 3550): packets in and out of one leg.
 //!
 //! [`Packet::parse`] reads a datagram, [`jitter::JitterBuffer`] puts packets in order and in time, [`egress::Egress`]
-//! numbers what we send. Keys as events are [`events`]', what fills gaps is [`conceal`]'s. Pure: sockets are the edge's.
+//! numbers what we send. Keys as events are [`events`]', what fills gaps is [`conceal`]'s, what fills pauses [`comfort`]'s. Pure: sockets are the edge's.
 
+pub mod comfort;
 pub mod conceal;
 pub mod egress;
 pub mod events;
 pub mod jitter;
+mod relay;
 pub mod rtcp;
 
 /// Octets of a header without extras.
 pub const HEADER: usize = 12;
 /// Longest datagram that is read.
 pub const MAX_DATAGRAM: usize = 1_500;
+/// A sequence number that jumps further than this begins a new stream (RFC 3550, A.1).
+const MAX_JUMP: u64 = 3_000;
 
 /// A packet, borrowed from its datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

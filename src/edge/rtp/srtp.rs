@@ -8,6 +8,15 @@ use crate::edge::SrtpKeys;
 /// Octets of the master key; the rest of a key is its salt.
 const MASTER: usize = 16;
 
+/// Why a datagram was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It came before.
+    Replayed,
+    /// It is not the peer's, or was changed.
+    Forged,
+}
+
 /// Both directions.
 pub(super) struct Srtp {
     ours: Context,
@@ -27,8 +36,9 @@ impl Srtp {
         Ok(Srtp { ours: context(&keys.ours)?, theirs: context(&keys.theirs)? })
     }
 
-    pub fn open(&mut self, datagram: &[u8]) -> Result<impl AsRef<[u8]> + std::ops::Deref<Target = [u8]> + use<>, String> {
-        self.theirs.decrypt_rtp(datagram).map_err(|error| error.to_string())
+    pub fn open(&mut self, datagram: &[u8]) -> Result<impl AsRef<[u8]> + std::ops::Deref<Target = [u8]> + use<>, Refused> {
+        // The library's error type is not ours to name, but what it says is.
+        self.theirs.decrypt_rtp(datagram).map_err(|error| if error.to_string().contains("duplicated") { Refused::Replayed } else { Refused::Forged })
     }
 
     pub fn protect(&mut self, datagram: &[u8]) -> Result<impl std::ops::Deref<Target = [u8]> + use<>, String> {

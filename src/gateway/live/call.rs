@@ -107,6 +107,11 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
                 lateness.note(due.elapsed());
                 tick(&mut executor, call);
             }
+            () = executor.edge().packet() => {
+                let now = executor.clock().now();
+                executor.edge().forward(now);
+                continue;
+            }
             Some(news) = news.recv() => match news {
                 News::Call(CallInput::Desk(told)) => {
                     let told = executor.edge().to_call(told);
@@ -122,13 +127,25 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
             },
             Some(answer) = answers.recv() => executor.answer(answer),
         }
+        pair_up(&mut executor);
     }
     executor.into_edge().close()
+}
+
+/// Whether packets are forwarded is looked at after everything that happens.
+fn pair_up(executor: &mut Executor<LiveClock, LiveEdge>) {
+    let legs = executor.plain_pair();
+    let listens = legs.is_some_and(|(a, b)| executor.listener(a).is_some() || executor.listener(b).is_some());
+    let now = executor.clock().now();
+    let edge = executor.edge();
+    let is_tapped = listens || edge.journal_of_calls().keeps();
+    edge.pair_up(legs, is_tapped, now);
 }
 
 /// 20 ms: what every leg sent goes in, what every leg hears goes out.
 fn tick(executor: &mut Executor<LiveClock, LiveEdge>, call: CallId) {
     let now = executor.clock().now();
+    executor.edge().forward(now);
     let mut caller = None;
     let mut at = 0;
     while at < executor.edge().contacts() {
@@ -151,6 +168,9 @@ fn tick(executor: &mut Executor<LiveClock, LiveEdge>, call: CallId) {
     executor.tick();
     let edge = executor.edge();
     let heard = edge.take_heard();
+    if !edge.journal_of_calls().keeps() {
+        return;
+    }
     let rate = edge.rate();
     edge.journal_of_calls().sound(call, StereoFrame::new(rate, caller.as_ref(), heard.as_ref()));
 }

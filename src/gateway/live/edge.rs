@@ -23,6 +23,7 @@ use super::call::News;
 use super::clock::LiveClock;
 use super::desk::{DeskLine, Shift};
 use super::journal::Journal;
+use super::pair::Pair;
 use super::phones::PhoneBook;
 
 /// Records of one call that are kept in memory for its last word; further ones are only written down.
@@ -88,6 +89,8 @@ pub struct LiveEdge {
     /// The worst refusal of an offer's contacts so far.
     busy: Vec<OfferId>,
     gone_stats: Vec<(LegId, RtpStats)>,
+    /// Legs whose packets are forwarded.
+    pub(super) pair: Option<Pair>,
 }
 
 impl LiveEdge {
@@ -109,6 +112,7 @@ impl LiveEdge {
             records: Vec::new(),
             busy: Vec::new(),
             gone_stats: Vec::new(),
+            pair: None,
         };
         edge.add(leg, Role::Joined(LegId::CALLER));
         edge
@@ -138,7 +142,10 @@ impl LiveEdge {
     pub fn take_sound(&mut self, at: usize, now: Time) -> Option<Sound> {
         let contact = self.contacts.get_mut(at)?;
         let rtp = contact.rtp.as_mut()?;
-        rtp.receive(now);
+        match (contact.role, &self.pair) {
+            (Role::Joined(leg), Some(pair)) if pair.forwards_to(leg) => rtp.receive_reports(now),
+            _ => rtp.receive(now),
+        }
         let frame = rtp.play_out(now);
         let key = rtp.key();
         let Role::Joined(leg) = contact.role else { return None };
@@ -268,6 +275,19 @@ impl LiveEdge {
         self.contacts.iter_mut().find(|c| c.role == Role::Joined(leg))
     }
 
+    /// A leg's sound.
+    pub(super) fn rtp_of(&mut self, leg: LegId) -> Option<&mut RtpLeg> {
+        self.contact_of(leg)?.rtp.as_mut()
+    }
+
+    /// The sound of two legs.
+    pub(super) fn both(&mut self, legs: (LegId, LegId)) -> Option<(&mut RtpLeg, &mut RtpLeg)> {
+        let at = |leg| self.contacts.iter().position(|c| c.role == Role::Joined(leg));
+        let places = [at(legs.0)?, at(legs.1)?];
+        let [a, b] = self.contacts.get_disjoint_mut(places).ok()?;
+        Some((a.rtp.as_mut()?, b.rtp.as_mut()?))
+    }
+
     fn shift(&self) -> Shift {
         Shift(self.clock.since(self.shared.desk.origin()))
     }
@@ -300,8 +320,11 @@ impl Edge for LiveEdge {
             self.heard = frame.copied();
         }
         let now = self.clock.now();
-        if let Some(rtp) = self.contact_of(leg).and_then(|c| c.rtp.as_mut()) {
-            rtp.send(frame, now);
+        let is_forwarded_to = self.pair.as_ref().is_some_and(|pair| pair.forwards_to(leg));
+        match self.rtp_of(leg) {
+            Some(rtp) if is_forwarded_to => rtp.rest(now),
+            Some(rtp) => rtp.send(frame, now),
+            None => {}
         }
     }
 

@@ -45,6 +45,11 @@ impl Journal {
         self.dir.as_ref().map(|dir| dir.join(call.to_string()))
     }
 
+    /// True if anything is kept.
+    pub fn keeps(&self) -> bool {
+        self.entries.is_some()
+    }
+
     /// A call begins.
     pub fn begin(&self, call: CallId, rate: Rate) {
         self.put(Entry::Began(call, rate));

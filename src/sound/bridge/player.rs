@@ -49,6 +49,11 @@ impl Player {
         Player { rate, fade, queue: VecDeque::with_capacity(MAX_QUEUED), loops: Vec::with_capacity(MAX_LOOPS) }
     }
 
+    /// True if nothing is played, or waits.
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.loops.is_empty()
+    }
+
     pub fn has(&self, id: PlaybackId) -> bool {
         self.queue.iter().any(|p| p.id == id) || self.loops.iter().any(|l| l.id == id)
     }

@@ -12,8 +12,10 @@ use crate::sound::resample::FrameResampler;
 
 /// Samples that a packet may decode to: 120 ms at 16 kHz, the longest of Opus (RFC 6716, 2.1.4).
 pub const MAX_DECODED: usize = 1_920;
-/// Octets that 20 ms may be coded to.
-pub const MAX_ENCODED: usize = 320;
+/// Frames that one packet may hold: 60 ms.
+pub const MAX_PACKET_FRAMES: usize = 3;
+/// Octets that a packet may be coded to: 60 ms at 64 kbit/s.
+pub const MAX_ENCODED: usize = 480;
 /// Opus at this rate in bit/s, as wide-band telephony uses it.
 const OPUS_BITRATE: i32 = 24_000;
 /// Encoding effort of Opus: beyond 5 it costs more than phones can tell.
@@ -68,20 +70,40 @@ impl Encoder {
         Ok(Encoder { inner, rate })
     }
 
-    /// Codes 20 ms into `out` ([`MAX_ENCODED`] octets); gives its length. A frame at another rate is silence.
+    /// Codes 20 ms into `out`; gives its length. A frame at another rate is silence.
     pub fn encode(&mut self, frame: &Frame, out: &mut [u8; MAX_ENCODED]) -> usize {
+        self.encode_packet(std::slice::from_ref(frame), out)
+    }
+
+    /// Codes at most [`MAX_PACKET_FRAMES`] frames as one payload; gives its length. What is too much is left out.
+    pub fn encode_packet(&mut self, frames: &[Frame], out: &mut [u8; MAX_ENCODED]) -> usize {
+        let frames = &frames[..frames.len().min(MAX_PACKET_FRAMES)];
+        let mut together = [0; MAX_PACKET_FRAMES * MAX_FRAME_SAMPLES];
+        let (mut filled, mut length) = (0, 0);
         let silence = Frame::silence(self.rate);
-        let frame = if frame.rate() == self.rate { frame } else { &silence };
+        for frame in frames {
+            let frame = if frame.rate() == self.rate { frame } else { &silence };
+            let out = &mut out[length..];
+            length += match &mut self.inner {
+                Inner::Pcmu(resampler) => map(&resampler.push(frame), out, g711::ulaw_encode),
+                Inner::Pcma(resampler) => map(&resampler.push(frame), out, g711::alaw_encode),
+                Inner::G722(g722, resampler) => g722.encode_into(resampler.push(frame).samples(), out).unwrap_or(0),
+                Inner::Opus(_) => {
+                    together[filled..filled + frame.samples().len()].copy_from_slice(frame.samples());
+                    filled += frame.samples().len();
+                    0
+                }
+            };
+        }
         match &mut self.inner {
-            Inner::Pcmu(resampler) => map(&resampler.push(frame), out, g711::ulaw_encode),
-            Inner::Pcma(resampler) => map(&resampler.push(frame), out, g711::alaw_encode),
-            Inner::G722(g722, resampler) => g722.encode_into(resampler.push(frame).samples(), out).unwrap_or(0),
-            Inner::Opus(opus) => opus.encode(frame.samples(), out).unwrap_or(0),
+            // One packet of 40 or 60 ms (RFC 6716, 2.1.4).
+            Inner::Opus(opus) => opus.encode(&together[..filled], out).unwrap_or(0),
+            Inner::Pcmu(_) | Inner::Pcma(_) | Inner::G722(..) => length,
         }
     }
 }
 
-fn map(frame: &Frame, out: &mut [u8; MAX_ENCODED], code: impl Fn(i16) -> u8) -> usize {
+fn map(frame: &Frame, out: &mut [u8], code: impl Fn(i16) -> u8) -> usize {
     for (to, &sample) in out.iter_mut().zip(frame.samples()) {
         *to = code(sample);
     }
@@ -212,6 +234,26 @@ mod tests {
                 }
                 let level = rms(&heard[heard.len() / 2..]);
                 assert!((4_600.0..6_500.0).contains(&level), "{codec:?} {rate:?}: {level}");
+            }
+        }
+    }
+
+    #[test]
+    fn several_frames_make_one_payload_that_decodes_to_as_many() {
+        for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus] {
+            for frames in 1..=MAX_PACKET_FRAMES {
+                let (mut encoder, mut decoder) =
+                    (Encoder::new(codec, Rate::Hz16000).expect("codec"), Decoder::new(codec, Rate::Hz16000).expect("codec"));
+                let (mut payload, mut out) = ([0; MAX_ENCODED], [0; MAX_DECODED]);
+                let mut level = 0.0;
+                for n in 0..20 {
+                    let sound: Vec<Frame> = (0..frames).map(|k| tone(Rate::Hz16000, n * frames + k)).collect();
+                    let length = encoder.encode_packet(&sound, &mut payload);
+                    let decoded = decoder.decode(&payload[..length], &mut out).expect("payload");
+                    assert_eq!(decoded, frames * 320, "{codec:?}");
+                    level = rms(&out[..decoded]);
+                }
+                assert!((4_600.0..6_500.0).contains(&level), "{codec:?} {frames}: {level}");
             }
         }
     }

@@ -76,6 +76,11 @@ impl EventSender {
         }
     }
 
+    /// True while a key is being sent, or waits.
+    pub fn is_busy(&self) -> bool {
+        self.now.is_some() || !self.waiting.is_empty()
+    }
+
     /// The packet of these 20 ms, if a key is being sent. `timestamp` is that of the leg, `step` what 20 ms are in it.
     pub fn next(&mut self, timestamp: u32, step: u32, _now: Time) -> Option<EventPacket> {
         if self.now.is_none() {

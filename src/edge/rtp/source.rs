@@ -1,0 +1,160 @@
+//! From whom a leg takes sound: one address, and one source (SSRC) at a time.
+//!
+//! Sound is taken from the address that was agreed on, or, where the peer is behind NAT, from the one other address that
+//! keeps sending: once, then never again. A new source is believed when the one before has fallen silent, or sends on alone.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::base::Time;
+use crate::sound::rtp::Packet;
+
+/// Packets in sequence from another address before it is believed to be the peer's.
+pub(super) const LATCH_AFTER: u32 = 5;
+/// A source that has sent nothing for so long may be followed by another at once.
+const SOURCE_GONE: Duration = Duration::from_millis(100);
+/// Packets in sequence of another source, with none of the present one between them, before it takes its place.
+const SWITCH_AFTER: u32 = 3;
+
+/// Where a leg sends to and hears from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source {
+    agreed: SocketAddr,
+    agreed_rtcp: SocketAddr,
+    /// Where it sends to and hears from.
+    pub peer: SocketAddr,
+    /// The same for reports.
+    pub peer_rtcp: SocketAddr,
+    latch: Latch,
+    now: Option<Speaking>,
+    rival: Option<Run>,
+}
+
+/// From whom sound is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Latch {
+    /// As agreed; another address may have sent some packets in sequence.
+    Agreed { other: Option<(SocketAddr, Run)> },
+    /// Decided for good.
+    Locked,
+}
+
+/// Packets in sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    ssrc: u32,
+    sequence: u16,
+    length: u32,
+}
+
+/// The source that is heard.
+#[derive(Clone, Copy, Debug)]
+struct Speaking {
+    ssrc: u32,
+    at: Time,
+}
+
+/// Who sent a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// The peer.
+    Peer,
+    /// Somebody at another address.
+    Stranger,
+    /// Another source at the peer's address.
+    OtherSource,
+}
+
+impl Run {
+    /// One more packet, or a new run.
+    fn add(run: Option<Run>, packet: &Packet<'_>) -> Run {
+        let length = match run {
+            Some(run) if run.ssrc == packet.ssrc && packet.sequence == run.sequence.wrapping_add(1) => run.length + 1,
+            Some(_) | None => 1,
+        };
+        Run { ssrc: packet.ssrc, sequence: packet.sequence, length }
+    }
+}
+
+impl Source {
+    pub fn new(agreed: SocketAddr, agreed_rtcp: SocketAddr) -> Self {
+        Source { agreed, agreed_rtcp, peer: agreed, peer_rtcp: agreed_rtcp, latch: Latch::Agreed { other: None }, now: None, rival: None }
+    }
+
+    /// The SSRC that is heard.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.now.map(|now| now.ssrc)
+    }
+
+    /// True if nothing from this address can be the peer's any more.
+    pub fn is_stranger(&self, from: SocketAddr) -> bool {
+        from != self.peer && self.latch == Latch::Locked
+    }
+
+    /// Who sent this packet, which has passed authentication if there is any.
+    pub fn admit(&mut self, from: SocketAddr, packet: &Packet<'_>, now: Time) -> Sender {
+        if !self.is_peer(from, packet) {
+            return Sender::Stranger;
+        }
+        match self.now {
+            Some(speaking) if speaking.ssrc != packet.ssrc && now.since(speaking.at) < SOURCE_GONE => {
+                let run = Run::add(self.rival, packet);
+                self.rival = Some(run);
+                if run.length < SWITCH_AFTER {
+                    return Sender::OtherSource;
+                }
+            }
+            Some(_) | None => {}
+        }
+        self.rival = None;
+        self.now = Some(Speaking { ssrc: packet.ssrc, at: now });
+        Sender::Peer
+    }
+
+    fn is_peer(&mut self, from: SocketAddr, packet: &Packet<'_>) -> bool {
+        if from == self.peer {
+            if self.peer == self.agreed {
+                self.latch = Latch::Locked;
+            }
+            return true;
+        }
+        let Latch::Agreed { other } = &mut self.latch else { return false };
+        let run = Run::add(other.filter(|(address, _)| *address == from).map(|(_, run)| run), packet);
+        *other = Some((from, run));
+        if run.length < LATCH_AFTER {
+            return false;
+        }
+        tracing::debug!(agreed = %self.peer, %from, "a leg's sound comes from another address than was agreed (NAT)");
+        self.peer = from;
+        self.peer_rtcp = if self.agreed_rtcp == self.agreed { from } else { SocketAddr::new(from.ip(), from.port().saturating_add(1)) };
+        self.latch = Latch::Locked;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(sequence: u16, ssrc: u32) -> Packet<'static> {
+        Packet { marker: false, payload_type: 0, sequence, timestamp: 0, ssrc, payload: &[0; 160] }
+    }
+
+    #[test]
+    fn a_flood_of_sources_does_not_push_the_speaker_out_and_a_restart_does() {
+        let address = SocketAddr::from(([192, 0, 2, 1], 4_000));
+        let mut source = Source::new(address, address);
+        let at = |n: u64| Time::from_millis(n * 20);
+        let mut heard = 0;
+        for n in 0..100u16 {
+            heard += u32::from(source.admit(address, &packet(n, 1), at(n.into())) == Sender::Peer);
+            for other in 2..40 {
+                assert_eq!(source.admit(address, &packet(n, other), at(n.into())), Sender::OtherSource);
+            }
+        }
+        assert_eq!((heard, source.ssrc()), (100, Some(1)));
+        let restarted: Vec<Sender> = (0..4).map(|n| source.admit(address, &packet(n, 9), at(100 + u64::from(n)))).collect();
+        assert_eq!(restarted, [Sender::OtherSource, Sender::OtherSource, Sender::Peer, Sender::Peer]);
+        assert_eq!(source.admit(address, &packet(7, 10), at(110)), Sender::Peer, "after a pause at once");
+    }
+}
