@@ -71,7 +71,14 @@ fn tone(secs: usize) -> Vec<i16> {
 
 fn part(longest_secs: u64) -> Part {
     let longest = Duration::from_secs(longest_secs);
-    Part { recording: tone(longest_secs as usize), manners: Manners::Recording, keys: Vec::new(), echoes: false, leaves_when_done: false, longest }
+    Part {
+        recording: tone(longest_secs as usize).into(),
+        manners: Manners::Recording,
+        keys: Vec::new(),
+        echoes: false,
+        leaves_when_done: false,
+        longest,
+    }
 }
 
 fn accepts(after: Duration, part: Part) -> Part {

@@ -1,40 +1,44 @@
 //! `segue call`: a test caller on real phone calls.
 
+mod round;
+
 use std::io::Write as _;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
-use indicatif::ProgressBar;
-use tokio::sync::mpsc::channel;
-use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::Ending;
-use super::terminal::complain;
+use super::terminal::{LOOK, WELL, complain, hint};
 use crate::base::Key;
-use crate::edge::Ports;
-use crate::edge::sip::table::{SipTable, read_bind};
+use crate::edge::sip::table::{SipTable, SrtpPolicy, read_bind};
 use crate::edge::sip::{Dialling, SipEdge};
-use crate::replay::caller::{self, CallReport, Manners, Part, RATE};
+use crate::replay::caller::probe::Voice;
+use crate::replay::caller::summary::Summary;
+use crate::replay::caller::{Manners, Part, RATE, Tools};
+use crate::replay::files;
 use crate::sound::codec::Codec;
 use crate::sound::recording::{ChannelChoice, Recording};
 
 /// Longest recording that is played.
 const MAX_RECORDING: Duration = Duration::from_secs(3_600);
-/// Ports for sound, apart from those of a gateway on the same machine.
-const PORTS: (u16, u16) = (30_000, 39_999);
+/// The guard against floods must not hold up a load test.
+const CALLS_PER_SECOND: u32 = 10_000;
 
 /// Place test calls by SIP, and report how they went
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  segue call sip:1000@127.0.0.1 angry.wav --pace turns\n  segue call sip:1000@127.0.0.1 --calls 100 --rate 10 --max 20 --json\n  segue call --answer udp:127.0.0.1:5090 --key 1@3   an agent's phone that picks up and takes the call\n\n\
-    Exit status: 0 every call was answered and heard something, 1 one was not, 2 bad usage or recording."
-)]
+#[command(after_help = "Examples:\n  \
+    segue call sip:1000@127.0.0.1 angry.wav --pace turns\n  \
+    segue call sip:1000@127.0.0.1 --calls 100 --rate 10 --max 20 --json\n  \
+    segue call sip:1000@127.0.0.1 angry.wav calm.wav --calls 1000 --at-once 50 --rate 5\n  \
+    segue call --answer udp:127.0.0.1:5090 --key 1@3   an agent's phone that takes the call\n  \
+    segue call --answer udp:127.0.0.1:5090 --echo      sends back what it hears; against it:\n  \
+    segue call sip:echo@127.0.0.1:5090 --probe         how long sound takes there and back\n\n\
+    Exit status: 0 every call was answered and heard something, 1 one was not, 2 bad usage or recording.")]
 pub struct CallArgs {
-    /// Whom to call, as a sip: URI
+    /// Whom to call, as a sip: URI (not with --answer)
     #[arg(value_name = "TARGET", required_unless_present = "answer")]
     target: Option<String>,
 
@@ -50,6 +54,10 @@ pub struct CallArgs {
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = rate)]
     rate: f64,
 
+    /// No more calls than this at the same time; the next begins when one is over
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "answer")]
+    at_once: Option<u32>,
+
     /// How a recording is played
     #[arg(long, value_enum, default_value_t = Manners::Recording)]
     pace: Manners,
@@ -58,8 +66,12 @@ pub struct CallArgs {
     #[arg(long = "codec", value_name = "CODEC", value_parser = codec)]
     codecs: Vec<Codec>,
 
+    /// How SIP is sent, if the target does not say; udp otherwise
+    #[arg(long, value_name = "TRANSPORT", value_parser = ["udp", "tcp"], conflicts_with = "answer")]
+    transport: Option<String>,
+
     /// The caller's user name or number
-    #[arg(long, value_name = "USER", default_value = "segue-call")]
+    #[arg(long, value_name = "USER", default_value = "segue-call", value_parser = user)]
     from: String,
 
     /// Press a key so many seconds after the pick-up, such as 1@2.5; may be repeated
@@ -78,8 +90,16 @@ pub struct CallArgs {
     #[arg(long, conflicts_with = "recordings")]
     echo: bool,
 
+    /// Chirp every 2 s and measure the delay from mouth to ear: of an echo, or of another --probe at the other end
+    #[arg(long, conflicts_with_all = ["recordings", "echo"])]
+    probe: bool,
+
+    /// Record each call there: what was said on the left, what was heard on the right
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+
     /// Pick up calls that come in here instead of calling, such as udp:127.0.0.1:5090; ends after --calls of them
-    #[arg(long, value_name = "BIND", conflicts_with_all = ["target", "rate"])]
+    #[arg(long, value_name = "BIND", conflicts_with = "rate")]
     answer: Option<String>,
 
     /// Let it ring for so many seconds before picking up
@@ -90,7 +110,7 @@ pub struct CallArgs {
     #[arg(long, value_name = "BIND", default_value = "udp:127.0.0.1:0")]
     bind: String,
 
-    /// Print one JSON object a call, and nothing else
+    /// Print one JSON object a call as it ends, and nothing else
     #[arg(long)]
     json: bool,
 }
@@ -100,88 +120,127 @@ pub struct CallArgs {
 /// # Errors
 /// A port can't be had, or standard output can't be written.
 pub fn run(args: &CallArgs) -> anyhow::Result<Ending> {
-    let mut recordings = Vec::new();
-    for path in &args.recordings {
-        match read(path) {
-            Ok(samples) => recordings.push(samples),
-            Err(error) => {
-                complain(&format!("{}: {error:#}", path.display()));
-                return Ok(Ending::Bad);
-            }
+    let plan = match Plan::read(args) {
+        Ok(plan) => plan,
+        Err(mistakes) => {
+            mistakes.iter().for_each(|mistake| complain(mistake));
+            return Ok(Ending::Bad);
         }
-    }
-    let bind = args.answer.as_ref().unwrap_or(&args.bind);
-    if let Err(wrong) = read_bind(bind) {
-        complain(&format!("`{bind}`: {wrong}"));
-        return Ok(Ending::Bad);
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let reports = runtime.block_on(call(args, bind, recordings))?;
-    tell(args, &reports)
-}
-
-async fn call(args: &CallArgs, bind: &str, recordings: Vec<Vec<i16>>) -> anyhow::Result<Vec<CallReport>> {
-    let codecs = if args.codecs.is_empty() { vec![Codec::Pcmu, Codec::Pcma] } else { args.codecs.clone() };
-    let (_, address) = read_bind(bind).map_err(anyhow::Error::msg)?;
-    let srtp = if args.srtp { crate::edge::sip::table::SrtpPolicy::Required } else { crate::edge::sip::table::SrtpPolicy::Optional };
-    let table = SipTable {
-        bind: vec![bind.to_owned()],
-        allow: vec!["0.0.0.0/0".into(), "::/0".into()],
-        codecs: codecs.clone(),
-        srtp,
-        calls_per_second: 10_000,
-        ..SipTable::default()
     };
-    let (sender, mut invited) = channel(256);
-    let ip: IpAddr = address.ip();
-    let sip = SipEdge::open(&table, Arc::new(Ports::new(ip, PORTS.0, PORTS.1)), sender).await.context("can't open SIP")?;
-    let bar = if args.json { ProgressBar::hidden() } else { ProgressBar::new(u64::from(args.calls)) };
-    let mut running = JoinSet::new();
-    let mut reports = Vec::new();
-    let mut begun = 0;
-    let mut pace = tokio::time::interval(Duration::from_secs_f64(1.0 / args.rate));
-    let is_answering = args.answer.is_some();
-    while reports.len() < args.calls as usize {
-        tokio::select! {
-            _ = pace.tick(), if !is_answering && begun < args.calls => {
-                let recording = recordings.get(begun as usize % recordings.len().max(1)).cloned().unwrap_or_default();
-                let dialling = Dialling {
-                    target: args.target.clone().unwrap_or_default(),
-                    from: format!("sip:{}@{}", args.from, sip.local()),
-                    from_name: None,
-                    headers: Vec::new(),
-                    codecs: codecs.clone(),
-                    srtp: args.srtp,
-                    ring_limit: Duration::from_secs_f64(args.max),
-                    trunks: Vec::new(),
-                };
-                let (sip, part) = (sip.clone(), part(args, recording));
-                running.spawn(async move { caller::place(&sip, dialling, part).await });
-                begun += 1;
-            }
-            Some(call) = invited.recv(), if is_answering && begun < args.calls => {
-                let recording = recordings.get(begun as usize % recordings.len().max(1)).cloned().unwrap_or_default();
-                running.spawn(caller::attend(call.leg, Duration::from_secs_f64(args.ring), part(args, recording)));
-                begun += 1;
-            }
-            Some(report) = running.join_next() => {
-                reports.push(report.unwrap_or_default());
-                bar.inc(1);
-            }
-            _ = tokio::signal::ctrl_c() => break,
-        }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let reports = runtime.block_on(round::carry_out(&plan))?;
+    let summary = Summary { reports: &reports, wanted: args.calls as usize };
+    if !args.json {
+        let text = summary.text();
+        let (verdict, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        let style = if summary.is_well() { WELL } else { LOOK };
+        write!(anstream::stdout(), "{style}{verdict}{style:#}\n{rest}")?;
+    } else if !summary.is_well() {
+        hint(&summary.verdict());
     }
-    bar.finish_and_clear();
-    // Calls that go on are hung up: their senders are dropped.
-    running.shutdown().await;
-    sip.close().await;
-    Ok(reports)
+    Ok(if summary.is_well() { Ending::Well } else { Ending::Unmet })
 }
 
-fn part(args: &CallArgs, recording: Vec<i16>) -> Part {
-    let leaves_when_done = !recording.is_empty() && args.pace == Manners::Recording && args.answer.is_none();
-    let longest = Duration::from_secs_f64(args.max);
-    Part { recording, manners: args.pace, keys: args.keys.clone(), echoes: args.echo, leaves_when_done, longest }
+/// What is said in a call, and the file's name.
+type Said = (String, Arc<[i16]>);
+
+/// The command line, read and checked.
+struct Plan<'a> {
+    args: &'a CallArgs,
+    /// Whom to call; `None` to pick up.
+    target: Option<String>,
+    bind: &'a str,
+    recordings: Vec<Said>,
+    codecs: Vec<Codec>,
+}
+
+impl Plan<'_> {
+    /// Reads recordings and addresses, and names all mistakes.
+    fn read(args: &CallArgs) -> Result<Plan<'_>, Vec<String>> {
+        let mut mistakes = Vec::new();
+        let bind = args.answer.as_deref().unwrap_or(&args.bind);
+        if let Err(wrong) = read_bind(bind) {
+            mistakes.push(format!("`{bind}`: {wrong}"));
+        }
+        // Who picks up calls nobody: all that is named is to be played.
+        let (target, named) = match &args.answer {
+            Some(_) => (None, args.target.as_ref().map(PathBuf::from)),
+            None => (args.target.as_deref(), None),
+        };
+        let target = target.map(|target| dialled(target, args.transport.as_deref())).transpose().unwrap_or_else(|wrong| {
+            mistakes.push(wrong);
+            None
+        });
+        if named.is_some() && (args.probe || args.echo) {
+            mistakes.push("a recording can't be played together with --probe or --echo".into());
+        }
+        let mut recordings = Vec::new();
+        for path in named.iter().chain(&args.recordings) {
+            match read(path) {
+                Ok(samples) => recordings.push((files::stem(path), samples.into())),
+                Err(error) => mistakes.push(format!("{}: {error:#}", path.display())),
+            }
+        }
+        if let Some(Err(error)) = args.record.as_ref().filter(|_| mistakes.is_empty()).map(std::fs::create_dir_all) {
+            mistakes.push(format!("--record: {error}"));
+        }
+        let codecs = if args.codecs.is_empty() { vec![Codec::Pcmu, Codec::Pcma] } else { args.codecs.clone() };
+        if mistakes.is_empty() { Ok(Plan { args, target, bind, recordings, codecs }) } else { Err(mistakes) }
+    }
+
+    /// The `n`th call's recording.
+    fn said(&self, n: u32) -> Said {
+        let turn = n as usize % self.recordings.len().max(1);
+        self.recordings.get(turn).cloned().unwrap_or_default()
+    }
+
+    fn part(&self, recording: Arc<[i16]>) -> Part {
+        let args = self.args;
+        let leaves_when_done = !recording.is_empty() && args.pace == Manners::Recording && self.target.is_some();
+        let longest = Duration::from_secs_f64(args.max);
+        Part { recording, manners: args.pace, keys: args.keys.clone(), echoes: args.echo, leaves_when_done, longest }
+    }
+
+    fn tools(&self, n: u32, stop: &CancellationToken) -> Tools {
+        let voice = if self.target.is_some() { Voice::Caller } else { Voice::Agent };
+        let record = self.args.record.as_ref().map(|dir| dir.join(format!("call-{:05}.wav", n + 1)));
+        Tools { probe: self.args.probe.then_some(voice), record, stop: stop.clone() }
+    }
+
+    fn dialling(&self, target: &str, sip: &SipEdge) -> Dialling {
+        Dialling {
+            target: target.to_owned(),
+            from: format!("sip:{}@{}", self.args.from, sip.local()),
+            from_name: None,
+            headers: Vec::new(),
+            codecs: self.codecs.clone(),
+            srtp: self.args.srtp,
+            ring_limit: Duration::from_secs_f64(self.args.max),
+            trunks: Vec::new(),
+        }
+    }
+
+    fn table(&self) -> SipTable {
+        SipTable {
+            bind: vec![self.bind.to_owned()],
+            allow: vec!["0.0.0.0/0".into(), "::/0".into()],
+            codecs: self.codecs.clone(),
+            srtp: if self.args.srtp { SrtpPolicy::Required } else { SrtpPolicy::Optional },
+            calls_per_second: CALLS_PER_SECOND,
+            ..SipTable::default()
+        }
+    }
+}
+
+/// A target that can be dialled, by this transport if it names none itself.
+fn dialled(target: &str, transport: Option<&str>) -> Result<String, String> {
+    if !target.starts_with("sip:") || target.len() == "sip:".len() || rsipstack::sip::parse_uri(target).is_err() {
+        return Err(format!("`{target}` is no `sip:` URI, such as `sip:1000@192.0.2.5`"));
+    }
+    let Some(transport) = transport.filter(|_| !target.to_ascii_lowercase().contains(";transport=")) else { return Ok(target.to_owned()) };
+    // Parameters come before headers (RFC 3261, 19.1.1).
+    let (address, headers) = target.split_at(target.find('?').unwrap_or(target.len()));
+    Ok(format!("{address};transport={transport}{headers}"))
 }
 
 /// A recording at 8 kHz, its left channel.
@@ -194,41 +253,6 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<i16>> {
 /// A recording at 8 kHz, its left channel.
 pub(super) fn decode(source: Box<dyn symphonia::core::io::MediaSource>, extension: Option<&str>) -> anyhow::Result<Vec<i16>> {
     Ok(Recording::open_at(source, extension, ChannelChoice::Left, RATE)?.read_all(MAX_RECORDING)?.to_vec())
-}
-
-fn tell(args: &CallArgs, reports: &[CallReport]) -> anyhow::Result<Ending> {
-    let mut out = anstream::stdout();
-    let is_good = |report: &CallReport| report.status == 200 && report.heard_s > 0.0;
-    let good = reports.iter().filter(|report| is_good(report)).count();
-    let is_well = good == reports.len() && reports.len() == args.calls as usize;
-    let ending = if is_well { Ending::Well } else { Ending::Unmet };
-    if args.json {
-        for report in reports {
-            writeln!(out, "{}", serde_json::to_string(report)?)?;
-        }
-        return Ok(ending);
-    }
-    writeln!(out, "{good} of {} calls were answered and heard something.", args.calls)?;
-    let mut row = |name: &str, unit: &str, of: &dyn Fn(&CallReport) -> Option<f64>| -> std::io::Result<()> {
-        let mut values: Vec<f64> = reports.iter().filter_map(of).collect();
-        values.sort_unstable_by(f64::total_cmp);
-        let Some(last) = values.len().checked_sub(1) else { return Ok(()) };
-        let at = |share: f64| values[(last as f64 * share).round() as usize];
-        writeln!(out, "  {name:<22} p50 {:>8.1}   p95 {:>8.1}   p99 {:>8.1} {unit}", at(0.5), at(0.95), at(0.99))
-    };
-    row("INVITE to ringing", "ms", &|r| r.ring_ms)?;
-    row("INVITE to pick-up", "ms", &|r| r.answer_ms)?;
-    row("pick-up to first sound", "ms", &|r| r.first_sound_ms)?;
-    row("sound sent", "s", &|r| (r.status == 200).then_some(r.sent_s))?;
-    row("sound heard", "s", &|r| (r.status == 200).then_some(r.heard_s))?;
-    row("longest silence", "s", &|r| (r.status == 200).then_some(r.longest_silence_s))?;
-    row("jitter", "ms", &|r| (r.status == 200).then_some(r.jitter_ms))?;
-    let (lost, received) = reports.iter().fold((0, 0), |(lost, received), r| (lost + r.lost, received + r.received));
-    writeln!(out, "  packets                {received} came, {lost} were lost")?;
-    for report in reports.iter().filter(|report| report.status != 200) {
-        writeln!(out, "  refused: {} {}", report.status, report.reason.as_deref().unwrap_or_default())?;
-    }
-    Ok(ending)
 }
 
 fn rate(written: &str) -> Result<f64, String> {
@@ -247,6 +271,12 @@ fn codec(written: &str) -> Result<Codec, String> {
         "opus" => Ok(Codec::Opus),
         _ => Err("expected pcmu, pcma, g722 or opus".into()),
     }
+}
+
+/// What may stand before the `@` of our own URI without being escaped (RFC 3261, 25.1).
+fn user(written: &str) -> Result<String, String> {
+    let is_good = !written.is_empty() && written.chars().all(|c| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/".contains(c));
+    if is_good { Ok(written.to_owned()) } else { Err("expected a number or a user name, such as +12015550123".into()) }
 }
 
 fn key(written: &str) -> Result<(Duration, Key), String> {
@@ -272,5 +302,19 @@ mod tests {
         assert!(["0", "-1", "nan", "x", "1e9"].iter().all(|bad| rate(bad).is_err()));
         assert!(["-1", "nan", "x", "1e9"].iter().all(|bad| seconds(bad).is_err()));
         assert!(codec("gsm").is_err() && codec("PCMU").is_ok());
+        assert!(["", "a b", "a@b", "<a>", "ä", "a\r\nX: y"].iter().all(|bad| user(bad).is_err()));
+        assert_eq!(user("+12015550123"), Ok("+12015550123".to_owned()));
+    }
+
+    #[test]
+    fn a_target_is_kept_but_for_the_transport_that_it_lacks() {
+        for bad in ["", "sip:", "1000", "1000@127.0.0.1", "tel:+12015550123", "http://127.0.0.1"] {
+            assert!(dialled(bad, None).is_err(), "{bad}");
+        }
+        let good = |target, transport| dialled(target, transport).unwrap();
+        assert_eq!(good("sip:1000@127.0.0.1:5060", None), "sip:1000@127.0.0.1:5060");
+        assert_eq!(good("sip:1000@127.0.0.1", Some("tcp")), "sip:1000@127.0.0.1;transport=tcp");
+        assert_eq!(good("sip:a@b.example?X-Y=z", Some("tcp")), "sip:a@b.example;transport=tcp?X-Y=z");
+        assert_eq!(good("sip:a@127.0.0.1;transport=udp", Some("tcp")), "sip:a@127.0.0.1;transport=udp");
     }
 }

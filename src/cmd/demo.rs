@@ -154,7 +154,7 @@ async fn phone(first_port: u16) -> anyhow::Result<(SipEdge, tokio::sync::mpsc::R
 /// Somebody who says what is in this recording.
 fn spoken(recording: &'static [u8], manners: Manners, longest: Duration) -> Part {
     let recording = call::decode(Box::new(std::io::Cursor::new(recording)), Path::new("x.flac").extension().and_then(|e| e.to_str()));
-    let recording = recording.expect("the sample calls are in order: a test replays them");
+    let recording = recording.expect("the sample calls are in order: a test replays them").into();
     Part { recording, manners, keys: Vec::new(), echoes: false, leaves_when_done: false, longest }
 }
 

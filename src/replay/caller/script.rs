@@ -1,6 +1,7 @@
 //! What a test caller says next: a recording as it is, or one utterance after the other.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{FRAME_MILLIS, Frame};
@@ -14,10 +15,14 @@ const TURN: Duration = Duration::from_millis(1_200);
 /// Whoever hears nothing at all speaks after this.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// Samples of a frame.
+const FRAME: usize = RATE.frame_samples();
+
 /// A recording, frame by frame.
 #[derive(Clone, Debug)]
 pub struct Script {
-    frames: Vec<Frame>,
+    /// Shared by all calls that play it.
+    recording: Arc<[i16]>,
     manners: Manners,
     /// Of the utterances that are not said yet, in order.
     utterances: std::collections::VecDeque<Range<usize>>,
@@ -36,12 +41,12 @@ fn frames(of: Duration) -> u64 {
 impl Script {
     /// What this party will say.
     pub fn new(part: &Part) -> Script {
-        let frames: Vec<Frame> = part.recording.chunks(RATE.frame_samples()).map(|samples| Frame::from_samples(RATE, samples)).collect();
+        let recording = part.recording.clone();
         let utterances = match part.manners {
-            Manners::Recording => std::iter::once(0..frames.len()).collect(),
-            Manners::Turns => utterances(&frames).into(),
+            Manners::Recording => std::iter::once(0..recording.len().div_ceil(FRAME)).collect(),
+            Manners::Turns => utterances(&recording).into(),
         };
-        Script { frames, manners: part.manners, utterances, saying: None, has_heard: false, silent: 0 }
+        Script { recording, manners: part.manners, utterances, saying: None, has_heard: false, silent: 0 }
     }
 
     /// True if everything was said.
@@ -53,7 +58,7 @@ impl Script {
     pub fn next(&mut self, is_heard: bool) -> Frame {
         if let Some(saying) = &mut self.saying {
             if let Some(at) = saying.next() {
-                return self.frames[at];
+                return frame(&self.recording, at);
             }
             self.saying = None;
             self.has_heard = false;
@@ -69,17 +74,23 @@ impl Script {
             self.saying = self.utterances.pop_front();
         }
         match self.saying.as_mut().and_then(Iterator::next) {
-            Some(at) => self.frames[at],
+            Some(at) => frame(&self.recording, at),
             None => Frame::silence(RATE),
         }
     }
 }
 
-/// Stretches of sound between pauses.
-fn utterances(all: &[Frame]) -> Vec<Range<usize>> {
+/// The `at`th frame of a recording; beyond its end is silence.
+fn frame(recording: &[i16], at: usize) -> Frame {
+    Frame::from_samples(RATE, recording.get(at * FRAME..).unwrap_or_default())
+}
+
+/// Stretches of sound between pauses, in frames.
+fn utterances(recording: &[i16]) -> Vec<Range<usize>> {
     let pause = frames(PAUSE) as usize;
     let mut found: Vec<Range<usize>> = Vec::new();
-    for (at, _) in all.iter().enumerate().filter(|(_, frame)| is_audible(frame)) {
+    let length = recording.len().div_ceil(FRAME);
+    for at in (0..length).filter(|&at| is_audible(&frame(recording, at))) {
         match found.last_mut() {
             Some(last) if at - last.end < pause => last.end = at + 1,
             Some(_) | None => found.push(at..at + 1),
@@ -87,7 +98,7 @@ fn utterances(all: &[Frame]) -> Vec<Range<usize>> {
     }
     // A little of the room on either side, so that soft beginnings and ends are not cut.
     let room = pause / 4;
-    found.into_iter().map(|u| u.start.saturating_sub(room)..(u.end + room).min(all.len())).collect()
+    found.into_iter().map(|u| u.start.saturating_sub(room)..(u.end + room).min(length)).collect()
 }
 
 #[cfg(test)]
