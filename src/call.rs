@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use agent_keys::AgentKeysTable;
-pub use plan::{BotPlan, Plan, QueuePlan};
+pub use plan::{AgentPlan, BotPlan, PicksUp, Plan, QueuePlan};
 pub use table::EntryTable;
 pub use types::{ACCEPT_KEY, BotRequest, CallInput, CallOutput, Command, DECLINE_KEY, Effect, Gone, Heard, Reason, Target};
 
@@ -177,6 +177,8 @@ impl Call {
             CallInput::LegGone(leg, how) => self.on_leg_gone(leg, how, now),
             CallInput::AgentAnswered(offer) => self.on_agent_answered(offer, now),
             CallInput::AgentPickedUp(offer) => self.on_agent_picked_up(offer, now),
+            CallInput::AgentSounds(offer) => self.on_agent_sounds(offer, now),
+            CallInput::PersonFound(offer) => self.on_person_found(offer),
             CallInput::AgentDeclined(offer) => self.on_agent_refused(offer, crate::base::OfferOutcome::Declined),
             CallInput::AgentVanished(offer) => self.on_agent_refused(offer, crate::base::OfferOutcome::Vanished),
             CallInput::PacketShown(offer) => self.on_offer_clock(offer, crate::base::HandoffClock::T2),
@@ -418,7 +420,10 @@ impl Call {
                 self.serve(turn, now);
             }
             Stage::Offered(_) => self.on_consent_words(turn, now),
-            Stage::Seeking(_) => self.update_packets(now),
+            Stage::Seeking(_) => {
+                self.update_packets(now);
+                self.on_words_to_acd();
+            }
             Stage::Settling(_) => self.on_message_turn(now),
             Stage::Ringing | Stage::Bridged(_) | Stage::Moving(_) | Stage::Survey | Stage::Farewell { .. } | Stage::Ending(_) | Stage::Ended => {}
         }

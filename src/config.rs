@@ -30,11 +30,12 @@ use serde::{Deserialize, Serialize};
 use crate::base::Problems;
 use crate::bot::configured::BotTable;
 use crate::call::EntryTable;
+use crate::console::ConsoleTable;
 use crate::edge::sip::table::{PhoneTable, SipTable};
 use crate::edge::sip::trunk::table::TrunkTable;
 use crate::gateway::KitTables;
 use crate::gateway::live::LiveTable;
-use crate::handoff::desk::{AgentTable, DeskTables, HoursTable, QueueTable};
+use crate::handoff::desk::{AcdTable, AgentTable, DeskTables, HoursTable, QueueTable};
 use crate::handoff::notice::NoticeTable;
 use crate::handoff::trigger::{TriggerTable, default_triggers};
 use crate::listen::signal::SignalsTable;
@@ -68,6 +69,8 @@ pub struct Config {
     pub phone: Vec<PhoneTable>,
     /// How live calls are driven and what is kept of them.
     pub gateway: LiveTable,
+    /// Pages for people.
+    pub console: ConsoleTable,
     /// What called numbers mean.
     pub entry: Vec<EntryTable>,
     /// Where callers wait for a person.
@@ -77,6 +80,8 @@ pub struct Config {
     pub bot: BTreeMap<String, BotTable>,
     /// Who takes calls.
     pub agent: Vec<AgentTable>,
+    /// Systems of somebody else that find the person.
+    pub acd: Vec<AcdTable>,
     /// Opening hours.
     pub hours: Vec<HoursTable>,
     /// When a person is brought: rules beside the default ones, or in place of those with the same name.
@@ -145,7 +150,7 @@ impl Config {
 
     /// The desk's part of it.
     pub fn desk(&self) -> DeskTables {
-        DeskTables { queues: self.queue.clone(), agents: self.agent.clone(), hours: self.hours.clone() }
+        DeskTables { queues: self.queue.clone(), agents: self.agent.clone(), acds: self.acd.clone(), hours: self.hours.clone() }
     }
 
     /// The triggers in force: the defaults in their order, those of the same name in their places, then the others.

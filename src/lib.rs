@@ -166,5 +166,6 @@ pub mod edge;
 pub mod store;
 pub mod gateway;
 pub mod replay;
+pub mod console;
 pub mod config;
 pub mod cmd;

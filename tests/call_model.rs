@@ -42,6 +42,7 @@ fn setup(draw: u16, mutant: Option<Mutant>) -> Setup {
         },
         mode: Mode::Act,
         mutant,
+        acd: [None, None, Some(PicksUp::Agent), Some(PicksUp::Queue)][usize::from(draw / 1_024 % 4)],
     }
 }
 
@@ -69,7 +70,7 @@ fn gone(which: u8) -> Gone {
 
 /// Two thirds of the steps are what usually happens; the rest is everything else that may.
 fn step(world: &mut World, (kind, which, size): Draw) {
-    match kind % 48 {
+    match kind % 50 {
         0..=7 => world.run(Duration::from_millis(u64::from(size % 4_000))),
         8 | 9 => {
             world.bot_says("Here is what I know.");
@@ -127,6 +128,8 @@ fn step(world: &mut World, (kind, which, size): Draw) {
         45 => world.desk_input(DeskInput::WrappedUp { agent: agent(which), call: call_id() }),
         46 if size % 16 == 0 => world.input(CallInput::Shutdown),
         47 if size % 4 == 0 => world.input(CallInput::LegGone(LegId::CALLER, gone(which))),
+        48 => world.input(CallInput::AgentSounds(offer(world, which))),
+        49 => world.input(CallInput::PersonFound(offer(world, which))),
         _ => world.tick(),
     }
 }

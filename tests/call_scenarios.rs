@@ -867,3 +867,100 @@ fn a_phone_is_asked_for_the_key_after_the_briefing_and_either_may_be_cut_short()
     assert!(!told(&world, "Press 1 to accept"));
     well(world);
 }
+
+fn with_acd(picks_up: PicksUp) -> World {
+    World::with_bot(Setup { agents: 0, acd: Some(picks_up), ..Setup::default() })
+}
+
+#[test]
+fn an_acd_that_answers_for_its_agent_is_neither_briefed_nor_asked_for_a_key() {
+    let mut world = with_acd(PicksUp::Agent);
+    world.caller_asks_for_a_person();
+    world.run(secs(4));
+    let offer = world.offer_of("acd");
+    assert!(!world.hears_acd());
+    world.input(CallInput::AgentSounds(offer));
+    world.run(secs(30));
+    assert!(world.hears_acd() && !world.plays(Purpose::Music), "its own music takes the place of ours, for longer than an agent would be asked");
+    assert!(!world.recorded(|h| matches!(h, Happening::ClockReached { clock: HandoffClock::T4, .. })));
+    world.input(CallInput::AgentPickedUp(offer));
+    world.run(secs(1));
+    assert!(world.recorded(|h| matches!(h, Happening::ClockReached { clock: HandoffClock::T5, .. })));
+    assert!(!world.recorded(|h| matches!(h, Happening::PlaybackStarted { purpose: Purpose::Briefing, .. })));
+    world.input(CallInput::LegGone(world.leg_of("acd"), Gone::HungUp));
+    world.run(secs(1));
+    assert!(world.recorded(|h| matches!(h, Happening::CallEnded { outcome: CallOutcome::Bridged, by: EndedBy::Agent })));
+    well(world);
+}
+
+#[test]
+fn a_person_in_an_acds_own_queue_shows_by_the_page_that_they_open_or_by_what_the_caller_says() {
+    for by_page in [true, false] {
+        let mut world = with_acd(PicksUp::Queue);
+        world.caller_asks_for_a_person();
+        world.run(secs(4));
+        let offer = world.offer_of("acd");
+        world.input(CallInput::PersonFound(offer));
+        world.input(CallInput::AgentPickedUp(offer));
+        world.run(secs(10));
+        assert!(world.hears_acd());
+        assert!(!world.recorded(|h| matches!(h, Happening::ClockReached { clock: HandoffClock::T4, .. })), "music is no person");
+        if by_page {
+            world.input(CallInput::PersonFound(offer));
+        } else {
+            world.caller_says("yes, hello, it is about my order");
+        }
+        world.run(secs(1));
+        assert!(world.recorded(|h| matches!(h, Happening::ClockReached { clock: HandoffClock::T5, .. })), "by page: {by_page}");
+        well(world);
+    }
+}
+
+#[test]
+fn a_busy_acd_an_abandoned_wait_and_one_that_hangs_up_are_told_apart() {
+    let mut busy = with_acd(PicksUp::Agent);
+    busy.caller_asks_for_a_person();
+    busy.run(secs(4));
+    let offer = busy.offer_of("acd");
+    busy.input(CallInput::AgentDeclined(offer));
+    busy.run(secs(1));
+    assert!(busy.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Declined, .. })));
+    assert!(!busy.recorded(|h| matches!(h, Happening::CallEnded { .. })), "the caller is offered something else");
+    well(busy);
+
+    let mut left = with_acd(PicksUp::Queue);
+    left.caller_asks_for_a_person();
+    left.run(secs(4));
+    let offer = left.offer_of("acd");
+    left.input(CallInput::AgentPickedUp(offer));
+    left.run(secs(10));
+    left.input(CallInput::LegGone(LegId::CALLER, Gone::HungUp));
+    left.run(secs(1));
+    assert!(left.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Withdrawn, .. })));
+    assert!(left.recorded(|h| matches!(h, Happening::CallEnded { outcome: CallOutcome::Abandoned, .. })));
+    well(left);
+
+    let mut dropped = with_acd(PicksUp::Queue);
+    dropped.caller_asks_for_a_person();
+    dropped.run(secs(4));
+    let offer = dropped.offer_of("acd");
+    dropped.input(CallInput::AgentPickedUp(offer));
+    dropped.run(secs(10));
+    dropped.input(CallInput::LegGone(dropped.leg_of("acd"), Gone::HungUp));
+    dropped.run(secs(1));
+    assert!(!dropped.recorded(|h| matches!(h, Happening::CallEnded { .. })), "the caller is not dropped with it");
+    well(dropped);
+}
+
+#[test]
+fn an_acd_takes_many_callers_and_one_wait_in_vain_is_no_break() {
+    let mut world = with_acd(PicksUp::Agent);
+    world.caller_asks_for_a_person();
+    world.run(secs(590));
+    let _ = world.offer_of("acd");
+    world.run(secs(20));
+    assert!(world.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Unanswered, .. })));
+    let view = world.desk.view(&"support".into(), world.now);
+    assert_eq!(view.available, 1, "the next caller is offered to it at once");
+    well(world);
+}

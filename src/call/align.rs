@@ -52,7 +52,7 @@ impl Call {
 
     /// Music plays exactly while a person is sought (after the notice) or the call is being moved.
     fn align_music(&mut self) {
-        let wanted = matches!(&self.stage, Stage::Seeking(Seeking { notice: Notice::Done, .. }) | Stage::Moving(_));
+        let wanted = matches!(&self.stage, Stage::Seeking(Seeking { notice: Notice::Done, .. }) | Stage::Moving(_)) && self.acd_leg().is_none();
         let playing = self.playbacks.which(|p| p.purpose == Purpose::Music && !p.stopping);
         if wanted && playing.is_empty() {
             let id = self.playbacks.add(LegId::CALLER, Purpose::Music, None);
@@ -79,13 +79,22 @@ impl Call {
             wanted.extend(bridged.seats.iter().map(|seat| (seat.leg, Scene::WithPerson)));
         }
         // An agent who is being briefed accepts by key.
-        wanted.extend(self.asked_mut().into_iter().flatten().filter_map(|asked| asked.leg()).map(|leg| (leg, Scene::Waiting)));
+        let briefed = self.asked_mut().into_iter().flatten().filter(|asked| asked.early_leg().is_none()).filter_map(|asked| asked.leg());
+        wanted.extend(briefed.map(|leg| (leg, Scene::Waiting)));
         for (&leg, &scene) in &wanted {
             if self.scenes.get(&leg) != Some(&scene) {
                 self.out.push_back(Effect::Listener(leg, ListenInput::Scene(scene)));
             }
         }
         self.scenes = wanted;
+    }
+
+    /// The leg of an ACD whose music the caller hears, once they were told what happens and while they are told nothing else.
+    pub(super) fn acd_leg(&self) -> Option<LegId> {
+        match &self.stage {
+            Stage::Seeking(Seeking { notice: Notice::Done, asked, .. }) => asked.iter().find_map(|a| a.early_leg()),
+            _ => None,
+        }
     }
 
     /// The recorded bot speaks until t1 of the first handoff.
@@ -109,6 +118,10 @@ impl Call {
                 wanted.insert((LegId::CALLER, agent));
                 wanted.extend(agents.iter().filter(|&&other| other != agent).map(|&other| (agent, other)));
             }
+        }
+        if let Some(early) = self.acd_leg().filter(|_| !self.caller_is_told()) {
+            wanted.insert((early, LegId::CALLER));
+            wanted.insert((LegId::CALLER, early));
         }
         if let Some(supervisor) = self.supervisor
             && !matches!(self.stage, Stage::Ringing | Stage::Ending(_) | Stage::Ended)

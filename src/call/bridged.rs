@@ -1,5 +1,6 @@
 //! Caller and agent hear each other: connecting them, and whatever the agent does with the caller then.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::base::{
@@ -73,10 +74,18 @@ impl Call {
         match briefed {
             Some(leg) => {
                 self.stop_where(|p| p.leg == leg);
+                self.unroute(leg);
                 leg
             }
             None => self.join(agent.clone(), Some(offer)),
         }
+    }
+
+    /// What an ACD sent until now was no person: sound crosses anew.
+    fn unroute(&mut self, leg: LegId) {
+        let (cut, kept) = std::mem::take(&mut self.routes).into_iter().partition(|&(from, to)| from == leg || to == leg);
+        self.routes = kept;
+        self.out.extend(BTreeSet::into_iter(cut).map(|(from, to)| Effect::Route { from, to, on: false }));
     }
 
     fn add_seat(&mut self, ticket: TicketId, offer: OfferId, agent: AgentId) {

@@ -32,8 +32,8 @@ pub struct Plan {
     pub notices: Arc<Notices>,
     /// The queues, by name.
     pub queues: BTreeMap<QueueId, QueuePlan>,
-    /// Names of agents, for people.
-    pub agents: BTreeMap<AgentId, String>,
+    /// Who may be asked.
+    pub agents: BTreeMap<AgentId, AgentPlan>,
     /// The entry's opening hours.
     pub hours: Option<HoursTable>,
     /// Wall time at the origin of [`Time`].
@@ -64,6 +64,28 @@ pub struct QueuePlan {
     pub otherwise: Vec<Otherwise>,
     /// When its agents may be asked; `None` for always.
     pub hours: Option<HoursTable>,
+}
+
+/// What a call must know of somebody who may be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentPlan {
+    /// Their name for people.
+    pub title: String,
+    /// What it means that their phone was picked up.
+    pub picks_up: PicksUp,
+    /// Whether the caller hears what comes from there before a person does.
+    pub is_heard_early: bool,
+}
+
+/// What it means that a phone was picked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PicksUp {
+    /// Somebody, or a voicemail: they are briefed, and accept by key.
+    Somebody,
+    /// A person who takes the call: an ACD answers for its agent.
+    Agent,
+    /// An ACD's own queue: a person comes later.
+    Queue,
 }
 
 impl Plan {
@@ -98,7 +120,17 @@ impl Plan {
 
     /// An agent's name for people.
     pub(super) fn agent_title(&self, agent: &AgentId) -> String {
-        self.agents.get(agent).cloned().unwrap_or_else(|| agent.to_string())
+        self.agents.get(agent).map_or_else(|| agent.to_string(), |a| a.title.clone())
+    }
+
+    /// What it means that this one's phone was picked up.
+    pub(super) fn picks_up(&self, agent: &AgentId) -> PicksUp {
+        self.agents.get(agent).map_or(PicksUp::Somebody, |a| a.picks_up)
+    }
+
+    /// Whether the caller hears what comes from there before a person is there.
+    pub(super) fn is_heard_early(&self, agent: &AgentId) -> bool {
+        self.agents.get(agent).is_some_and(|a| a.is_heard_early)
     }
 }
 

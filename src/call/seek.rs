@@ -8,7 +8,7 @@ use crate::handoff::notice::{self, NoticeFacts};
 use crate::handoff::packet::{self, ContextPacket, HandoffFacts};
 use crate::handoff::trigger::Does;
 
-use super::plan::secs;
+use super::plan::{PicksUp, secs};
 use super::stage::{Accepts, Answer, AskedAgent, Handoff, Notice, Seeking, Stage, Step};
 use super::types::{ACCEPT_KEY, DECLINE_KEY};
 use super::{BotPlan, Call, Effect, RECORDED_BOT, Reason};
@@ -154,9 +154,64 @@ impl Call {
         }
     }
 
-    /// An agent's phone was picked up. Nobody but a person presses the key that accepts.
+    /// A phone was picked up. Nobody but a person presses the key that accepts; an ACD speaks for its agents.
     pub(super) fn on_agent_picked_up(&mut self, offer: OfferId, now: Time) {
-        self.brief(offer, Accepts::ByKey { asked: 0 }, now);
+        let picks_up = self.asked(offer).map(|asked| asked.agent.clone()).map(|agent| self.plan.picks_up(&agent));
+        match picks_up {
+            Some(PicksUp::Somebody) | None => self.brief(offer, Accepts::ByKey { asked: 0 }, now),
+            Some(PicksUp::Agent) => {
+                self.hear_early(offer, true, now);
+                self.on_person_found(offer);
+            }
+            Some(PicksUp::Queue) => self.hear_early(offer, true, now),
+        }
+    }
+
+    /// What was rung sends sound before it was picked up: an ACD's own music, if the caller is to hear that.
+    pub(super) fn on_agent_sounds(&mut self, offer: OfferId, now: Time) {
+        let is_wanted = self.asked(offer).map(|asked| asked.agent.clone()).is_some_and(|agent| self.plan.is_heard_early(&agent));
+        if is_wanted {
+            self.hear_early(offer, false, now);
+        }
+    }
+
+    /// The caller hears what an ACD sends from now on.
+    fn hear_early(&mut self, offer: OfferId, is_picked_up: bool, now: Time) {
+        let Some(asked) = self.asked(offer) else {
+            self.odd += 1;
+            return;
+        };
+        let leg = match asked.answer {
+            Answer::Waits { leg, .. } => leg,
+            Answer::None => {
+                let agent = asked.agent.clone();
+                self.join(agent, Some(offer))
+            }
+            Answer::Briefing { .. } | Answer::Accepting { .. } => {
+                self.odd += 1;
+                return;
+            }
+        };
+        if let Some(asked) = self.asked(offer) {
+            asked.answer = Answer::Waits { leg, is_picked_up };
+        }
+        self.expect_sound(now, now);
+    }
+
+    /// Somebody has opened the page of an offer, or was named by an ACD. Who is asked by a phone of their own still accepts by key.
+    pub(super) fn on_person_found(&mut self, offer: OfferId) {
+        if let Some(Answer::Waits { leg, is_picked_up: true }) = self.asked(offer).map(|asked| asked.answer) {
+            self.accept(offer, Some(leg));
+        }
+    }
+
+    /// The caller speaks while an ACD that was picked up has them: nobody talks to music for long.
+    pub(super) fn on_words_to_acd(&mut self) {
+        let found =
+            self.asked_mut().and_then(|all| all.iter().find(|a| matches!(a.answer, Answer::Waits { is_picked_up: true, .. })).map(|a| a.offer));
+        if let Some(offer) = found {
+            self.on_person_found(offer);
+        }
     }
 
     /// Opens the agent's ear and tells them why the caller is here. The caller does not hear it.
@@ -180,7 +235,9 @@ impl Call {
     /// The agent accepts; the desk decides whether they have the caller.
     fn accept(&mut self, offer: OfferId, leg: Option<LegId>) {
         match self.asked(offer) {
-            Some(asked) if !matches!(asked.answer, Answer::Accepting(_)) => asked.answer = Answer::Accepting(leg),
+            Some(asked) if !matches!(asked.answer, Answer::Accepting { .. }) => {
+                asked.answer = Answer::Accepting { leg, is_briefed: matches!(asked.answer, Answer::Briefing { .. }) };
+            }
             Some(_) | None => {
                 self.odd += 1;
                 return;
@@ -191,7 +248,8 @@ impl Call {
 
     /// A key of an agent who is being briefed: yes or no.
     pub(super) fn on_briefed_key(&mut self, leg: LegId, key: Key) {
-        let Some(offer) = self.asked_mut().and_then(|all| all.iter().find(|a| a.leg() == Some(leg)).map(|a| a.offer)) else { return };
+        let is_briefed = |a: &&AskedAgent| a.leg() == Some(leg) && a.early_leg().is_none();
+        let Some(offer) = self.asked_mut().and_then(|all| all.iter().find(is_briefed).map(|a| a.offer)) else { return };
         match key.label() {
             ACCEPT_KEY => self.accept(offer, Some(leg)),
             DECLINE_KEY => self.on_agent_refused(offer, OfferOutcome::Declined),
@@ -356,7 +414,7 @@ impl Call {
         let briefed = self.asked_mut().and_then(|all| {
             all.iter().find_map(|asked| match asked.answer {
                 Answer::Briefing { leg, playback, accepts } if playback == id => Some((asked.offer, leg, accepts)),
-                Answer::Briefing { .. } | Answer::None | Answer::Accepting(_) => None,
+                Answer::Briefing { .. } | Answer::None | Answer::Waits { .. } | Answer::Accepting { .. } => None,
             })
         });
         match briefed.filter(|_| completed) {

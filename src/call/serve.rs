@@ -218,7 +218,8 @@ impl Call {
 
     /// True if the caller hears words or music now.
     fn caller_hears(&self) -> bool {
-        self.playbacks.any(|p| p.leg == LegId::CALLER && p.started.is_some() && !p.stopping && p.purpose != Purpose::Comfort)
+        let is_played = self.playbacks.any(|p| p.leg == LegId::CALLER && p.started.is_some() && !p.stopping && p.purpose != Purpose::Comfort);
+        is_played || self.acd_leg().is_some()
     }
 
     /// Takes the word from the bot for good measure: its unfinished answer, and what it says.

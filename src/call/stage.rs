@@ -128,7 +128,7 @@ pub(super) struct Seeking {
 
 impl Seeking {
     fn name(&self) -> StageName {
-        if self.asked.iter().any(|a| a.leg().is_some()) {
+        if self.asked.iter().any(|a| matches!(a.answer, Answer::Briefing { .. } | Answer::Accepting { is_briefed: true, .. })) {
             StageName::Briefing
         } else if self.asked.is_empty() {
             StageName::Waiting
@@ -174,8 +174,20 @@ pub(super) enum Answer {
         /// How they accept.
         accepts: Accepts,
     },
-    /// They accepted; the desk decides. A briefed agent has a leg already.
-    Accepting(Option<LegId>),
+    /// An ACD looks for a person; the caller hears what it sends.
+    Waits {
+        /// Its leg.
+        leg: LegId,
+        /// Whether it was picked up; until then this is early media.
+        is_picked_up: bool,
+    },
+    /// They accepted; the desk decides.
+    Accepting {
+        /// Their leg, if they have one already.
+        leg: Option<LegId>,
+        /// Whether they were briefed.
+        is_briefed: bool,
+    },
 }
 
 /// How an agent who is briefed accepts.
@@ -191,12 +203,20 @@ pub(super) enum Accepts {
 }
 
 impl AskedAgent {
+    /// The leg of an ACD that has not found a person yet.
+    pub(super) fn early_leg(&self) -> Option<LegId> {
+        match self.answer {
+            Answer::Waits { leg, .. } => Some(leg),
+            Answer::None | Answer::Briefing { .. } | Answer::Accepting { .. } => None,
+        }
+    }
+
     /// The agent's leg, if their ear is open.
     pub(super) fn leg(&self) -> Option<LegId> {
         match self.answer {
             Answer::None => None,
-            Answer::Briefing { leg, .. } => Some(leg),
-            Answer::Accepting(leg) => leg,
+            Answer::Briefing { leg, .. } | Answer::Waits { leg, .. } => Some(leg),
+            Answer::Accepting { leg, .. } => leg,
         }
     }
 }

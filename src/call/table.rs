@@ -3,9 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Mode, Problems};
+use crate::base::{CallId, Mode, Problems};
 
 use super::AgentKeysTable;
+
+/// [`EntryTable::rest`]: served, and triggers act on nothing.
+const SHADOW: &str = "shadow";
 
 /// What a called number (or page) means: its bot, language, queue, hours and triggers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +30,10 @@ pub struct EntryTable {
     pub triggers: Option<Vec<String>>,
     /// `act`, or `shadow`: record what would have fired and act on nothing.
     pub mode: Mode,
+    /// The share of calls, 0 to 1, that this is for; what happens to the others, `rest` says.
+    pub share: f64,
+    /// What happens to the other calls: `shadow` (served, and triggers act on nothing), or the `sip:` or `tel:` URI to which they are sent (302).
+    pub rest: String,
     /// Whether callers may talk over the bot.
     pub barge_in: bool,
     /// Whether an agent with a screen is also briefed by ear before the caller is on.
@@ -66,6 +73,8 @@ impl Default for EntryTable {
             hours: None,
             triggers: None,
             mode: Mode::Act,
+            share: 1.0,
+            rest: SHADOW.into(),
             barge_in: true,
             whisper: false,
             announce_agent: false,
@@ -100,6 +109,12 @@ impl EntryTable {
         if self.queue.is_empty() {
             problems.add(format!("{key}.queue"), "is empty; name the queue for handoffs");
         }
+        if !(0.0..=1.0).contains(&self.share) {
+            problems.add(format!("{key}.share"), format!("is {}; it must be between 0 and 1", self.share));
+        }
+        if self.rest != SHADOW && !["sip:", "sips:", "tel:"].iter().any(|scheme| self.rest.starts_with(scheme)) {
+            problems.add(format!("{key}.rest"), format!("is `{}`; expected `shadow` or a URI such as `sip:queue@192.0.2.9`", self.rest));
+        }
         self.agent_keys.check(&format!("{key}.agent_keys"), problems);
         for (name, secs, max) in [
             ("bot_patience_secs", self.bot_patience_secs, 120.0),
@@ -113,6 +128,18 @@ impl EntryTable {
                 problems.add(format!("{key}.{name}"), format!("is {secs}; it must be between 1 and {max}"));
             }
         }
+    }
+
+    /// Whether this call is one of the share that the entry is for. Always the same for the same call.
+    pub fn takes_part(&self, call: CallId) -> bool {
+        // The last 62 bits of a UUIDv7 are random (RFC 9562, 5.7).
+        let (_, low) = call.0.as_u64_pair();
+        ((low << 2) as f64) < self.share * (u64::MAX as f64)
+    }
+
+    /// Where calls are sent that are not of the share; `None` where they are served in shadow.
+    pub fn elsewhere(&self) -> Option<&str> {
+        (self.rest != SHADOW).then_some(self.rest.as_str())
     }
 
     /// How well the entry fits a called number: longer prefixes win, an exact number most.
@@ -130,6 +157,14 @@ impl EntryTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_takes_about_so_many_calls_and_all_or_none_at_its_ends() {
+        let calls: Vec<CallId> = (0..4_000).map(|_| CallId(uuid::Uuid::now_v7())).collect();
+        let taken = |share: f64| calls.iter().filter(|call| EntryTable { share, ..EntryTable::default() }.takes_part(**call)).count();
+        assert_eq!((taken(0.0), taken(1.0)), (0, 4_000));
+        assert!((800..1_200).contains(&taken(0.25)), "{}", taken(0.25));
+    }
 
     #[test]
     fn the_longest_prefix_wins_and_an_exact_number_beats_it() {

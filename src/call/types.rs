@@ -24,6 +24,10 @@ pub enum CallInput {
     AgentAnswered(OfferId),
     /// An agent's phone was picked up, by them or by a voicemail: they are briefed, and accept by [`ACCEPT_KEY`].
     AgentPickedUp(OfferId),
+    /// What this offer rang sends sound before it was picked up (early media).
+    AgentSounds(OfferId),
+    /// A person is there: the page of this offer was opened, or an ACD named its agent.
+    PersonFound(OfferId),
     /// An agent said no.
     AgentDeclined(OfferId),
     /// An agent's line or page went away before they accepted, or their phone failed.

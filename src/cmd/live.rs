@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::mpsc::{Receiver, channel};
@@ -11,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::base::AgentId;
 use crate::config::Config;
+use crate::console::{self, ConsoleTable};
 use crate::edge::Ports;
 use crate::edge::sip::digest::Credentials;
 use crate::edge::sip::table::{PhoneTable, SipTable, SrtpPolicy};
@@ -20,6 +22,7 @@ use crate::edge::sip::{Peers, SipEdge};
 use crate::gateway::Kit;
 use crate::gateway::live::Gateway;
 use crate::gateway::live::call::Finished;
+use crate::gateway::live::pages::Pages;
 use crate::gateway::live::phones::{PhoneBook, Place};
 use crate::replay::result::{ReplayFacts, ReplayObject};
 use crate::replay::time_map::TimeMap;
@@ -47,13 +50,15 @@ pub struct Running {
 pub async fn open(config: &Config, kit: Kit) -> anyhow::Result<Running> {
     let (calls, ringing) = channel(RINGING);
     let ports = Arc::new(ports(&config.sip));
-    let (places, accounts) = places(&config.phone)?;
+    let (mut places, accounts) = places(&config.phone)?;
+    places.extend(config.acd.iter().map(|acd| (AgentId::from(acd.name.as_str()), vec![Place::Dialled(acd.target.clone(), acd.trunks.clone())])));
     let peers = Peers { accounts, trunks: trunks(&config.trunk)? };
     let sip = SipEdge::open_with(&config.sip, peers, ports, calls).await.context("sip")?;
     let from = format!("sip:segue@{}", sip.local());
     let srtp = config.sip.srtp == SrtpPolicy::Required;
     let book = PhoneBook::new(sip.clone(), places, (config.sip.codecs.clone(), srtp), from);
-    let (gateway, finished) = Gateway::open(kit, config.gateway.clone(), book, config.sip.overload_target.clone())?;
+    let pages = pages(&config.console).await?;
+    let (gateway, finished) = Gateway::open(kit, config.gateway.clone(), book, pages, config.sip.overload_target.clone())?;
     let serving = tokio::spawn({
         let gateway = gateway.clone();
         async move { gateway.serve(ringing).await }
@@ -75,6 +80,16 @@ pub fn object(finished: &Finished) -> ReplayObject {
     let recording = finished.dir.as_ref().map(|dir| dir.join("call.wav").display().to_string()).unwrap_or_default();
     let facts = ReplayFacts { recording, duration_s: finished.duration_s, call_s: finished.duration_s, truncated: false, processing_s: 0.0 };
     ReplayObject::of(&story, facts, &TimeMap::new())
+}
+
+/// Pages of handoffs, served where that is configured.
+async fn pages(table: &ConsoleTable) -> anyhow::Result<Pages> {
+    let kept = Duration::try_from_secs_f64(table.handoff_page_secs).unwrap_or_default();
+    let pages = Pages::new(table.base_url().as_deref(), kept);
+    if let Some(bind) = table.bind {
+        console::open(bind, pages.clone()).await?;
+    }
+    Ok(pages)
 }
 
 fn ports(table: &SipTable) -> Ports {

@@ -23,6 +23,7 @@ pub fn check(fitted: &Fitted<Config>, mistakes: &mut Mistakes) {
     for (n, trunk) in config.trunk.iter().enumerate() {
         trunk.check(&format!("trunk[{n}]"), &mut problems);
     }
+    config.console.check("console", &mut problems);
     for (n, phone) in config.phone.iter().enumerate() {
         phone.check(&format!("phone[{n}]"), &mut problems);
     }
@@ -115,6 +116,11 @@ fn references(config: &Config, mistakes: &Mistakes, problems: &mut Problems) {
         agents.hold(&format!("phone[{n}].agent"), &phone.agent, problems);
         for (m, trunk) in phone.trunks.iter().enumerate() {
             trunks.hold(&format!("phone[{n}].trunks[{m}]"), trunk, problems);
+        }
+    }
+    for (n, acd) in config.acd.iter().enumerate() {
+        for (m, trunk) in acd.trunks.iter().enumerate() {
+            trunks.hold(&format!("acd[{n}].trunks[{m}]"), trunk, problems);
         }
     }
     let notices =

@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-use crate::base::{CallId, Fault, Phrase, Pii, Problems, QueueId, Rate, Wording};
+use crate::base::{AgentId, CallId, Fault, Mode, Phrase, Pii, Problems, QueueId, Rate, Wording};
 use crate::bot::Bot;
 use crate::bot::configured::{BotTable, ConfiguredBot};
-use crate::call::{BotPlan, EntryTable, Plan, QueuePlan};
-use crate::handoff::desk::{DeskTables, HoursTable, QueueTable};
+use crate::call::{AgentPlan, BotPlan, EntryTable, PicksUp, Plan, QueuePlan};
+use crate::handoff::desk::{AcdAnswers, AcdTable, AgentTable, DeskTables, HoursTable, QueueTable};
 use crate::handoff::notice::{NoticeTable, Notices};
 use crate::handoff::trigger::{Rules, TriggerTable};
 use crate::listen::signal::{SignalsTable, heard_phrases};
@@ -175,17 +175,21 @@ impl Kit {
         let entry = self.entry(&arrival.called)?;
         let configured = if entry.bot.is_some() { BotPlan::Serves } else { BotPlan::None };
         let bot = if configured == BotPlan::None { BotPlan::None } else { bot.unwrap_or(configured) };
+        let mut table = entry.table.clone();
+        if !table.takes_part(arrival.call) {
+            table.mode = Mode::Shadow;
+        }
         let plan = Plan {
             call: arrival.call,
             called: arrival.called,
             caller: arrival.caller.map(Pii),
             data: arrival.data,
-            entry: entry.table.clone(),
+            entry: table,
             bot,
             rules: entry.rules.clone(),
             notices: self.notices.clone(),
             queues: self.queues(),
-            agents: self.tables.desk.agents.iter().map(|a| (a.name.as_str().into(), a.spoken().to_owned())).collect(),
+            agents: self.agents(),
             hours: entry.hours.clone(),
             wall: arrival.wall,
             yields: false,
@@ -205,6 +209,12 @@ impl Kit {
         Some((plan, equipment))
     }
 
+    /// Where a call is sent that is not of its entry's share; `None` for a call that is served here.
+    pub fn elsewhere(&self, called: &str, call: CallId) -> Option<&str> {
+        let entry = &self.entry(called)?.table;
+        entry.elsewhere().filter(|_| !entry.takes_part(call))
+    }
+
     /// The time zone of who is called: that of the entry's hours, else of its queue's hours, else UTC.
     pub fn zone(&self, called: &str) -> jiff::tz::TimeZone {
         let zone = self.entry(called).and_then(|entry| {
@@ -222,6 +232,20 @@ impl Kit {
     fn queues(&self) -> BTreeMap<QueueId, QueuePlan> {
         let plan = |q: &QueueTable| QueuePlan { title: q.spoken().to_owned(), otherwise: q.otherwise.clone(), hours: self.hours(q.hours.as_ref()) };
         self.tables.desk.queues.iter().map(|q| (QueueId::from(q.name.as_str()), plan(q))).collect()
+    }
+
+    fn agents(&self) -> BTreeMap<AgentId, AgentPlan> {
+        let person = |a: &AgentTable| AgentPlan { title: a.spoken().to_owned(), picks_up: PicksUp::Somebody, is_heard_early: false };
+        let acd = |a: &AcdTable| {
+            let picks_up = match a.answers {
+                AcdAnswers::Agent => PicksUp::Agent,
+                AcdAnswers::Queue => PicksUp::Queue,
+            };
+            AgentPlan { title: a.spoken().to_owned(), picks_up, is_heard_early: a.is_heard_early() }
+        };
+        let desk = &self.tables.desk;
+        let people = desk.agents.iter().map(|a| (AgentId::from(a.name.as_str()), person(a)));
+        people.chain(desk.acds.iter().map(|a| (AgentId::from(a.name.as_str()), acd(a)))).collect()
     }
 
     fn hours(&self, name: Option<&String>) -> Option<HoursTable> {

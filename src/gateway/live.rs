@@ -12,6 +12,7 @@ pub mod journal;
 pub mod lateness;
 mod pace;
 mod pair;
+pub mod pages;
 pub mod phones;
 mod table;
 
@@ -37,6 +38,7 @@ use edge::Shared;
 use journal::Journal;
 use lateness::Lateness;
 use pace::Pace;
+use pages::Pages;
 use phones::PhoneBook;
 
 pub use table::LiveTable;
@@ -87,12 +89,13 @@ impl Gateway {
         kit: Kit,
         table: LiveTable,
         phones: PhoneBook,
+        pages: Pages,
         overload_target: Option<String>,
     ) -> Result<(Arc<Gateway>, Receiver<Finished>), GatewayError> {
         let desk = DeskLine::open(&kit.tables().desk, secs(table.no_answer_pause_secs));
         let journal = Journal::open(table.recordings.as_deref()).map_err(GatewayError::Journal)?;
         let (watchers, _) = broadcast::channel(WATCHED);
-        let shared = Shared { desk, journal, phones: Arc::new(phones), watchers, media_timeout: secs(table.media_timeout_secs) };
+        let shared = Shared { desk, journal, phones: Arc::new(phones), pages, watchers, media_timeout: secs(table.media_timeout_secs) };
         let (finished, over) = channel(FINISHED);
         let lateness = Arc::new(Lateness::default());
         let count = match table.media_threads {
@@ -243,6 +246,10 @@ impl Gateway {
         }
         let kit = self.kit();
         let call = CallId(uuid::Uuid::now_v7());
+        if let Some(target) = kit.elsewhere(&called, call) {
+            tracing::info!(reference, %from, called, target, "sent on: not of the entry's share");
+            return refuse(&leg.commands, LegCommand::Refuse { status: 302, retry_after_s: None, contact: Some(target.to_owned()) });
+        }
         let clock = LiveClock::start();
         let wall = jiff::Timestamp::now().to_zoned(kit.zone(&called));
         let data = data.into_iter().map(|(name, value)| (name, value.0)).collect();

@@ -11,6 +11,7 @@
 //!
 //! What is *not* here: opening hours as a reason not to seek (the call looks at them), and how anybody is alerted.
 
+mod acd;
 mod agents;
 mod hours;
 mod inputs;
@@ -33,7 +34,7 @@ use agents::Agent;
 use queue::Queue;
 use tickets::{Place, Ticket};
 
-pub use tables::{AgentTable, DeskTables, HoursTable, Otherwise, QueueTable};
+pub use tables::{AcdAnswers, AcdMusic, AcdTable, AgentTable, DeskTables, HoursTable, Otherwise, QueueTable};
 pub use types::*;
 
 /// The break on which an agent is put who lets an offer pass.
@@ -111,7 +112,7 @@ impl Desk {
         let names: Vec<String> = tables.queues.iter().map(|q| q.name.clone()).collect();
         Desk {
             queues: tables.queues.iter().map(|q| Queue::new(q, &names)).collect(),
-            agents: tables.agents.iter().map(|a| Agent::new(a, &names)).collect(),
+            agents: tables.agents.iter().map(|a| Agent::new(a, &names)).chain(tables.acds.iter().map(|a| Agent::acd(a, &names))).collect(),
             tickets: BTreeMap::new(),
             calls: BTreeMap::new(),
             callbacks: BTreeMap::new(),

@@ -37,6 +37,8 @@ pub struct Setup {
     pub otherwise: Vec<Otherwise>,
     pub mode: Mode,
     pub mutant: Option<Mutant>,
+    /// What it means that the ACD `acd` picks up, if there is one.
+    pub acd: Option<PicksUp>,
 }
 
 impl Default for Setup {
@@ -51,6 +53,7 @@ impl Default for Setup {
             otherwise: vec![Otherwise::Callback, Otherwise::Message, Otherwise::Bot],
             mode: Mode::Act,
             mutant: None,
+            acd: None,
         }
     }
 }
@@ -135,9 +138,9 @@ impl World {
         };
         let queues = vec![queue("support"), queue("billing")];
         let agents = (1..=setup.agents).map(|n| AgentTable { name: format!("agent-{n}"), ..AgentTable::default() }).collect();
-        let mut desk = Desk::new(&DeskTables { queues: queues.clone(), agents, hours: Vec::new() });
-        for n in 1..=setup.agents {
-            let agent = AgentId::from(format!("agent-{n}").as_str());
+        let acds = Vec::from_iter(setup.acd.map(|_| AcdTable { name: "acd".into(), target: "sip:acd@192.0.2.9".into(), ..AcdTable::default() }));
+        let mut desk = Desk::new(&DeskTables { queues: queues.clone(), agents, acds, hours: Vec::new() });
+        for agent in (1..=setup.agents).map(|n| format!("agent-{n}")).chain(["acd".to_owned()]).map(|name| AgentId::from(name.as_str())) {
             desk.handle(DeskInput::Line { agent: agent.clone(), up: true }, Time::ZERO);
             desk.handle(DeskInput::Presence { agent, presence: Presence::Available }, Time::ZERO);
         }
@@ -155,7 +158,7 @@ impl World {
                 .iter()
                 .map(|q| (QueueId::from(q.name.as_str()), QueuePlan { title: q.name.clone(), otherwise: q.otherwise.clone(), hours: None }))
                 .collect(),
-            agents: BTreeMap::new(),
+            agents: setup.acd.into_iter().map(|picks_up| ("acd".into(), AgentPlan { title: "acd".into(), picks_up, is_heard_early: true })).collect(),
             hours: None,
             wall: "2026-03-03T10:00:00+00:00[UTC]".parse().expect("a time"),
             yields: false,
@@ -412,6 +415,16 @@ impl World {
     pub fn offer_of(&self, agent: &str) -> OfferId {
         let found = self.alerted.iter().find(|(_, name)| &*name.0 == agent);
         *found.unwrap_or_else(|| panic!("{agent} is not alerted, only {:?}", self.alerted)).0
+    }
+
+    /// Whether the caller hears what the ACD sends.
+    pub fn hears_acd(&self) -> bool {
+        self.legs.iter().any(|(leg, name)| &*name.0 == "acd" && self.routes.contains(&(*leg, LegId::CALLER)))
+    }
+
+    /// Whether something is played to the caller for this purpose.
+    pub fn plays(&self, purpose: Purpose) -> bool {
+        self.playing.values().any(|p| p.purpose == purpose && p.leg == LegId::CALLER)
     }
 
     /// Agents who are alerted now.

@@ -195,6 +195,11 @@ impl Watchdog {
         if supervisor(from) && !self.supervisor_may_speak {
             self.broken(6, now, "a supervisor who only listens can be heard");
         }
+        // What an ACD sends while it looks for somebody is for the caller's ears.
+        let acd = |leg: LegId| self.agents.get(&leg).is_some_and(|agent| &*agent.0 == "acd");
+        if acd(from) || acd(to) {
+            return;
+        }
         if !supervisor(from) && !supervisor(to) && matches!(self.stage, Some(StageName::Briefing)) {
             self.broken(6, now, "agent and caller hear each other during the briefing");
         }

@@ -24,6 +24,7 @@ use super::clock::LiveClock;
 use super::desk::{DeskLine, Shift};
 use super::journal::Journal;
 use super::pair::Pair;
+use super::pages::{Link, Pages};
 use super::phones::PhoneBook;
 
 /// Records of one call that are kept in memory for its last word; further ones are only written down.
@@ -42,6 +43,8 @@ pub struct Shared {
     pub journal: Journal,
     /// How agents are rung.
     pub phones: Arc<PhoneBook>,
+    /// What agents at somebody else's system are shown.
+    pub pages: Pages,
     /// Whoever watches calls as they go on.
     pub watchers: broadcast::Sender<Record>,
     /// A leg from which nothing has come for so long is lost.
@@ -53,10 +56,28 @@ pub struct Shared {
 enum Role {
     /// It rings for this offer.
     Ringing(OfferId),
+    /// It rings for this offer and is a leg already, for the sound that it sends (early media).
+    Early(OfferId, LegId),
     /// It was picked up and waits to be joined.
     PickedUp(OfferId),
     /// It is a leg.
     Joined(LegId),
+}
+
+impl Role {
+    fn leg(self) -> Option<LegId> {
+        match self {
+            Role::Joined(leg) | Role::Early(_, leg) => Some(leg),
+            Role::Ringing(_) | Role::PickedUp(_) => None,
+        }
+    }
+
+    fn rings_for(self) -> Option<OfferId> {
+        match self {
+            Role::Ringing(offer) | Role::Early(offer, _) => Some(offer),
+            Role::PickedUp(_) | Role::Joined(_) => None,
+        }
+    }
 }
 
 /// A phone that the call deals with.
@@ -76,8 +97,8 @@ pub struct LiveEdge {
     clock: LiveClock,
     call: CallId,
     caller: Option<String>,
-    /// By which the context packet is found: the call, and from the first handoff on its number.
-    key: String,
+    /// What an agent was shown last.
+    shown: Option<(OfferId, Box<ContextPacket>)>,
     rate: Rate,
     shared: Shared,
     inbox: Sender<News>,
@@ -101,7 +122,7 @@ impl LiveEdge {
             clock,
             call,
             caller,
-            key: call.to_string(),
+            shown: None,
             rate,
             shared,
             inbox,
@@ -148,7 +169,7 @@ impl LiveEdge {
         }
         let frame = rtp.play_out(now);
         let key = rtp.key();
-        let Role::Joined(leg) = contact.role else { return None };
+        let leg = contact.role.leg()?;
         let is_lost = contact.sends && !contact.is_mute && rtp.silent_for(now) > self.shared.media_timeout;
         contact.is_mute |= is_lost;
         Some(Sound { leg, frame, key, is_lost })
@@ -179,16 +200,19 @@ impl LiveEdge {
         let at = self.contacts.iter().position(|c| c.n == n)?;
         let role = self.contacts[at].role;
         match (event, role) {
-            (LegEvent::Media { plan, sockets }, _) => self.on_media(at, &plan, sockets),
-            (LegEvent::Ringing, Role::Ringing(offer)) => self.news.push_back(CallInput::Alerted(offer)),
-            (LegEvent::Answered, Role::Ringing(offer)) => self.on_picked_up(at, offer),
+            (LegEvent::Media { plan, sockets }, _) => {
+                self.on_media(at, &plan, sockets);
+                self.news.extend(role.rings_for().map(CallInput::AgentSounds));
+            }
+            (LegEvent::Ringing, Role::Ringing(offer) | Role::Early(offer, _)) => self.news.push_back(CallInput::Alerted(offer)),
+            (LegEvent::Answered, Role::Ringing(offer) | Role::Early(offer, _)) => self.on_picked_up(at, offer),
             (LegEvent::Answered, Role::Joined(LegId::CALLER)) => self.news.push_back(CallInput::Answered),
             (LegEvent::Key(key), Role::Joined(leg)) => return Some((leg, key)),
             (LegEvent::Referred { target }, Role::Joined(leg)) if leg != LegId::CALLER => {
                 self.news.push_back(CallInput::Command(Command::Transfer(Target::Outside(target))));
             }
             (LegEvent::Moved(moved), Role::Joined(_)) => self.news.push_back(CallInput::Moved(moved)),
-            (LegEvent::Refused { status, reason }, Role::Ringing(offer) | Role::PickedUp(offer)) => {
+            (LegEvent::Refused { status, reason }, Role::Ringing(offer) | Role::Early(offer, _) | Role::PickedUp(offer)) => {
                 tracing::debug!(status, reason, "an agent's phone refused");
                 self.contacts.remove(at);
                 if BUSY.contains(&status) {
@@ -196,7 +220,7 @@ impl LiveEdge {
                 }
                 self.on_contact_failed(offer);
             }
-            (LegEvent::Gone(_), Role::Ringing(offer) | Role::PickedUp(offer)) => {
+            (LegEvent::Gone(_), Role::Ringing(offer) | Role::Early(offer, _) | Role::PickedUp(offer)) => {
                 self.contacts.remove(at);
                 self.on_contact_failed(offer);
             }
@@ -223,14 +247,14 @@ impl LiveEdge {
 
     /// The first contact of an agent that is picked up wins.
     fn on_picked_up(&mut self, at: usize, offer: OfferId) {
-        self.contacts[at].role = Role::PickedUp(offer);
-        self.hang_up_where(|c| c.role == Role::Ringing(offer), "answered elsewhere");
+        self.contacts[at].role = self.contacts[at].role.leg().map_or(Role::PickedUp(offer), Role::Joined);
+        self.hang_up_where(|c| c.role.rings_for() == Some(offer), "answered elsewhere");
         self.news.push_back(CallInput::AgentPickedUp(offer));
     }
 
     /// When none of an agent's contacts is left, the offer has failed.
     fn on_contact_failed(&mut self, offer: OfferId) {
-        let is_left = self.contacts.iter().any(|c| matches!(c.role, Role::Ringing(o) | Role::PickedUp(o) if o == offer));
+        let is_left = self.contacts.iter().any(|c| matches!(c.role, Role::Ringing(o) | Role::Early(o, _) | Role::PickedUp(o) if o == offer));
         if is_left {
             return;
         }
@@ -255,7 +279,7 @@ impl LiveEdge {
         let (meant, others): (Vec<Contact>, Vec<Contact>) = std::mem::take(&mut self.contacts).into_iter().partition(|c| is_meant(c));
         self.contacts = others;
         for contact in meant {
-            if let Role::Joined(leg) = contact.role {
+            if let Some(leg) = contact.role.leg() {
                 self.note_stats(leg, contact.rtp.as_ref());
             }
             // A full queue hangs up as well: the sender is dropped.
@@ -272,7 +296,17 @@ impl LiveEdge {
     }
 
     fn contact_of(&mut self, leg: LegId) -> Option<&mut Contact> {
-        self.contacts.iter_mut().find(|c| c.role == Role::Joined(leg))
+        self.contacts.iter_mut().find(|c| c.role.leg() == Some(leg))
+    }
+
+    /// A fresh key by which whoever is rung next finds the packet: that of a page, if pages are served, else the handoff's name in
+    /// the journal.
+    fn key(&self) -> (String, Option<Link>) {
+        let Some((offer, packet)) = &self.shown else { return (self.call.to_string(), None) };
+        match self.shared.pages.open(*offer, packet, self.inbox.clone()) {
+            Some(link) => (link.key.clone(), Some(link)),
+            None => (format!("{}.{}", self.call, packet.handoff), None),
+        }
     }
 
     /// A leg's sound.
@@ -329,21 +363,30 @@ impl Edge for LiveEdge {
     }
 
     fn join(&mut self, leg: LegId, _agent: &AgentId, offer: Option<OfferId>) {
-        let picked_up = offer.and_then(|offer| self.contacts.iter_mut().find(|c| c.role == Role::PickedUp(offer)));
-        match picked_up {
-            Some(contact) => contact.role = Role::Joined(leg),
+        let picked_up = offer.and_then(|offer| self.contacts.iter_mut().find(|c| c.role == Role::PickedUp(offer)).map(|c| (c, Role::Joined(leg))));
+        let found = match picked_up {
+            Some(found) => Some(found),
+            // What rings and sends sound already; of several the first one.
+            None => offer.and_then(|offer| {
+                self.contacts.iter_mut().find(|c| c.role == Role::Ringing(offer) && c.rtp.is_some()).map(|c| (c, Role::Early(offer, leg)))
+            }),
+        };
+        match found {
+            Some((contact, role)) => contact.role = role,
             None => self.news.push_back(CallInput::LegGone(leg, Gone::Lost)),
         }
     }
 
     fn release(&mut self, leg: LegId, by: EndedBy) {
-        self.hang_up_where(|c| c.role == Role::Joined(leg), ended_by(by));
+        self.hang_up_where(|c| c.role.leg() == Some(leg), ended_by(by));
     }
 
     /// Rings all of the agent's phones. Nothing is shown on a phone, so t2 stays open.
     fn alert(&mut self, offer: OfferId, agent: &AgentId, packet: &ContextPacket) {
-        self.key = format!("{}.{}", self.call, packet.handoff);
-        let legs = self.shared.phones.ring(agent, self.caller.as_deref(), &self.key);
+        self.shown = Some((offer, Box::new(packet.clone())));
+        let (key, link) = self.key();
+        let headers = self.shared.phones.headers_for(&key, link.as_ref().map(|link| link.url.as_str()));
+        let legs = self.shared.phones.ring(agent, self.caller.as_deref(), &headers);
         if legs.is_empty() {
             self.news.push_back(CallInput::AgentVanished(offer));
         }
@@ -352,7 +395,10 @@ impl Edge for LiveEdge {
         }
     }
 
-    fn update(&mut self, _offer: OfferId, _packet: &ContextPacket) {}
+    fn update(&mut self, offer: OfferId, packet: &ContextPacket) {
+        self.shared.pages.update(offer, packet);
+        self.shown = Some((offer, Box::new(packet.clone())));
+    }
 
     fn stop_alert(&mut self, offer: OfferId) {
         self.busy.retain(|o| *o != offer);
@@ -360,7 +406,8 @@ impl Edge for LiveEdge {
     }
 
     fn move_to(&mut self, target: &str) {
-        let refer = LegCommand::Refer { target: target.to_owned(), user_to_user: self.shared.phones.user_to_user(&self.key) };
+        let (key, _) = self.key();
+        let refer = LegCommand::Refer { target: target.to_owned(), user_to_user: self.shared.phones.user_to_user(&key) };
         let is_asked = self.contact_of(LegId::CALLER).is_some_and(|contact| contact.commands.try_send(refer).is_ok());
         if !is_asked {
             self.news.push_back(CallInput::Moved(false));

@@ -57,22 +57,30 @@ impl PhoneBook {
         self.sip.headers_for(key).into_iter().next().map(|(_, value)| value)
     }
 
-    /// Rings all of an agent's phones at once; `key` tells them by what the context packet is found.
-    pub fn ring(&self, agent: &AgentId, caller: Option<&str>, key: &str) -> Vec<Leg> {
+    /// Rings all of an agent's phones at once, with the headers by which the context packet is found.
+    pub fn ring(&self, agent: &AgentId, caller: Option<&str>, headers: &[(String, String)]) -> Vec<Leg> {
         let places = self.places.get(agent).into_iter().flatten();
         let targets = places.flat_map(|place| match place {
             Place::Dialled(target, trunks) => vec![(target.clone(), trunks.clone())],
             Place::Registered(name) => self.sip.contacts(name).into_iter().map(|target| (target, Vec::new())).collect(),
         });
-        targets.map(|(target, trunks)| self.dial(target, trunks, (caller, key))).collect()
+        targets.map(|(target, trunks)| self.dial(target, trunks, (caller, headers))).collect()
     }
 
-    fn dial(&self, target: String, trunks: Vec<String>, (caller, key): (Option<&str>, &str)) -> Leg {
+    /// The headers that tell whoever is rung how the context packet is found: by this key, and on its page if there is one.
+    pub fn headers_for(&self, key: &str, page: Option<&str>) -> Vec<(String, String)> {
+        let mut headers = self.sip.headers_for(key);
+        // RFC 3261, 20.9.
+        headers.extend(page.map(|url| ("Call-Info".to_owned(), format!("<{url}>;purpose=info"))));
+        headers
+    }
+
+    fn dial(&self, target: String, trunks: Vec<String>, (caller, headers): (Option<&str>, &[(String, String)])) -> Leg {
         self.sip.dial(Dialling {
             target,
             from: self.from.clone(),
             from_name: caller.map(str::to_owned),
-            headers: self.sip.headers_for(key),
+            headers: headers.to_vec(),
             codecs: self.codecs.clone(),
             srtp: self.srtp,
             ring_limit: RING_LIMIT,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::tables::{ANY, AgentTable};
+use super::tables::{ANY, AcdTable, AgentTable};
 use super::types::{AgentState, Presence};
 use crate::base::{AgentId, CallId, OfferId, TicketId, Time};
 
@@ -18,6 +18,10 @@ pub(super) struct Agent {
     skills: Vec<String>,
     languages: Vec<String>,
     capacity: usize,
+    /// For how long they are asked; without it as long as the queue says.
+    pub(super) ring: Option<Duration>,
+    /// False for an ACD: it needs no time after a call, and no break when nobody answered.
+    pub(super) is_person: bool,
     pub(super) presence: Presence,
     pub(super) line: Line,
     /// What occupies them, each taking one place of their capacity.
@@ -67,12 +71,29 @@ impl Agent {
             skills: table.skills.clone(),
             languages: table.languages.clone(),
             capacity: table.capacity as usize,
+            ring: None,
+            is_person: true,
             presence: Presence::Offline,
             line: Line::Never,
             busy: Vec::new(),
             idle_since: Time::ZERO,
             told: AgentState::Offline,
         }
+    }
+
+    /// An ACD has whoever is needed: it does what the queue asks for.
+    pub(super) fn acd(table: &AcdTable, queues: &[String]) -> Self {
+        let any = || vec![ANY.to_owned()];
+        let agent = AgentTable {
+            name: table.name.clone(),
+            title: None,
+            queues: table.queues.clone(),
+            skills: any(),
+            languages: any(),
+            capacity: table.calls,
+        };
+        let ring = Duration::try_from_secs_f64(table.wait_secs).ok();
+        Agent { ring, is_person: false, ..Agent::new(&agent, queues) }
     }
 
     pub(super) fn can(&self, skills: &[String]) -> bool {

@@ -107,6 +107,10 @@ impl Desk {
         let held = self.agents[has].busy.iter().position(|b| matches!(b, Busy::Call { ticket: t, .. } if *t == ticket));
         let Some(held) = held else { return };
         let Busy::Call { queue, since, .. } = self.agents[has].busy[held] else { return };
+        if !self.agents[has].is_person {
+            self.agents[has].free(self.now, |b| matches!(b, Busy::Call { ticket: t, .. } if *t == ticket));
+            return self.queues[queue].handle_time.add(self.now.since(since));
+        }
         let until = self.now + self.queues[queue].wrap_up;
         self.agents[has].busy[held] = Busy::WrapUp { call: ticket.call, queue, since, until };
     }
@@ -187,16 +191,17 @@ impl Desk {
 
     /// An offer came to nothing: the caller is at the head of the queue again.
     fn fail(&mut self, id: TicketId, offer: OpenOffer, outcome: OfferOutcome) {
+        let is_person = self.agents[offer.agent].is_person;
         if let Some(ticket) = self.tickets.get_mut(&id) {
             if let Place::Waiting { offers, .. } = &mut ticket.place {
                 offers.retain(|o| o.id != offer.id);
             }
             ticket.returned = true;
-            if outcome == OfferOutcome::Declined {
+            if outcome == OfferOutcome::Declined || !is_person {
                 ticket.except.insert(offer.agent);
             }
         }
-        if outcome == OfferOutcome::Unanswered {
+        if outcome == OfferOutcome::Unanswered && is_person {
             self.agents[offer.agent].presence = Presence::Break(NO_ANSWER.into());
         }
         self.settled(id, offer, outcome);

@@ -50,7 +50,7 @@ fn tables(dice: &mut Dice) -> DeskTables {
         capacity: 1 + dice.roll(2) as u32,
         ..AgentTable::default()
     };
-    DeskTables { queues: vec![main, second], agents: ["ann", "bob", "cid"].map(|n| agent(n, dice)).to_vec(), hours: Vec::new() }
+    DeskTables { queues: vec![main, second], agents: ["ann", "bob", "cid"].map(|n| agent(n, dice)).to_vec(), ..DeskTables::default() }
 }
 
 fn agent(dice: &mut Dice) -> AgentId {

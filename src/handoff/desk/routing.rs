@@ -110,7 +110,7 @@ impl Desk {
         let offer = OfferId { call: id.call, n: call.next_offer };
         call.next_offer += 1;
         let Some(ticket) = self.tickets.get_mut(&id) else { return };
-        let deadline = self.now + self.queues[ticket.queue].ring;
+        let deadline = self.now + self.agents[agent].ring.unwrap_or(self.queues[ticket.queue].ring);
         if let Place::Waiting { offers, .. } = &mut ticket.place {
             offers.push(OpenOffer { id: offer, agent, deadline });
         }

@@ -30,7 +30,7 @@ fn agent(name: &str) -> AgentTable {
 }
 
 fn tables(queues: Vec<QueueTable>, agents: Vec<AgentTable>) -> DeskTables {
-    let tables = DeskTables { queues, agents, hours: Vec::new() };
+    let tables = DeskTables { queues, agents, ..DeskTables::default() };
     let mut problems = crate::base::Problems::default();
     tables.check("", &mut problems);
     assert_eq!(problems.0, [], "the tables of a story are right");
@@ -456,6 +456,7 @@ fn mistakes_in_the_tables_are_named_by_key() {
             AgentTable { queues: vec!["sales".into()], languages: Vec::new(), capacity: 0, ..agent("*") },
             AgentTable { queues: vec![], ..agent("x") },
         ],
+        acds: vec![AcdTable { name: "x".into(), queues: vec!["sales".into()], calls: 0, wait_secs: 0.0, ..AcdTable::default() }],
         hours: Vec::new(),
     };
     let mut problems = crate::base::Problems::default();

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::Problems;
 
+pub use super::acd::{AcdAnswers, AcdMusic, AcdTable};
 pub use super::hours::HoursTable;
 
 /// Stands for every queue, skill or language in an agent's lists.
@@ -30,6 +31,9 @@ pub struct DeskTables {
     /// The agents; equally idle ones are asked in this order.
     #[serde(rename = "agent")]
     pub agents: Vec<AgentTable>,
+    /// Systems of somebody else that find the person; asked after agents who are equally idle.
+    #[serde(rename = "acd")]
+    pub acds: Vec<AcdTable>,
     /// Opening hours, by name.
     pub hours: Vec<HoursTable>,
 }
@@ -182,15 +186,25 @@ impl DeskTables {
             }
         }
         seen.clear();
-        for (n, agent) in self.agents.iter().enumerate() {
-            let key = below("agent", n);
-            agent.check(&key, problems);
-            check_once(&agent.name, &mut seen, &key, problems);
-            for (m, queue) in agent.queues.iter().enumerate() {
+        let known = |asked: &[String], key: &str, problems: &mut Problems| {
+            for (m, queue) in asked.iter().enumerate() {
                 if queue != ANY && !queues.contains_key(queue.as_str()) {
                     problems.add(format!("{key}.queues[{m}]"), format!("there is no queue named `{queue}`"));
                 }
             }
+        };
+        for (n, agent) in self.agents.iter().enumerate() {
+            let key = below("agent", n);
+            agent.check(&key, problems);
+            check_once(&agent.name, &mut seen, &key, problems);
+            known(&agent.queues, &key, problems);
+        }
+        // Records name agents and ACDs alike, so their names are of one kind.
+        for (n, acd) in self.acds.iter().enumerate() {
+            let key = below("acd", n);
+            acd.check(&key, problems);
+            check_once(&acd.name, &mut seen, &key, problems);
+            known(&acd.queues, &key, problems);
         }
         seen.clear();
         for (n, table) in self.hours.iter().enumerate() {
@@ -201,7 +215,7 @@ impl DeskTables {
     }
 }
 
-fn check_name(name: &str, key: &str, problems: &mut Problems) {
+pub(super) fn check_name(name: &str, key: &str, problems: &mut Problems) {
     if name.trim().is_empty() {
         problems.add(format!("{key}.name"), "is empty; others refer to it by name");
     } else if name == ANY {
@@ -215,7 +229,7 @@ fn check_once<'a>(name: &'a str, seen: &mut BTreeSet<&'a str>, key: &str, proble
     }
 }
 
-fn check_list(list: &[String], key: &str, problems: &mut Problems) {
+pub(super) fn check_list(list: &[String], key: &str, problems: &mut Problems) {
     for (n, item) in list.iter().enumerate() {
         if item.trim().is_empty() {
             problems.add(format!("{key}[{n}]"), "is empty");
@@ -223,13 +237,13 @@ fn check_list(list: &[String], key: &str, problems: &mut Problems) {
     }
 }
 
-fn check_secs(secs: f64, least: f64, key: &str, problems: &mut Problems) {
+pub(super) fn check_secs(secs: f64, least: f64, key: &str, problems: &mut Problems) {
     if !(least..=MAX_SECS).contains(&secs) {
         problems.add(key, format!("is {secs}; expected {least} to {MAX_SECS}"));
     }
 }
 
-fn check_count(count: u32, most: u32, key: &str, problems: &mut Problems) {
+pub(super) fn check_count(count: u32, most: u32, key: &str, problems: &mut Problems) {
     if !(1..=most).contains(&count) {
         problems.add(key, format!("is {count}; expected 1 to {most}"));
     }
