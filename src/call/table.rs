@@ -132,9 +132,9 @@ impl EntryTable {
 
     /// Whether this call is one of the share that the entry is for. Always the same for the same call.
     pub fn takes_part(&self, call: CallId) -> bool {
-        // The last 62 bits of a UUIDv7 are random (RFC 9562, 5.7).
+        // The end of a UUIDv7 is random (RFC 9562, 5.7); what stands before it may count the calls of a millisecond (6.2).
         let (_, low) = call.0.as_u64_pair();
-        ((low << 2) as f64) < self.share * (u64::MAX as f64)
+        f64::from(low as u32) / f64::from(u32::MAX) < self.share || self.share >= 1.0
     }
 
     /// Where calls are sent that are not of the share; `None` where they are served in shadow.
@@ -164,6 +164,21 @@ mod tests {
         let taken = |share: f64| calls.iter().filter(|call| EntryTable { share, ..EntryTable::default() }.takes_part(**call)).count();
         assert_eq!((taken(0.0), taken(1.0)), (0, 4_000));
         assert!((800..1_200).contains(&taken(0.25)), "{}", taken(0.25));
+    }
+
+    #[test]
+    fn a_share_and_its_rest_are_checked() {
+        for (table, key) in [
+            (EntryTable { share: 1.1, ..EntryTable::default() }, "entry[0].share"),
+            (EntryTable { share: f64::NAN, ..EntryTable::default() }, "entry[0].share"),
+            (EntryTable { rest: "elsewhere".into(), ..EntryTable::default() }, "entry[0].rest"),
+        ] {
+            let (mut good, mut found) = (Problems::default(), Problems::default());
+            EntryTable { share: 1.0, rest: SHADOW.into(), ..table.clone() }.check("entry[0]", &mut good);
+            table.check("entry[0]", &mut found);
+            found.0.retain(|problem| !good.0.contains(problem));
+            assert!(found.0.len() == 1 && found.0[0].key == key, "{table:?}: {found:?}");
+        }
     }
 
     #[test]

@@ -44,3 +44,31 @@ impl ConsoleTable {
         Some(self.public_url.clone().unwrap_or_else(|| format!("http://{bind}")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mistake_is_named_by_its_key() {
+        for (text, key) in [
+            ("public_url = 'segue.example.com'", "console.public_url"),
+            ("public_url = 'https://'", "console.public_url"),
+            ("handoff_page_secs = 0.0", "console.handoff_page_secs"),
+            ("handoff_page_secs = nan", "console.handoff_page_secs"),
+        ] {
+            let mut problems = Problems::default();
+            toml::from_str::<ConsoleTable>(text).unwrap().check("console", &mut problems);
+            assert!(problems.0.len() == 1 && problems.0[0].key == key, "{text}: {problems:?}");
+        }
+        assert!(toml::from_str::<ConsoleTable>("bind = '8080'").is_err());
+    }
+
+    #[test]
+    fn links_begin_with_the_public_url_or_what_is_bound() {
+        let links = |text: &str| toml::from_str::<ConsoleTable>(text).unwrap().base_url();
+        assert_eq!(links("public_url = 'https://a.example'"), None);
+        assert_eq!(links("bind = '127.0.0.1:8080'").as_deref(), Some("http://127.0.0.1:8080"));
+        assert_eq!(links("bind = '127.0.0.1:8080'\npublic_url = 'https://a.example'").as_deref(), Some("https://a.example"));
+    }
+}

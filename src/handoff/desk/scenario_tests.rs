@@ -456,7 +456,7 @@ fn mistakes_in_the_tables_are_named_by_key() {
             AgentTable { queues: vec!["sales".into()], languages: Vec::new(), capacity: 0, ..agent("*") },
             AgentTable { queues: vec![], ..agent("x") },
         ],
-        acds: vec![AcdTable { name: "x".into(), queues: vec!["sales".into()], calls: 0, wait_secs: 0.0, ..AcdTable::default() }],
+        acds: vec![toml::from_str("name = 'x'\nqueues = ['sales']\ntarget = ''\ncalls = 0\nwait_secs = 0.0").unwrap()],
         hours: Vec::new(),
     };
     let mut problems = crate::base::Problems::default();
@@ -481,6 +481,11 @@ fn mistakes_in_the_tables_are_named_by_key() {
             "agent[0].languages",
             "agent[0].queues[0]",
             "agent[1].queues",
+            "acd[0].target",
+            "acd[0].calls",
+            "acd[0].wait_secs",
+            "acd[0].name",
+            "acd[0].queues[0]",
         ]
     );
 }
