@@ -138,7 +138,9 @@ impl World {
         };
         let queues = vec![queue("support"), queue("billing")];
         let agents = (1..=setup.agents).map(|n| AgentTable { name: format!("agent-{n}"), ..AgentTable::default() }).collect();
-        let acds = Vec::from_iter(setup.acd.map(|_| toml::from_str::<AcdTable>("name = 'acd'\nqueues = ['*']\ntarget = 'sip:acd@192.0.2.9'").unwrap()));
+        let acds = Vec::from_iter(
+            setup.acd.map(|_| toml::from_str::<AcdTable>("name = 'acd'\nqueues = ['*']\ntarget = 'sip:acd@192.0.2.9'").expect("a table that holds")),
+        );
         let mut desk = Desk::new(&DeskTables { queues: queues.clone(), agents, acds, hours: Vec::new() });
         for agent in (1..=setup.agents).map(|n| format!("agent-{n}")).chain(["acd".to_owned()]).map(|name| AgentId::from(name.as_str())) {
             desk.handle(DeskInput::Line { agent: agent.clone(), up: true }, Time::ZERO);

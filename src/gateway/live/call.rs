@@ -84,7 +84,7 @@ pub(super) async fn run(admission: Admission, shared: Shared, pace: (Arc<Latenes
         Err(_) => {
             tracing::error!(%call, "Segue failed at this call; its legs are hung up");
             desk.end(call);
-            journal.end(call);
+            journal.end(call).await;
             Finished { call, records: Vec::new(), duration_s, network: Vec::new(), dir, is_sound: false }
         }
     }
@@ -129,7 +129,7 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
         }
         pair_up(&mut executor);
     }
-    executor.into_edge().close()
+    executor.into_edge().close().await
 }
 
 /// Whether packets are forwarded is looked at after everything that happens.

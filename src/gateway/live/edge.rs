@@ -23,8 +23,8 @@ use super::call::News;
 use super::clock::LiveClock;
 use super::desk::{DeskLine, Shift};
 use super::journal::Journal;
-use super::pair::Pair;
 use super::pages::{Link, Pages};
+use super::pair::Pair;
 use super::phones::PhoneBook;
 
 /// Records of one call that are kept in memory for its last word; further ones are only written down.
@@ -288,10 +288,10 @@ impl LiveEdge {
     }
 
     /// The call is over: everybody who is left is hung up. Gives its records and what each leg's network did.
-    pub fn close(mut self) -> (Vec<Record>, Vec<(LegId, RtpStats)>) {
+    pub async fn close(mut self) -> (Vec<Record>, Vec<(LegId, RtpStats)>) {
         self.hang_up_where(|_| true, "the call is over");
         self.shared.desk.end(self.call);
-        self.shared.journal.end(self.call);
+        self.shared.journal.end(self.call).await;
         (self.records, self.gone_stats)
     }
 

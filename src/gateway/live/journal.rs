@@ -6,17 +6,21 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use tokio::sync::oneshot;
+
 use crate::base::{CallId, Rate, Record};
 use crate::sound::recorder::StereoFrame;
 
 /// Frames and records that may wait to be written: about five seconds of 400 calls.
 const QUEUE: usize = 100_000;
+/// Files are brought up to date after so many frames of 20 ms, so that a crash costs no more than these.
+const FRAMES_AT_RISK: u32 = 250;
 
 enum Entry {
     Began(CallId, Rate),
     Happened(CallId, Box<Record>),
     Sounded(CallId, Box<StereoFrame>),
-    Ended(CallId),
+    Ended(CallId, oneshot::Sender<()>),
 }
 
 /// Takes what calls leave behind. Without a directory it keeps nothing.
@@ -70,9 +74,12 @@ impl Journal {
         self.put(Entry::Sounded(call, Box::new(frame)));
     }
 
-    /// It is over.
-    pub fn end(&self, call: CallId) {
-        self.put(Entry::Ended(call));
+    /// It is over. Comes back when its files are whole.
+    pub async fn end(&self, call: CallId) {
+        let (done, whole) = oneshot::channel();
+        self.put(Entry::Ended(call, done));
+        // The sender ends unused, when the files are done with or there are none.
+        let _ = whole.await;
     }
 
     fn put(&self, entry: Entry) {
@@ -88,6 +95,7 @@ impl Journal {
 struct Files {
     wav: hound::WavWriter<BufWriter<File>>,
     events: BufWriter<File>,
+    frames: u32,
 }
 
 impl Files {
@@ -95,7 +103,17 @@ impl Files {
         std::fs::create_dir_all(dir)?;
         let spec = hound::WavSpec { channels: 2, sample_rate: rate.hz(), bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
         let wav = hound::WavWriter::create(dir.join("call.wav"), spec).map_err(std::io::Error::other)?;
-        Ok(Files { wav, events: BufWriter::new(File::create(dir.join("events.jsonl"))?) })
+        Ok(Files { wav, events: BufWriter::new(File::create(dir.join("events.jsonl"))?), frames: 0 })
+    }
+
+    fn sound(&mut self, frame: &StereoFrame) -> std::io::Result<()> {
+        frame.samples().iter().try_for_each(|&sample| self.wav.write_sample(sample)).map_err(std::io::Error::other)?;
+        self.frames += 1;
+        if self.frames.is_multiple_of(FRAMES_AT_RISK) {
+            self.events.flush()?;
+            self.wav.flush().map_err(std::io::Error::other)?;
+        }
+        Ok(())
     }
 
     fn finish(mut self) -> std::io::Result<()> {
@@ -110,8 +128,9 @@ fn write(root: &Path, entries: &Receiver<Entry>) {
         let (call, done) = match entry {
             Entry::Began(call, rate) => (call, Files::make(&root.join(call.to_string()), rate).map(|made| drop(files.insert(call, made)))),
             Entry::Happened(call, record) => (call, files.get_mut(&call).map_or(Ok(()), |files| line(&mut files.events, &record))),
-            Entry::Sounded(call, frame) => (call, files.get_mut(&call).map_or(Ok(()), |files| samples(&mut files.wav, &frame))),
-            Entry::Ended(call) => (call, files.remove(&call).map_or(Ok(()), Files::finish)),
+            Entry::Sounded(call, frame) => (call, files.get_mut(&call).map_or(Ok(()), |files| files.sound(&frame))),
+            // Who waits for it is told by the sender's end.
+            Entry::Ended(call, _waiting) => (call, files.remove(&call).map_or(Ok(()), Files::finish)),
         };
         if let Err(error) = done {
             tracing::error!(%call, %error, "the call is not written down any further");
@@ -123,8 +142,4 @@ fn write(root: &Path, entries: &Receiver<Entry>) {
 fn line(events: &mut impl Write, record: &Record) -> std::io::Result<()> {
     serde_json::to_writer(&mut *events, record)?;
     events.write_all(b"\n")
-}
-
-fn samples(wav: &mut hound::WavWriter<BufWriter<File>>, frame: &StereoFrame) -> std::io::Result<()> {
-    frame.samples().iter().try_for_each(|&sample| wav.write_sample(sample)).map_err(std::io::Error::other)
 }

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::tables::{ANY, check_count, check_list, check_name, check_secs};
+use super::tables::{check_count, check_list, check_name, check_secs};
 use crate::base::Problems;
 
 /// Most callers in an ACD at the same time.
