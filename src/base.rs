@@ -5,6 +5,7 @@
 pub mod fault;
 pub mod frame;
 pub mod id;
+pub mod network;
 pub mod pii;
 pub mod problem;
 pub mod record;
@@ -15,6 +16,7 @@ pub mod wording;
 pub use fault::{Fault, Organ};
 pub use frame::{FRAME_MICROS, FRAME_MILLIS, Frame, MAX_FRAME_SAMPLES, Rate};
 pub use id::{AgentId, CallId, LegId, OfferId, PlaybackId, QueueId, TicketId, UtteranceId};
+pub use network::{Network, PeerNetwork};
 pub use pii::Pii;
 pub use problem::{Problem, Problems};
 pub use record::{

@@ -134,6 +134,8 @@ pub struct MediaPlan {
     pub event_payload: Option<u8>,
     /// The payload type of telephone-event that we announced.
     pub event_payload_in: Option<u8>,
+    /// Units of a second in which telephone-event counts, which need not be those of `codec` (RFC 4733, 2.1).
+    pub event_clock_hz: u32,
     /// The payload type 13 (RFC 3389) was agreed.
     pub comfort_noise: bool,
     /// The peer wants to hear us.

@@ -10,15 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use segue::base::{EndedBy, Happening, Key, OfferOutcome};
+use segue::base::{EndedBy, Frame, Happening, Key, LegId, Network, OfferOutcome, Purpose, Rate};
 use segue::cmd::live::{self, Running};
 use segue::config::Config;
 use segue::edge::sip::table::SipTable;
 use segue::edge::sip::{Dialling, SipEdge};
-use segue::edge::{Invited, LegCommand, Ports};
+use segue::edge::{Invited, LegCommand, LegEvent, Ports};
 use segue::gateway::live::call::Finished;
 use segue::replay::caller::{self, CallReport, Manners, Part};
-use segue::sound::codec::Codec;
+use segue::sound::codec::{Codec, Encoder, MAX_ENCODED};
+use segue::sound::rtp::Packet;
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// Nothing here takes longer.
@@ -259,4 +260,97 @@ async fn the_contact_of_an_answer_is_a_whole_uri() {
     let answer = tokio::time::timeout(PATIENCE, answered).await.unwrap();
     let contact = answer.lines().find(|line| line.starts_with("Contact:")).unwrap();
     assert!(contact.contains(&format!("<sip:segue@{gateway}")), "{contact}");
+}
+
+/// A caller without a phone: sends a tone packet by packet for so long, and gives the packets that came until the end.
+async fn bare_caller(sip: &SipEdge, target: String, talks: Duration) -> Vec<(u32, u16, u32)> {
+    let dialling = Dialling {
+        target,
+        from: format!("sip:+15550100@{}", sip.local()),
+        from_name: None,
+        headers: Vec::new(),
+        codecs: vec![Codec::Pcma],
+        srtp: false,
+        ring_limit: PATIENCE,
+        trunks: Vec::new(),
+    };
+    let mut leg = sip.dial(dialling);
+    let mut media = None;
+    loop {
+        match leg.events.recv().await.unwrap() {
+            LegEvent::Media { plan, sockets: Some(sockets) } => media = Some((plan, sockets)),
+            LegEvent::Answered => break,
+            _ => {}
+        }
+    }
+    let (plan, sockets) = media.unwrap();
+    let frame = Frame::from_samples(Rate::Hz8000, &tone(1)[..160]);
+    let mut payload = [0; MAX_ENCODED];
+    let length = Encoder::new(Codec::Pcma, Rate::Hz8000).unwrap().encode(&frame, &mut payload);
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    let (mut came, mut datagram) = (Vec::new(), [0; 400]);
+    for n in 0u32.. {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            event = leg.events.recv() => match event {
+                Some(LegEvent::Gone(_)) | None => break,
+                Some(_) => {}
+            },
+        }
+        while let Ok(length) = sockets.rtp.recv(&mut datagram) {
+            came.extend(Packet::parse(&datagram[..length]).map(|packet| (packet.ssrc, packet.sequence, packet.timestamp)));
+        }
+        if Duration::from_millis(20) * n < talks {
+            let packet = Packet { marker: n == 0, payload_type: 8, sequence: n as u16, timestamp: n * 160, ssrc: 5, payload: &payload[..length] };
+            let length = packet.encode(&mut datagram).unwrap();
+            sockets.rtp.send_to(&datagram[..length], plan.remote).unwrap();
+        }
+    }
+    came
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_gets_one_stream_through_notice_music_and_bridge_and_is_lost_when_nothing_comes_from_them() {
+    let (agent, mut rung) = phone_with(vec![Codec::Pcma]).await;
+    let (caller_phone, _rung) = phone().await;
+    let more = "[gateway]\nmedia_timeout_secs = 2.0\n[notice.transfer]\ntext = \"One moment.\"\n";
+    let mut running = gateway(&[agent.local()], more).await;
+    let target = format!("sip:1000@{}", running.sip.local());
+    let agent = tokio::spawn(async move {
+        let invited = rung.recv().await.unwrap();
+        caller::attend(invited.leg, Duration::from_millis(300), accepts(Duration::from_secs(4), part(30))).await
+    });
+    let came = tokio::time::timeout(PATIENCE, bare_caller(&caller_phone, target, Duration::from_secs(11))).await.unwrap();
+    let finished = finished(&mut running).await;
+    let agent = tokio::time::timeout(PATIENCE, agent).await.unwrap().unwrap();
+    assert!(came.len() > 500 && came.iter().all(|(ssrc, ..)| *ssrc == came[0].0), "one source");
+    for pair in came.windows(2) {
+        let [(_, before, earlier), (_, after, later)] = [pair[0], pair[1]];
+        assert_eq!(after, before.wrapping_add(1), "no number is left out or used twice");
+        let step = later.wrapping_sub(earlier);
+        assert!(step >= 160 && step.is_multiple_of(160) && step <= 8_000, "the clock goes on: {step}");
+    }
+    let purposes: Vec<Purpose> = finished
+        .records
+        .iter()
+        .filter_map(|record| match &record.kind {
+            Happening::PlaybackStarted { leg: LegId::CALLER, purpose, .. } => Some(*purpose),
+            _ => None,
+        })
+        .collect();
+    assert!(purposes.contains(&Purpose::Notice) && purposes.contains(&Purpose::Music), "{purposes:?}");
+    assert!(agent.they_hung_up && agent.heard_s > 2.0, "{agent:?}");
+    assert!(finished.records.iter().any(|r| matches!(r.kind, Happening::CallEnded { by: EndedBy::LostMedia, .. })), "{:?}", finished.records.last());
+    let networks: Vec<(LegId, &Network)> = finished
+        .records
+        .iter()
+        .filter_map(|record| match &record.kind {
+            Happening::NetworkMeasured { leg, network } => Some((*leg, network)),
+            _ => None,
+        })
+        .collect();
+    let of_caller = networks.iter().find(|(leg, _)| *leg == LegId::CALLER).unwrap().1;
+    let of_agent = networks.iter().find(|(leg, _)| *leg != LegId::CALLER).unwrap().1;
+    assert!(of_caller.codec == "PCMA" && of_caller.received >= 500 && of_caller.forwarded > 50, "{of_caller:?}");
+    assert!(of_agent.peer.is_some_and(|peer| peer.lost < 0.1), "the agent's phone has said how we sound: {of_agent:?}");
 }

@@ -24,6 +24,7 @@ fn plan(remote: SocketAddr, remote_rtcp: SocketAddr, codec: Codec) -> MediaPlan 
         payload_in: codec.static_payload().unwrap_or(111),
         event_payload: Some(101),
         event_payload_in: Some(101),
+        event_clock_hz: 8_000,
         comfort_noise: true,
         sends: true,
         receives: true,

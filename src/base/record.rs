@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AgentId, CallId, Fault, LegId, PlaybackId, QueueId, Time};
+use super::{AgentId, CallId, Fault, LegId, Network, PlaybackId, QueueId, Time};
 
 /// The version of the envelope and of the happenings in it.
 pub const RECORD_VERSION: u16 = 1;
@@ -590,6 +590,14 @@ pub enum Happening {
         /// What.
         #[serde(flatten)]
         fault: Fault,
+    },
+    /// What the network did to a leg's sound, told when the leg is gone; for the last ones that is after the call's end.
+    NetworkMeasured {
+        /// Which leg.
+        leg: LegId,
+        /// What it did.
+        #[serde(flatten)]
+        network: Network,
     },
     /// The call is over.
     CallEnded {

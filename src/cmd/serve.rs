@@ -8,10 +8,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::Ending;
 use super::live::{self, Running};
 use super::terminal::{self, complain, hint};
+use crate::base::LegId;
 use crate::config::{BUILT_IN, Config};
 use crate::gateway::live::call::Finished;
 use crate::replay::verdict::{clock, verdict};
 use crate::speech::doctor;
+
+/// From this share of lost packets on people notice (ITU-T G.113, Appendix I: G.711 with concealment).
+const AUDIBLE_LOSS: f64 = 0.02;
 
 /// Take phone calls: SIP in, bot, handoff, agents on their phones
 #[derive(Debug, Args)]
@@ -96,7 +100,19 @@ fn tell(call: &Finished) {
         return;
     }
     let object = live::object(call);
-    tracing::info!("{} {} [{}]", clock(call.duration_s), verdict(&object), call.call);
+    tracing::info!("{} {}{} [{}]", clock(call.duration_s), verdict(&object), on_the_line(call), call.call);
+}
+
+/// What the network did to the caller's sound, where a person would have heard it.
+fn on_the_line(call: &Finished) -> String {
+    let Some((_, caller)) = call.network.iter().find(|(leg, _)| *leg == LegId::CALLER) else { return String::new() };
+    let network = caller.network();
+    let lost = network.lost as f64 / (network.lost + network.received).max(1) as f64;
+    let theirs = network.peer.map_or(0.0, |peer| peer.lost);
+    if lost.max(theirs) < AUDIBLE_LOSS {
+        return String::new();
+    }
+    format!(" The network lost {:.0} % of what the caller said, and of late {:.0} % of what they were to hear.", lost * 100.0, theirs * 100.0)
 }
 
 fn reload(gateway: &crate::gateway::live::Gateway, file: Option<&Path>) {

@@ -4,7 +4,7 @@
 //! Where a leg hears another and nothing else, [`RtpLeg::forward`] passes packets on as they come, and [`RtpLeg::rest`]
 //! stands for `send`; the copy that `play_out` gives is still there for who listens. What we send is one stream, whoever
 //! makes it. RTP is taken from the address that was agreed on, or, where the peer is behind NAT, from the one other
-//! address that keeps sending (once, then never again): what strangers send is counted and never heard.
+//! address that keeps sending (once, until the agreed one sends): what strangers send is counted and never heard.
 
 mod inlet;
 mod outlet;
@@ -376,7 +376,7 @@ impl RtpLeg {
     fn report(&mut self, now: Time, is_bye: bool) {
         let egress = &self.outlet.egress;
         let (packets, octets) = egress.sent();
-        let sending = rtcp::Sending { ssrc: egress.ssrc(), timestamp: egress.timestamp(), packets, octets };
+        let sending = rtcp::Sending { ssrc: egress.ssrc(), timestamp: egress.timestamp(), packets, octets, is_active: packets > 0 };
         let heard = Heard { ssrc: self.peer_ssrc, highest: self.highest, jitter: self.jitter.value(), counts: self.inlet.buffer.counts() };
         let mut out = [0; rtcp::MAX_REPORT];
         let length = self.reports.write(&sending, self.heard_at.map(|_| heard), now, is_bye, &mut out);
@@ -402,7 +402,8 @@ impl RtpLeg {
         let jitter_ms = self.jitter.value() * 1_000.0 / f64::from(self.plan.codec.clock_hz());
         let bad = BadPackets { undecodable: self.inlet.undecodable, ..self.stats.bad };
         let buffer = &self.inlet.buffer;
-        RtpStats { bad, jitter_buffer: buffer.counts(), jitter_ms, held_ms: buffer.held_ms(), peer: self.reports.peer, ..self.stats }
+        let codec = Some(self.plan.codec);
+        RtpStats { codec, bad, jitter_buffer: buffer.counts(), jitter_ms, held_ms: buffer.held_ms(), peer: self.reports.peer, ..self.stats }
     }
 
     /// The socket of its RTP.

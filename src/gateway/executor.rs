@@ -171,6 +171,11 @@ impl<C: Clock, E: Edge> Executor<C, E> {
         self.drain();
     }
 
+    /// Records something that only the driver knows.
+    pub fn note(&mut self, kind: Happening) {
+        self.record(kind);
+    }
+
     /// True if this request is still waited for.
     pub fn awaits(&self, request: RequestId) -> bool {
         self.outstanding.contains_key(&request)

@@ -36,6 +36,7 @@ pub fn redacted(mut happening: Happening) -> Happening {
         | Happening::TicketFiled { .. }
         | Happening::SurveyAnswered { .. }
         | Happening::Faulted { .. }
+        | Happening::NetworkMeasured { .. }
         | Happening::CallEnded { .. } => {}
     }
     happening

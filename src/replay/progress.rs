@@ -85,7 +85,8 @@ impl Progress {
             | Happening::CallbackFiled { .. }
             | Happening::MessageLeft { .. }
             | Happening::TicketFiled { .. }
-            | Happening::SurveyAnswered { .. } => return None,
+            | Happening::SurveyAnswered { .. }
+            | Happening::NetworkMeasured { .. } => return None,
         };
         Some(told)
     }

@@ -10,6 +10,7 @@ pub mod events;
 pub mod jitter;
 mod relay;
 pub mod rtcp;
+pub mod shorten;
 
 /// Octets of a header without extras.
 pub const HEADER: usize = 12;

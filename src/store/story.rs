@@ -10,8 +10,8 @@ mod handoff;
 use std::collections::BTreeMap;
 
 use crate::base::{
-    AgentId, CallId, CallOutcome, EndedBy, Fault, Happening, Key, LegId, Mode, OfferOutcome, Party, PlaybackId, Purpose, QueueId, Record, SignalKind,
-    StageName, Time,
+    AgentId, CallId, CallOutcome, EndedBy, Fault, Happening, Key, LegId, Mode, Network, OfferOutcome, Party, PlaybackId, Purpose, QueueId, Record,
+    SignalKind, StageName, Time,
 };
 pub use handoff::{Clocks, Handoff, HandoffEnding, Notice, Offer, Position};
 
@@ -48,6 +48,8 @@ pub struct Story {
     pub survey: Option<(Time, Option<u8>)>,
     /// Trouble, in order.
     pub faults: Vec<(Time, Fault)>,
+    /// What the network did to each live leg, by leaving.
+    pub network: Vec<(LegId, Network)>,
     /// How it ended.
     pub ended: Option<Ending>,
     /// Time of the last record.
@@ -300,6 +302,7 @@ impl Story {
             Happening::TicketFiled { queue } => self.settlements.push((at, Settlement::Ticket { queue: queue.clone() })),
             Happening::SurveyAnswered { rating } => self.survey = Some((at, *rating)),
             Happening::Faulted { fault } => self.faults.push((at, fault.clone())),
+            Happening::NetworkMeasured { leg, network } => self.network.push((*leg, network.clone())),
             Happening::CallEnded { outcome, by } => self.ended = Some(Ending { at, outcome: *outcome, by: *by }),
         }
     }

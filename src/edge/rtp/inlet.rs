@@ -8,6 +8,7 @@ use crate::sound::rtp::Packet;
 use crate::sound::rtp::comfort::ComfortNoise;
 use crate::sound::rtp::conceal::Concealment;
 use crate::sound::rtp::jitter::{JitterBuffer, Kind, Pull};
+use crate::sound::rtp::shorten::shorten;
 
 /// A frame whose peak is below this may be dropped without being missed (about −50 dBFS).
 const QUIET_PEAK: u16 = 100;
@@ -71,6 +72,7 @@ impl Inlet {
     pub fn pull(&mut self) -> Option<Frame> {
         let wanted = self.rate.frame_samples();
         while self.fifo.len() < wanted {
+            let is_ahead = !self.is_quiet && self.buffer.is_ahead();
             let got = match self.buffer.pull(self.is_quiet) {
                 Pull::Waiting if self.pause.is_none() => return None,
                 Pull::Waiting => Decoded::Pause,
@@ -80,6 +82,7 @@ impl Inlet {
                 }
                 Pull::NoSound => Decoded::Silence,
                 Pull::Payload(payload) => match self.decoder.decode(payload, &mut self.decoded) {
+                    Ok(n) if is_ahead => Decoded::Samples(shorten(&mut self.decoded[..n.min(MAX_DECODED)], self.rate)),
                     Ok(n) => Decoded::Samples(n),
                     Err(_) => {
                         self.undecodable += 1;
@@ -133,4 +136,65 @@ enum Decoded {
     Silence,
     Pause,
     Lost,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sound::codec::{Encoder, MAX_ENCODED};
+
+    /// Plays a tone of 400 Hz that a clock sends which runs fast or slow by this share; gives each frame's level and its
+    /// steepest step (with the last sample before it), and how deep the buffer was at most.
+    fn listen(hours: f64, drift: f64, mut heard: impl FnMut(f64, u16)) -> f64 {
+        let mut tone = Frame::silence(Rate::Hz8000);
+        for (n, sample) in tone.samples_mut().iter_mut().enumerate() {
+            *sample = (8_000.0 * (std::f64::consts::TAU * 400.0 * n as f64 / 8_000.0).sin()) as i16;
+        }
+        let mut payload = [0; MAX_ENCODED];
+        let length = Encoder::new(Codec::Pcma, Rate::Hz8000).expect("codec").encode(&tone, &mut payload);
+        let mut inlet = Inlet::new(Codec::Pcma, Rate::Hz8000).expect("codec");
+        let (mut next, mut last, mut deepest) = (0u64, 0, 0.0f64);
+        for tick in 0..(hours * 180_000.0) as u64 {
+            let now = Time::from_millis(tick * 20);
+            while next as f64 * 20.0 / (1.0 + drift) + 7.0 <= tick as f64 * 20.0 {
+                let packet = Packet {
+                    marker: false,
+                    payload_type: 8,
+                    sequence: next as u16,
+                    timestamp: (next * 160) as u32,
+                    ssrc: 1,
+                    payload: &payload[..length],
+                };
+                inlet.push(&packet, Kind::Audio, now);
+                next += 1;
+            }
+            deepest = deepest.max(inlet.buffer.depth_ms());
+            let Some(frame) = inlet.pull() else { continue };
+            let samples = frame.samples();
+            let steps = std::iter::once(&last).chain(samples).zip(samples).map(|(a, b)| a.abs_diff(*b)).max();
+            last = samples[samples.len() - 1];
+            let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+            heard((energy / samples.len() as f64).sqrt(), steps.unwrap_or(0));
+        }
+        deepest
+    }
+
+    #[test]
+    fn a_clock_that_runs_fast_or_slow_for_four_hours_is_followed_without_an_audible_gap() {
+        for drift in [0.0002, -0.0002] {
+            let (mut frames, mut quietest, mut steepest) = (0u64, f64::MAX, 0);
+            let deepest = listen(4.0, drift, |level, step| {
+                frames += 1;
+                if frames > 10 {
+                    quietest = quietest.min(level);
+                    steepest = steepest.max(step);
+                }
+            });
+            // 8000 / √2 is the tone's level, 8000 · 2π · 400 / 8000 its steepest step.
+            assert!(frames > 719_900, "{drift}: {frames}");
+            assert!(quietest > 5_657.0 * 0.9, "{drift}: {quietest}");
+            assert!(steepest < 2_513 + 500, "{drift}: {steepest}");
+            assert!(deepest <= 120.0, "{drift}: {deepest}");
+        }
+    }
 }

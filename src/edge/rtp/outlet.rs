@@ -12,6 +12,9 @@ const COMFORT_EVERY: u32 = 50;
 /// After so many frames in which nothing was sent (15 s; RFC 6263, 8), something is, so that a way through NAT stays open.
 const KEEP_ALIVE_AFTER: u32 = 750;
 
+/// Frames in a second.
+const FRAMES_PER_SECOND: u32 = 1_000 / FRAME_MILLIS as u32;
+
 /// Our sound to one peer.
 pub(super) struct Outlet {
     rate: Rate,
@@ -72,7 +75,9 @@ impl Outlet {
     /// Writes what these 20 ms bring into `out`.
     pub fn next(&mut self, frame: Option<&Frame>, plan: &MediaPlan, now: Time, out: &mut [u8]) -> Due {
         self.egress.end_relay();
-        let event = plan.event_payload.and_then(|payload| self.events.next(self.egress.timestamp(), self.egress.step(), now).map(|e| (payload, e)));
+        let event = plan
+            .event_payload
+            .and_then(|payload| self.events.next(self.egress.timestamp(), plan.event_clock_hz / FRAMES_PER_SECOND, now).map(|e| (payload, e)));
         let length = match (event, frame.filter(|_| plan.sends)) {
             (Some((payload_type, event)), _) => {
                 self.packed = 0;

@@ -15,6 +15,8 @@ pub(super) struct Reports {
     name: String,
     sent_at: Time,
     told: (u64, u64),
+    /// Packets that we had sent by the last two reports, the later one first.
+    sent: [u32; 2],
     /// The peer's last report: the middle of its time, and when it came.
     last: Option<(u32, Time)>,
     pub peer: Option<PeerReport>,
@@ -34,7 +36,7 @@ pub(super) struct Heard {
 impl Reports {
     pub fn new(random: [u8; NAME_OCTETS]) -> Self {
         let name = random.iter().map(|octet| format!("{octet:02x}")).collect();
-        Reports { name, sent_at: Time::ZERO, told: (0, 0), last: None, peer: None }
+        Reports { name, sent_at: Time::ZERO, told: (0, 0), sent: [0; 2], last: None, peer: None }
     }
 
     /// True if it is time for a report.
@@ -50,6 +52,9 @@ impl Reports {
     /// Writes a report; gives its length.
     pub fn write(&mut self, sending: &rtcp::Sending, heard: Option<Heard>, now: Time, is_bye: bool, out: &mut [u8; rtcp::MAX_REPORT]) -> usize {
         self.sent_at = now;
+        // RFC 3550, 6.4: who has sent nothing since the report before the last one is no sender.
+        let sending = rtcp::Sending { is_active: sending.packets != self.sent[1], ..*sending };
+        self.sent = [sending.packets, self.sent[0]];
         let reception = heard.map(|heard| {
             let counts = heard.counts;
             let (lost, taken) = (counts.lost - self.told.0.min(counts.lost), counts.taken - self.told.1.min(counts.taken));
@@ -65,7 +70,7 @@ impl Reports {
                 last_report: self.last.map_or((0, 0), |(ntp, at)| (ntp, since(at))),
             }
         });
-        rtcp::report(sending, reception.as_ref(), wall_ntp(), &self.name, is_bye, out)
+        rtcp::report(&sending, reception.as_ref(), wall_ntp(), &self.name, is_bye, out)
     }
 
     /// Reads a report of the peer; false if it is none.

@@ -1,7 +1,7 @@
 //! From whom a leg takes sound: one address, and one source (SSRC) at a time.
 //!
 //! Sound is taken from the address that was agreed on, or, where the peer is behind NAT, from the one other address that
-//! keeps sending: once, then never again. A new source is believed when the one before has fallen silent, or sends on alone.
+//! keeps sending: once, and only until the one that was agreed on sends. A new source is believed when the one before has fallen silent, or sends on alone.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -35,7 +35,9 @@ pub(super) struct Source {
 enum Latch {
     /// As agreed; another address may have sent some packets in sequence.
     Agreed { other: Option<(SocketAddr, Run)> },
-    /// Decided for good.
+    /// Another address was believed; the agreed one may have sent some packets in sequence since.
+    Guessed { agreed: Option<Run> },
+    /// It is the agreed address, for good.
     Locked,
 }
 
@@ -88,7 +90,12 @@ impl Source {
 
     /// True if nothing from this address can be the peer's any more.
     pub fn is_stranger(&self, from: SocketAddr) -> bool {
-        from != self.peer && self.latch == Latch::Locked
+        let is_settled = match self.latch {
+            Latch::Agreed { .. } => false,
+            Latch::Guessed { .. } => from != self.agreed,
+            Latch::Locked => true,
+        };
+        from != self.peer && is_settled
     }
 
     /// Who sent this packet, which has passed authentication if there is any.
@@ -118,17 +125,30 @@ impl Source {
             }
             return true;
         }
-        let Latch::Agreed { other } = &mut self.latch else { return false };
-        let run = Run::add(other.filter(|(address, _)| *address == from).map(|(_, run)| run), packet);
-        *other = Some((from, run));
-        if run.length < LATCH_AFTER {
-            return false;
+        match &mut self.latch {
+            Latch::Locked => false,
+            Latch::Guessed { agreed } => {
+                let run = Run::add(*agreed, packet);
+                *agreed = Some(run);
+                if from != self.agreed || run.length < LATCH_AFTER {
+                    return false;
+                }
+                (self.peer, self.peer_rtcp, self.latch) = (self.agreed, self.agreed_rtcp, Latch::Locked);
+                true
+            }
+            Latch::Agreed { other } => {
+                let run = Run::add(other.filter(|(address, _)| *address == from).map(|(_, run)| run), packet);
+                *other = Some((from, run));
+                if run.length < LATCH_AFTER {
+                    return false;
+                }
+                tracing::debug!(agreed = %self.peer, %from, "a leg's sound comes from another address than was agreed (NAT)");
+                self.peer = from;
+                self.peer_rtcp = if self.agreed_rtcp == self.agreed { from } else { SocketAddr::new(from.ip(), from.port().saturating_add(1)) };
+                self.latch = Latch::Guessed { agreed: None };
+                true
+            }
         }
-        tracing::debug!(agreed = %self.peer, %from, "a leg's sound comes from another address than was agreed (NAT)");
-        self.peer = from;
-        self.peer_rtcp = if self.agreed_rtcp == self.agreed { from } else { SocketAddr::new(from.ip(), from.port().saturating_add(1)) };
-        self.latch = Latch::Locked;
-        true
     }
 }
 
@@ -138,6 +158,26 @@ mod tests {
 
     fn packet(sequence: u16, ssrc: u32) -> Packet<'static> {
         Packet { marker: false, payload_type: 0, sequence, timestamp: 0, ssrc, payload: &[0; 160] }
+    }
+
+    #[test]
+    fn another_address_is_believed_until_the_agreed_one_sends_and_then_never_again() {
+        let [agreed, other, third] = [1, 2, 3].map(|n| SocketAddr::from(([192, 0, 2, n], 4_000)));
+        let mut source = Source::new(agreed, agreed);
+        let mut at = 0;
+        let mut send = |from, ssrc, packets: u16| {
+            let admitted = (0..packets).filter(|n| {
+                at += 20;
+                !source.is_stranger(from) && source.admit(from, &packet(*n, ssrc), Time::from_millis(at)) == Sender::Peer
+            });
+            (admitted.count(), source.peer)
+        };
+        let late = LATCH_AFTER as usize - 1;
+        assert_eq!(send(other, 1, 50), (50 - late, other), "behind NAT");
+        assert_eq!(send(third, 2, 50), (0, other), "one guess is enough");
+        // It has fallen silent meanwhile, so that the agreed one's source is taken at once.
+        assert_eq!(send(agreed, 3, 50), (50 - late, agreed), "who was agreed on needs no guess");
+        assert_eq!(send(other, 1, 50), (0, agreed));
     }
 
     #[test]

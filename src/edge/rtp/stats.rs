@@ -1,5 +1,7 @@
 //! What a leg's network did, in counts.
 
+use crate::base::{Network, PeerNetwork};
+use crate::sound::codec::Codec;
 use crate::sound::rtp::PacketError;
 use crate::sound::rtp::jitter::JitterCounts;
 use crate::sound::rtp::rtcp::PeerReport;
@@ -7,6 +9,8 @@ use crate::sound::rtp::rtcp::PeerReport;
 /// What a leg's network did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RtpStats {
+    /// How sound is coded; `None` before there is a leg.
+    pub codec: Option<Codec>,
     /// Packets that came from the peer.
     pub received: u64,
     /// Packets that were sent.
@@ -29,6 +33,37 @@ pub struct RtpStats {
     pub unsent: u64,
     /// What the peer says of our sound.
     pub peer: Option<PeerReport>,
+}
+
+impl RtpStats {
+    /// The same, as records tell it.
+    pub fn network(&self) -> Network {
+        let counts = self.jitter_buffer;
+        let clock_hz = self.codec.map_or(f64::INFINITY, |codec| f64::from(codec.clock_hz()));
+        Network {
+            codec: self.codec.map(Codec::name).unwrap_or_default().to_owned(),
+            received: self.received,
+            lost: counts.lost,
+            late: counts.late,
+            duplicates: counts.duplicates,
+            dropped: counts.dropped,
+            refused: self.bad.total() + self.strangers + self.forged,
+            jitter_ms: tenths(self.jitter_ms),
+            held_ms: tenths(self.held_ms),
+            sent: self.sent,
+            forwarded: self.forwarded,
+            peer: self.peer.map(|peer| PeerNetwork {
+                lost: (peer.lost * 1_000.0).round() / 1_000.0,
+                jitter_ms: tenths(f64::from(peer.jitter) * 1_000.0 / clock_hz),
+                round_trip_ms: peer.round_trip_ms.map(tenths),
+            }),
+        }
+    }
+}
+
+/// Nobody can use more digits than one.
+fn tenths(ms: f64) -> f64 {
+    (ms * 10.0).round() / 10.0
 }
 
 /// Datagrams that could not be used, by kind.

@@ -17,6 +17,8 @@ use crate::sound::codec::Codec;
 const OPUS: u8 = 111;
 /// Payload types of telephone-event in our offers, by clock rate.
 const EVENTS: [(u32, u8); 2] = [(8_000, 101), (48_000, 110)];
+/// Clock rates at which the length of an event can be told in its 16 bits.
+const EVENT_CLOCKS_HZ: std::ops::RangeInclusive<u32> = 8_000..=48_000;
 /// The only crypto suite that is taken (RFC 4568, 6.2).
 const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
 /// Packet time in ms, unless a peer asks for another.
@@ -135,13 +137,13 @@ pub fn answer(terms: &Terms, offer: &[u8]) -> Result<(Vec<u8>, MediaPlan), SdpEr
         }
     };
     let mut ours = Media { attributes: Vec::new(), connections: Vec::new(), port: terms.local.port(), ..theirs.medias[at].clone() };
-    ours.fmt = std::iter::once(payload).chain(event).map(|payload| payload.to_string()).collect::<Vec<_>>().join(" ");
+    ours.fmt = std::iter::once(payload).chain(event.map(|(payload, _)| payload)).map(|payload| payload.to_string()).collect::<Vec<_>>().join(" ");
     ours.add_attribute(Attribute::with_value("rtpmap", format!("{payload} {}", rtpmap(codec))));
     if let Some(fmtp) = fmtp(codec) {
         ours.add_attribute(Attribute::with_value("fmtp", format!("{payload} {fmtp}")));
     }
-    if let Some(event) = event {
-        ours.add_attribute(Attribute::with_value("rtpmap", format!("{event} telephone-event/{}", event_clock(codec))));
+    if let Some((event, clock)) = event {
+        ours.add_attribute(Attribute::with_value("rtpmap", format!("{event} telephone-event/{clock}")));
         ours.add_attribute(Attribute::with_value("fmtp", format!("{event} 0-16")));
     }
     if let Some((tag, _)) = srtp {
@@ -160,7 +162,7 @@ pub fn answer(terms: &Terms, offer: &[u8]) -> Result<(Vec<u8>, MediaPlan), SdpEr
     ours.add_attribute(Attribute::new(direction));
     let medias = theirs.medias.iter().enumerate().map(|(n, media)| if n == at { ours.clone() } else { rejected(media) }).collect();
     let srtp = srtp.map(|(_, theirs)| SrtpKeys { ours: terms.key, theirs });
-    let plan = peer.plan(codec, (payload, payload), (event, event), srtp, terms.holds);
+    let plan = peer.plan(codec, (payload, payload), event.map(|(payload, clock)| (payload, Some(payload), clock)), srtp, terms.holds);
     Ok((write(terms, medias), plan))
 }
 
@@ -177,14 +179,13 @@ pub fn accept(terms: &Terms, answer: &[u8]) -> Result<MediaPlan, SdpError> {
         Some((codec, *payload))
     });
     let (codec, payload) = in_their_order.ok_or_else(|| peer.no_codec())?;
-    let event = peer.event_for(codec);
-    let event_in = event.and(EVENTS.iter().find(|(clock, _)| *clock == event_clock(codec)).map(|(_, payload)| *payload));
+    let event = peer.event_for(codec).map(|(payload, clock)| (payload, EVENTS.iter().find(|ours| ours.0 == clock).map(|ours| ours.1), clock));
     let srtp = match (terms.srtp, peer.crypto) {
         (Encryption::Required, Some((_, theirs))) => Some(SrtpKeys { ours: terms.key, theirs }),
         (Encryption::Required, None) => return Err(SdpError::Encryption("the peer answered without a key")),
         (Encryption::Off | Encryption::Optional, _) => None,
     };
-    Ok(peer.plan(codec, (payload, our_payload(codec)), (event, event_in), srtp, terms.holds))
+    Ok(peer.plan(codec, (payload, our_payload(codec)), event, srtp, terms.holds))
 }
 
 /// The peer's side of one audio stream.
@@ -254,10 +255,12 @@ impl Peer {
         self.order.iter().copied().find(|payload| self.is_codec(*payload, codec))
     }
 
-    /// The telephone-event of the codec's clock rate; one of another rate where there is no other (some phones offer Opus with 8000 only).
-    fn event_for(&self, codec: Codec) -> Option<u8> {
-        let events = || self.order.iter().copied().filter(|payload| self.maps.get(payload).is_some_and(|(name, _)| name == "telephone-event"));
-        events().find(|payload| self.maps[payload].1 == event_clock(codec)).or_else(|| events().next())
+    /// The telephone-event of the codec's clock rate, or of another where there is no other (some phones offer Opus with 8000 only),
+    /// and its clock rate.
+    fn event_for(&self, codec: Codec) -> Option<(u8, u32)> {
+        let is_event = |payload: &u8| self.maps.get(payload).is_some_and(|(name, _)| name == "telephone-event");
+        let events = || self.order.iter().copied().filter(is_event).map(|payload| (payload, self.maps[&payload].1));
+        events().find(|(_, clock)| *clock == event_clock(codec)).or_else(|| events().find(|(_, clock)| EVENT_CLOCKS_HZ.contains(clock)))
     }
 
     fn no_codec(&self) -> SdpError {
@@ -269,7 +272,7 @@ impl Peer {
         &self,
         codec: Codec,
         (payload, payload_in): (u8, u8),
-        (event_payload, event_payload_in): (Option<u8>, Option<u8>),
+        event: Option<(u8, Option<u8>, u32)>,
         srtp: Option<SrtpKeys>,
         holds: bool,
     ) -> MediaPlan {
@@ -279,8 +282,9 @@ impl Peer {
             codec,
             payload,
             payload_in,
-            event_payload,
-            event_payload_in,
+            event_payload: event.map(|(payload, ..)| payload),
+            event_payload_in: event.and_then(|(_, ours, _)| ours),
+            event_clock_hz: event.map_or(event_clock(codec), |(.., clock)| clock),
             comfort_noise: self.order.contains(&13),
             sends: self.takes,
             receives: self.sends && !holds,
@@ -442,6 +446,21 @@ mod tests {
         );
         let (_, plan) = answer(&terms(&[Codec::Opus, Codec::Pcmu], Encryption::Off), &offer).expect("usable");
         assert_eq!((plan.codec, plan.payload, plan.event_payload, plan.ptime_ms), (Codec::Opus, 96, Some(98), 40));
+        assert_eq!(plan.event_clock_hz, 48_000);
+    }
+
+    #[test]
+    fn keys_keep_the_clock_that_the_peer_gave_them_whatever_the_codecs_is() {
+        let lines = "m=audio 4000 RTP/AVP 96 101\na=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000\n";
+        let (text, plan) = answer(&terms(&[Codec::Opus], Encryption::Off), &described(lines)).expect("usable");
+        assert!(String::from_utf8_lossy(&text).contains("a=rtpmap:101 telephone-event/8000\r\n"));
+        assert_eq!((plan.event_payload, plan.event_payload_in, plan.event_clock_hz), (Some(101), Some(101), 8_000));
+        let asked = terms(&[Codec::Opus, Codec::Pcmu], Encryption::Off);
+        let plan = accept(&asked, &described(&lines.replace("96", "111").replace("101", "97"))).expect("usable");
+        assert_eq!((plan.event_payload, plan.event_payload_in, plan.event_clock_hz), (Some(97), Some(101), 8_000));
+        let odd = lines.replace("event/8000", "event/4000000000");
+        let (_, plan) = answer(&terms(&[Codec::Opus], Encryption::Off), &described(&odd)).expect("usable");
+        assert_eq!((plan.event_payload, plan.event_clock_hz), (None, 48_000));
     }
 
     #[test]

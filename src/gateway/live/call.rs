@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::base::{CallId, LegId, QueueId, Record};
+use crate::base::{CallId, Happening, LegId, QueueId, Record};
 use crate::call::{CallInput, Plan};
 use crate::edge::rtp::RtpStats;
 use crate::edge::{Leg, LegEvent};
@@ -128,8 +128,18 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
             Some(answer) = answers.recv() => executor.answer(answer),
         }
         pair_up(&mut executor);
+        note_network(&mut executor);
     }
+    executor.edge().hang_up_all();
+    note_network(&mut executor);
     executor.into_edge().close().await
+}
+
+/// What the network did to legs that are gone now.
+fn note_network(executor: &mut Executor<LiveClock, LiveEdge>) {
+    while let Some((leg, stats)) = executor.edge().newly_gone() {
+        executor.note(Happening::NetworkMeasured { leg, network: stats.network() });
+    }
 }
 
 /// Whether packets are forwarded is looked at after everything that happens.

@@ -110,6 +110,8 @@ pub struct LiveEdge {
     /// The worst refusal of an offer's contacts so far.
     busy: Vec<OfferId>,
     gone_stats: Vec<(LegId, RtpStats)>,
+    /// Of these, how many were told by [`Self::newly_gone`].
+    told_gone: usize,
     /// Legs whose packets are forwarded.
     pub(super) pair: Option<Pair>,
 }
@@ -133,6 +135,7 @@ impl LiveEdge {
             records: Vec::new(),
             busy: Vec::new(),
             gone_stats: Vec::new(),
+            told_gone: 0,
             pair: None,
         };
         edge.add(leg, Role::Joined(LegId::CALLER));
@@ -287,9 +290,20 @@ impl LiveEdge {
         }
     }
 
-    /// The call is over: everybody who is left is hung up. Gives its records and what each leg's network did.
-    pub async fn close(mut self) -> (Vec<Record>, Vec<(LegId, RtpStats)>) {
+    /// What the network did to the next leg that is gone; each is told once.
+    pub fn newly_gone(&mut self) -> Option<(LegId, RtpStats)> {
+        let gone = self.gone_stats.get(self.told_gone).copied()?;
+        self.told_gone += 1;
+        Some(gone)
+    }
+
+    /// The call is over: everybody who is left is hung up.
+    pub fn hang_up_all(&mut self) {
         self.hang_up_where(|_| true, "the call is over");
+    }
+
+    /// Nobody is left. Gives the call's records and what each leg's network did.
+    pub async fn close(self) -> (Vec<Record>, Vec<(LegId, RtpStats)>) {
         self.shared.desk.end(self.call);
         self.shared.journal.end(self.call).await;
         (self.records, self.gone_stats)

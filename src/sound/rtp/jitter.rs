@@ -2,8 +2,8 @@
 //!
 //! [`JitterBuffer::push`] takes packets as they come, [`JitterBuffer::pull`] gives one for each packet time. How much is
 //! held back follows the network: the 95th percentile of recent delays, within 20 to 120 ms. What runs ahead, because
-//! the peer's clock is faster or the network calmed down, is dropped in silence; what runs dry is made up and waits
-//! again. Packets that are no sound (keys, comfort noise) hold their place in the order; a pause that comfort noise
+//! the peer's clock is faster or the network calmed down, is dropped in silence, and shortened where there is none
+//! ([`JitterBuffer::is_ahead`]); what runs dry is made up and waits again. Packets that are no sound (keys, comfort noise) hold their place in the order; a pause that comfort noise
 //! announces is no loss.
 
 mod delays;
@@ -144,6 +144,15 @@ impl JitterBuffer {
         self.highest.map_or(0.0, |highest| (highest + 1).saturating_sub(self.next) as f64 * self.packet_ms)
     }
 
+    fn extra_ms(&self) -> f64 {
+        self.depth_ms() - self.held_ms() - self.packet_ms
+    }
+
+    /// True if so much more than wanted is held that what is decoded should be shortened.
+    pub fn is_ahead(&self) -> bool {
+        !self.is_waiting && self.extra_ms() > SLACK_MS
+    }
+
     /// Takes a packet.
     pub fn push(&mut self, packet: &Packet<'_>, kind: Kind, now: Time) {
         if packet.payload.len() > MAX_DATAGRAM {
@@ -254,7 +263,7 @@ impl JitterBuffer {
             }
             self.is_waiting = false;
         }
-        let extra = self.depth_ms() - self.held_ms() - self.packet_ms;
+        let extra = self.extra_ms();
         if extra > TOO_MUCH_MS || (is_quiet && extra > SLACK_MS) {
             self.drop_next();
         }

@@ -50,6 +50,8 @@ pub struct Sending {
     pub packets: u32,
     /// Octets of payload sent.
     pub octets: u32,
+    /// Something was sent of late; otherwise it is a receiver's report (RFC 3550, 6.4).
+    pub is_active: bool,
 }
 
 /// NTP time (seconds and fraction) of a moment, `unix_micros` µs after 1970.
@@ -59,7 +61,7 @@ pub fn ntp(unix_micros: u64) -> u64 {
     secs << 32 | fraction
 }
 
-/// Writes a sender report with one block, and our name; gives its length.
+/// Writes the report of a sender, or of who only receives, with one block, and our name; gives its length.
 pub fn report(sending: &Sending, reception: Option<&Reception>, ntp: u64, cname: &str, is_bye: bool, out: &mut [u8; MAX_REPORT]) -> usize {
     let mut at = 0;
     let mut put = |bytes: &[u8]| {
@@ -68,14 +70,16 @@ pub fn report(sending: &Sending, reception: Option<&Reception>, ntp: u64, cname:
         at = end;
     };
     let blocks = u8::from(reception.is_some());
-    let words = 6 + 6 * u16::from(blocks);
-    put(&[0x80 | blocks, 200]);
-    put(&words.to_be_bytes());
+    let (kind, own_words) = if sending.is_active { (200, 6) } else { (201, 1) };
+    put(&[0x80 | blocks, kind]);
+    put(&(own_words + 6 * u16::from(blocks)).to_be_bytes());
     put(&sending.ssrc.to_be_bytes());
-    put(&ntp.to_be_bytes());
-    put(&sending.timestamp.to_be_bytes());
-    put(&sending.packets.to_be_bytes());
-    put(&sending.octets.to_be_bytes());
+    if sending.is_active {
+        put(&ntp.to_be_bytes());
+        put(&sending.timestamp.to_be_bytes());
+        put(&sending.packets.to_be_bytes());
+        put(&sending.octets.to_be_bytes());
+    }
     if let Some(reception) = reception {
         put(&reception.ssrc.to_be_bytes());
         put(&(u32::from(reception.fraction_lost) << 24 | reception.lost.min(0x7f_ffff)).to_be_bytes());
@@ -185,7 +189,8 @@ mod tests {
 
     #[test]
     fn two_sides_learn_loss_jitter_and_the_way_there_and_back() {
-        let (ours, theirs) = (Sending { ssrc: 1, timestamp: 160, packets: 10, octets: 1_600 }, Sending { ssrc: 2, ..Sending::default() });
+        let (ours, theirs) =
+            (Sending { ssrc: 1, timestamp: 160, packets: 10, octets: 1_600, is_active: true }, Sending { ssrc: 2, ..Sending::default() });
         let mut out = [0; MAX_REPORT];
         let sent = ntp(1_000_000_000);
         let length = report(&ours, None, sent, "segue", false, &mut out);
@@ -199,6 +204,16 @@ mod tests {
         assert!(heard.is_bye && about.lost == 0.25 && about.jitter == 80, "{about:?}");
         assert!(about.round_trip_ms.is_some_and(|ms| (99.0..101.0).contains(&ms)), "{about:?}");
         assert_eq!(receive(&out[..length], 9, 0).map(|r| r.about_us), Some(None));
+    }
+
+    #[test]
+    fn who_sends_nothing_reports_what_they_hear() {
+        let mut out = [0; MAX_REPORT];
+        let reception = Reception { ssrc: 1, fraction_lost: 128, ..Reception::default() };
+        let length = report(&Sending { ssrc: 2, ..Sending::default() }, Some(&reception), ntp(1), "peer", false, &mut out);
+        assert_eq!((out[1], length % 4), (201, 0));
+        let heard = receive(&out[..length], 1, ntp(1)).expect("a report");
+        assert_eq!((heard.sender_ntp, heard.about_us.map(|about| about.lost)), (None, Some(0.5)));
     }
 
     #[test]
