@@ -4,113 +4,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")]
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+#[path = "harness/phones.rs"]
+mod phones;
+
 use std::time::Duration;
 
-use segue::base::{EndedBy, Frame, Happening, Key, LegId, Network, OfferOutcome, Purpose, Rate};
-use segue::cmd::live::{self, Running};
-use segue::config::Config;
-use segue::edge::sip::table::SipTable;
-use segue::edge::sip::{Dialling, SipEdge};
-use segue::edge::{Invited, LegCommand, LegEvent, Ports};
-use segue::gateway::live::call::Finished;
-use segue::replay::caller::{self, CallReport, Manners, Part};
+use phones::{PATIENCE, accepts, call, dialling, finished, gateway, outcomes, part, phone, phone_with, tone};
+use segue::base::{EndedBy, Frame, Happening, LegId, Network, OfferOutcome, Purpose, Rate};
+use segue::cmd::live;
+use segue::edge::sip::SipEdge;
+use segue::edge::{LegCommand, LegEvent};
+use segue::replay::caller;
 use segue::sound::codec::{Codec, Encoder, MAX_ENCODED};
 use segue::sound::rtp::Packet;
-use tokio::sync::mpsc::{Receiver, channel};
-
-/// Nothing here takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Ports for sound, apart for each user of them.
-fn ports() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    46_000 + 200 * NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-/// Somebody's SIP phone.
-async fn phone() -> (SipEdge, Receiver<Invited>) {
-    phone_with(SipTable::default().codecs).await
-}
-
-/// One that has these codecs only.
-async fn phone_with(codecs: Vec<Codec>) -> (SipEdge, Receiver<Invited>) {
-    let (sender, rung) = channel(8);
-    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into()], codecs, ..SipTable::default() };
-    let first = ports();
-    (SipEdge::open(&table, Arc::new(Ports::new([127, 0, 0, 1].into(), first, first + 199)), sender).await.unwrap(), rung)
-}
-
-/// A gateway whose agents `agent-1`, `agent-2` … are at these phones.
-async fn gateway(agents: &[SocketAddr], more: &str) -> Running {
-    let first = ports();
-    let mut text = format!(
-        "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\n[[queue]]\nname = \"service\"\nring_secs = 8.0\n\
-         [sip]\nbind = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\nrtp_first_port = {first}\nrtp_last_port = {}\n\
-         [speech]\nrecognizer = \"off\"\n",
-        first + 199
-    );
-    for (name, phone) in ["agent-1", "agent-2", "agent-3"].into_iter().zip(agents) {
-        text += &format!("[[agent]]\nname = \"{name}\"\n[[phone]]\nagent = \"{name}\"\ncontact = \"sip:{name}@{phone}\"\n");
-    }
-    if agents.is_empty() {
-        text += "[[agent]]\nname = \"nobody\"\n";
-    }
-    let text = text + more;
-    let config = Config::read(Some(("test.toml", &text)), [], |_| Err(io::ErrorKind::NotFound.into())).unwrap_or_else(|p| panic!("{p}"));
-    let kit = live::kit(&config, None).unwrap_or_else(|p| panic!("{p}"));
-    live::open(&config, kit).await.unwrap()
-}
-
-/// A tone of so many seconds.
-fn tone(secs: usize) -> Vec<i16> {
-    (0..secs * 8_000).map(|n| (6_000.0 * (std::f64::consts::TAU * 500.0 * n as f64 / 8_000.0).sin()) as i16).collect()
-}
-
-fn part(longest_secs: u64) -> Part {
-    let longest = Duration::from_secs(longest_secs);
-    Part {
-        recording: tone(longest_secs as usize).into(),
-        manners: Manners::Recording,
-        keys: Vec::new(),
-        echoes: false,
-        leaves_when_done: false,
-        longest,
-    }
-}
-
-fn accepts(after: Duration, part: Part) -> Part {
-    Part { keys: vec![(after, Key::new('1').unwrap())], ..part }
-}
-
-async fn call(sip: &SipEdge, target: &str, codec: Codec, part: Part) -> CallReport {
-    let dialling = Dialling {
-        target: target.into(),
-        from: format!("sip:+15550100@{}", sip.local()),
-        from_name: None,
-        headers: Vec::new(),
-        codecs: vec![codec],
-        srtp: false,
-        ring_limit: PATIENCE,
-        trunks: Vec::new(),
-    };
-    tokio::time::timeout(PATIENCE, caller::place(sip, dialling, part)).await.unwrap()
-}
-
-async fn finished(running: &mut Running) -> Finished {
-    tokio::time::timeout(PATIENCE, running.finished.recv()).await.unwrap().unwrap()
-}
-
-fn outcomes(finished: &Finished) -> Vec<(String, OfferOutcome)> {
-    let settled = finished.records.iter().filter_map(|record| match &record.kind {
-        Happening::OfferSettled { agent, outcome, .. } => Some((agent.to_string(), *outcome)),
-        _ => None,
-    });
-    settled.collect()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_is_bridged_to_an_agent_who_takes_the_call_by_key() {
@@ -264,17 +170,7 @@ async fn the_contact_of_an_answer_is_a_whole_uri() {
 
 /// A caller without a phone: sends a tone packet by packet for so long, and gives the packets that came until the end.
 async fn bare_caller(sip: &SipEdge, target: String, talks: Duration) -> Vec<(u32, u16, u32)> {
-    let dialling = Dialling {
-        target,
-        from: format!("sip:+15550100@{}", sip.local()),
-        from_name: None,
-        headers: Vec::new(),
-        codecs: vec![Codec::Pcma],
-        srtp: false,
-        ring_limit: PATIENCE,
-        trunks: Vec::new(),
-    };
-    let mut leg = sip.dial(dialling);
+    let mut leg = sip.dial(dialling(sip, &target, Codec::Pcma));
     let mut media = None;
     loop {
         match leg.events.recv().await.unwrap() {

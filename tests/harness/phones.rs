@@ -1,0 +1,122 @@
+//! SIP phones of our own making, and a gateway for them, all on loopback.
+//!
+//! Entries have no bot, so that a call goes straight to its queue and a test takes seconds.
+
+// Each test binary uses its own part of this.
+#![allow(dead_code)]
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use segue::base::{Happening, Key, OfferOutcome};
+use segue::cmd::live::{self, Running};
+use segue::config::Config;
+use segue::edge::sip::table::SipTable;
+use segue::edge::sip::{Dialling, SipEdge};
+use segue::edge::{Invited, Ports};
+use segue::gateway::live::call::Finished;
+use segue::replay::caller::{self, CallReport, Manners, Part};
+use segue::sound::codec::Codec;
+use tokio::sync::mpsc::{Receiver, channel};
+
+/// Nothing here takes longer.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ports for sound, apart for each user of them.
+fn ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    46_000 + 200 * NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Somebody's SIP phone.
+pub async fn phone() -> (SipEdge, Receiver<Invited>) {
+    phone_with(SipTable::default().codecs).await
+}
+
+/// One that has these codecs only.
+pub async fn phone_with(codecs: Vec<Codec>) -> (SipEdge, Receiver<Invited>) {
+    let (sender, rung) = channel(8);
+    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into()], codecs, ..SipTable::default() };
+    let first = ports();
+    (SipEdge::open(&table, Arc::new(Ports::new([127, 0, 0, 1].into(), first, first + 199)), sender).await.unwrap(), rung)
+}
+
+/// A gateway whose agents `agent-1`, `agent-2` … are at these phones, with more tables.
+pub async fn gateway(agents: &[SocketAddr], more: &str) -> Running {
+    gateway_with("", agents, more).await
+}
+
+/// One with more keys of `[sip]`, too.
+pub async fn gateway_with(sip: &str, agents: &[SocketAddr], more: &str) -> Running {
+    let first = ports();
+    let mut text = format!(
+        "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\n[[queue]]\nname = \"service\"\nring_secs = 8.0\n\
+         [sip]\nbind = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\nrtp_first_port = {first}\nrtp_last_port = {}\n{sip}\n\
+         [speech]\nrecognizer = \"off\"\n",
+        first + 199
+    );
+    for (name, phone) in ["agent-1", "agent-2", "agent-3"].into_iter().zip(agents) {
+        text += &format!("[[agent]]\nname = \"{name}\"\n[[phone]]\nagent = \"{name}\"\ncontact = \"sip:{name}@{phone}\"\n");
+    }
+    if agents.is_empty() {
+        text += "[[agent]]\nname = \"nobody\"\n";
+    }
+    let text = text + more;
+    let config = Config::read(Some(("test.toml", &text)), [], |_| Err(io::ErrorKind::NotFound.into())).unwrap_or_else(|p| panic!("{p}"));
+    let kit = live::kit(&config, None).unwrap_or_else(|p| panic!("{p}"));
+    live::open(&config, kit).await.unwrap()
+}
+
+/// A tone of so many seconds.
+pub fn tone(secs: usize) -> Vec<i16> {
+    (0..secs * 8_000).map(|n| (6_000.0 * (std::f64::consts::TAU * 500.0 * n as f64 / 8_000.0).sin()) as i16).collect()
+}
+
+pub fn part(longest_secs: u64) -> Part {
+    let longest = Duration::from_secs(longest_secs);
+    Part {
+        recording: tone(longest_secs as usize).into(),
+        manners: Manners::Recording,
+        keys: Vec::new(),
+        echoes: false,
+        leaves_when_done: false,
+        longest,
+    }
+}
+
+pub fn accepts(after: Duration, part: Part) -> Part {
+    Part { keys: vec![(after, Key::new('1').unwrap())], ..part }
+}
+
+/// A call to this target, in one codec.
+pub fn dialling(sip: &SipEdge, target: &str, codec: Codec) -> Dialling {
+    Dialling {
+        target: target.into(),
+        from: format!("sip:+15550100@{}", sip.local()),
+        from_name: None,
+        headers: Vec::new(),
+        codecs: vec![codec],
+        srtp: false,
+        ring_limit: PATIENCE,
+        trunks: Vec::new(),
+    }
+}
+
+pub async fn call(sip: &SipEdge, target: &str, codec: Codec, part: Part) -> CallReport {
+    tokio::time::timeout(PATIENCE, caller::place(sip, dialling(sip, target, codec), part)).await.unwrap()
+}
+
+pub async fn finished(running: &mut Running) -> Finished {
+    tokio::time::timeout(PATIENCE, running.finished.recv()).await.unwrap().unwrap()
+}
+
+pub fn outcomes(finished: &Finished) -> Vec<(String, OfferOutcome)> {
+    let settled = finished.records.iter().filter_map(|record| match &record.kind {
+        Happening::OfferSettled { agent, outcome, .. } => Some((agent.to_string(), *outcome)),
+        _ => None,
+    });
+    settled.collect()
+}
