@@ -10,6 +10,7 @@ use super::live::{self, Running};
 use super::terminal::{self, complain, hint};
 use crate::base::LegId;
 use crate::config::{BUILT_IN, Config};
+use crate::edge::sip::SipEdge;
 use crate::gateway::live::call::Finished;
 use crate::replay::verdict::{clock, verdict};
 use crate::speech::doctor;
@@ -60,7 +61,7 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
             Some(call) = finished.recv() => tell(&call),
             asked = stop.asked() => match asked {
                 Asked::Stop => break,
-                Asked::Reload => reload(&gateway, file),
+                Asked::Reload => reload(&gateway, &sip, file),
             },
         }
     }
@@ -115,7 +116,10 @@ fn on_the_line(call: &Finished) -> String {
     format!(" The network lost {:.0} % of what the caller said, and of late {:.0} % of what they were to hear.", lost * 100.0, theirs * 100.0)
 }
 
-fn reload(gateway: &crate::gateway::live::Gateway, file: Option<&Path>) {
+fn reload(gateway: &crate::gateway::live::Gateway, sip: &SipEdge, file: Option<&Path>) {
+    if let Err(error) = sip.renew_certificate() {
+        complain(&format!("{error}; the certificate before it stays in force"));
+    }
     let Some((_, kit)) = load(file) else {
         complain("the configuration has mistakes; the old one stays in force");
         return;

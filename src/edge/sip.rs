@@ -9,12 +9,14 @@
 //!
 //! Calls of carriers come and go over [`trunk`]s.
 //!
-//! What is *not* here: TLS.
+//! What comes in passes the `door` first.
 
+mod accept;
 mod auth;
 mod caller;
 mod client;
 pub mod digest;
+mod door;
 mod guard;
 mod hop;
 mod leg;
@@ -24,10 +26,13 @@ pub mod registrar;
 pub mod sdp;
 mod server;
 pub mod table;
+pub mod tls;
 pub mod trunk;
 pub mod uui;
+mod wire;
 
 pub use crate::net::secret;
+pub use door::SipCounts;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -40,21 +45,21 @@ use rsipstack::EndpointBuilder;
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::sip::{Host, HostWithPort, Method, Port, Uri};
 use rsipstack::transaction::endpoint::EndpointOption;
-use rsipstack::transport::TransportLayer;
-use rsipstack::transport::tcp_listener::TcpListenerConnection;
-use rsipstack::transport::udp::UdpConnection;
+use rustls::ServerConfig;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Invited, LEG_QUEUE, Leg, Ports};
 use crate::sound::codec::Codec;
+use accept::{Accepting, Bound};
 use auth::Prover;
 use digest::Credentials;
+use door::{Door, GuardedStreams};
 use guard::Guard;
 use register::Phones;
 use sdp::{Encryption, Terms};
-use table::{Network, SipTable, Transport, read_bind};
+use table::{Network, SipTable, Transport};
 use trunk::{TrunkPeer, TrunkStatus, Trunks};
 
 /// What we call ourselves.
@@ -90,6 +95,9 @@ pub enum SipError {
         /// Why.
         reason: String,
     },
+    /// A certificate that can't be used.
+    #[error("sip.tls: {0}")]
+    Certificate(String),
 }
 
 /// Whom to ring, and how.
@@ -133,6 +141,10 @@ struct Inner {
     layer: Arc<DialogLayer>,
     ports: Arc<Ports>,
     local: SocketAddr,
+    /// Where peers come in over TLS.
+    tls: Option<SocketAddr>,
+    certificates: Option<watch::Sender<Arc<ServerConfig>>>,
+    door: Arc<Door>,
     allowed: Vec<Network>,
     trusted: Vec<Network>,
     guard: Guard,
@@ -168,36 +180,12 @@ impl SipEdge {
     /// A transport that can't be read, or a port that can't be had.
     pub async fn open_with(table: &SipTable, peers: Peers, ports: Arc<Ports>, calls: Sender<Invited>) -> Result<SipEdge, SipError> {
         let stop = CancellationToken::new();
-        let transports = TransportLayer::new(stop.clone());
-        let mut local = None;
-        for bind in &table.bind {
-            let (transport, address) = read_bind(bind).map_err(SipError::Bind)?;
-            let taken = |reason: String| SipError::Taken { bind: bind.clone(), reason };
-            // Port 0 is chosen once: all transports have the same.
-            let address =
-                if address.port() == 0 { SocketAddr::new(address.ip(), local.map_or(0, |local: SocketAddr| local.port())) } else { address };
-            let external = table.external_address.map(|ip| SocketAddr::new(ip, address.port()));
-            let bound = match transport {
-                Transport::Udp => {
-                    let udp =
-                        UdpConnection::create_connection(address, external, Some(stop.child_token())).await.map_err(|e| taken(e.to_string()))?;
-                    let bound = udp.get_addr().get_socketaddr().map_err(|e| taken(e.to_string()))?;
-                    transports.add_transport(udp.into());
-                    bound
-                }
-                Transport::Tcp => {
-                    // The library listens later and only logs a failure; try now, so that it is said.
-                    let probe = std::net::TcpListener::bind(address).map_err(|e| taken(e.to_string()))?;
-                    let bound = probe.local_addr().map_err(|e| taken(e.to_string()))?;
-                    drop(probe);
-                    let tcp = TcpListenerConnection::new(bound, external).await.map_err(|e| taken(e.to_string()))?;
-                    transports.add_transport(tcp.into());
-                    bound
-                }
-            };
-            local.get_or_insert(bound);
-        }
-        let local = local.ok_or_else(|| SipError::Bind("is empty".into()))?;
+        let known = peers.trunks.iter().flat_map(|trunk| Network::read_all(&trunk.table.allow));
+        let known: Vec<Network> = Network::read_all(&table.allow).into_iter().chain(known).collect();
+        let guard = Guard::new(table.calls_per_second).banning(table.ban_after, Duration::from_secs(u64::from(table.ban_secs))).sparing(known);
+        let door = Door::new(guard);
+        let bound = Bound::all(table, &door, &stop).await?;
+        let (local, tls) = (bound.local.ok_or_else(|| SipError::Bind("is empty".into()))?, bound.tls);
         let endpoint = EndpointBuilder::new()
             .with_user_agent(USER_AGENT)
             .with_allows(METHODS.to_vec())
@@ -205,8 +193,16 @@ impl SipEdge {
             .with_option(EndpointOption { callid_suffix: Some("segue".into()), ..EndpointOption::default() })
             .with_cancel_token(stop.clone())
             .with_inspector(Box::new(Prover::new(peers.trunks.iter().map(|trunk| trunk.account.clone()).collect())))
-            .with_transport_layer(transports)
+            .with_transport_inspector(Box::new(GuardedStreams(door.clone())))
+            .with_transport_layer(bound.transports)
             .build();
+        // Set once, here.
+        let _ = door.endpoint.set(endpoint.inner.clone());
+        for (listener, transport, told) in bound.listeners {
+            let certificates = (transport == Transport::Tls).then(|| bound.certificates.as_ref().map(watch::Sender::subscribe)).flatten();
+            let (endpoint, door, stop) = (endpoint.inner.clone(), door.clone(), stop.clone());
+            tokio::spawn(Accepting { endpoint, door, local: told, tls: certificates, stop }.run(listener));
+        }
         let incoming = endpoint.incoming_transactions().map_err(|error| SipError::Bind(error.to_string()))?;
         let layer = Arc::new(DialogLayer::new(endpoint.inner.clone()));
         let inner = Arc::new(Inner {
@@ -220,10 +216,16 @@ impl SipEdge {
             layer,
             ports,
             local,
+            tls,
+            certificates: bound.certificates,
+            door,
             is_draining: AtomicBool::new(false),
             sessions: AtomicU64::new(random()),
             stop,
         });
+        for trunk in inner.trunks.all().iter().filter(|trunk| tls.is_none() && trunk.address().r#type == Some(rsipstack::sip::Transport::Tls)) {
+            tracing::warn!("trunk `{}` is dialled over TLS, but sip.bind has no `tls:` where it could call us", trunk.table.name);
+        }
         tokio::spawn(async move { endpoint.serve().await });
         tokio::spawn(server::take(inner.clone(), incoming, calls));
         tokio::spawn(register::expire(inner.clone()));
@@ -234,6 +236,26 @@ impl SipEdge {
     /// The address of the first transport.
     pub fn local(&self) -> SocketAddr {
         self.inner.local
+    }
+
+    /// Where peers come in over TLS, if they do.
+    pub fn tls(&self) -> Option<SocketAddr> {
+        self.inner.tls
+    }
+
+    /// What came to our door, and how much of it was let in.
+    pub fn counts(&self) -> SipCounts {
+        self.inner.door.counts()
+    }
+
+    /// Reads the certificate that peers see again, from the files of `[sip.tls]`; it holds for those who connect from now on.
+    ///
+    /// # Errors
+    /// It can't be read; the one before stays.
+    pub fn renew_certificate(&self) -> Result<(), SipError> {
+        let Some(certificates) = &self.inner.certificates else { return Ok(()) };
+        certificates.send_replace(self.inner.table.tls.server().map_err(SipError::Certificate)?);
+        Ok(())
     }
 
     /// Rings somebody; everything that comes of it comes as events of the leg.
@@ -280,7 +302,8 @@ impl Inner {
     /// Our own URI, as peers are told.
     fn contact(&self, transport: Option<rsipstack::sip::Transport>) -> Uri {
         let ip = self.table.external_address.unwrap_or(self.local.ip());
-        let host = HostWithPort { host: Host::IpAddr(ip), port: Some(Port::from(self.local.port())) };
+        let local = self.tls.filter(|_| transport == Some(rsipstack::sip::Transport::Tls)).unwrap_or(self.local);
+        let host = HostWithPort { host: Host::IpAddr(ip), port: Some(Port::from(local.port())) };
         let params = transport.filter(|t| *t != rsipstack::sip::Transport::Udp).map(rsipstack::sip::Param::Transport).into_iter().collect();
         let scheme = Some(rsipstack::sip::Scheme::Sip);
         Uri { scheme, host_with_port: host, auth: Some(rsipstack::sip::Auth { user: "segue".into(), password: None }), params, ..Uri::default() }

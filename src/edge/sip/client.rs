@@ -6,7 +6,8 @@ use std::time::Duration;
 use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver};
 use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::sip::{Header, Param, Response, StatusCodeKind};
+use rsipstack::sip::{Header, Param, Response, StatusCodeKind, Transport};
+use rsipstack::transport::SipAddr;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::Instant;
 
@@ -16,6 +17,8 @@ use super::sdp::{self, Encryption, Terms};
 use super::{Dialling, Inner, auth};
 use crate::edge::{LegCommand, LegEvent, MediaSockets};
 
+/// A connection that takes longer to stand, with its TLS, is given up.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// SIP statuses that we say ourselves.
 const REQUEST_TIMEOUT: u16 = 408;
 const SERVICE_UNAVAILABLE: u16 = 503;
@@ -105,13 +108,15 @@ struct Ringing<'a, 'b> {
 }
 
 async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, hop: &Hop, party: &mut Party<'_>, silent: Option<Duration>) -> Result<(), Refusal> {
-    let encryption = if dialling.srtp { Encryption::Required } else { Encryption::Off };
-    let terms = inner.terms(party.port, hop.codecs.clone(), encryption);
     let written = hop.callee.params.iter().find_map(|param| match param {
         Param::Transport(transport) => Some(*transport),
         _ => None,
     });
     let transport = hop.next.as_ref().map_or(written, |next| next.r#type);
+    let is_tls = transport == Some(Transport::Tls);
+    let encryption = if dialling.srtp { Encryption::Required } else { inner.table.srtp.offers(is_tls) };
+    let terms = inner.terms(party.port, hop.codecs.clone(), encryption);
+    reach(inner, hop, transport).await?;
     let options = InviteOption {
         caller_display_name: dialling.from_name.clone(),
         caller: hop.caller.clone(),
@@ -137,6 +142,27 @@ async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, hop: &Hop, party: &mut
     }
     inner.layer.remove_dialog(&ringing.dialog.id());
     answered.map(|_| ())
+}
+
+/// A stream has to stand before anything is sent over it: else the library would try in silence until the call is given up.
+async fn reach(inner: &Inner, hop: &Hop, transport: Option<Transport>) -> Result<(), Refusal> {
+    if !matches!(transport, Some(Transport::Tcp | Transport::Tls)) {
+        return Ok(());
+    }
+    let to = hop.next.clone().unwrap_or_else(|| SipAddr { r#type: transport, addr: hop.callee.host_with_port.clone() });
+    inner.connect(&to).await.map_err(|why| (SERVICE_UNAVAILABLE, format!("{to} can't be reached: {why}")).into())
+}
+
+impl Inner {
+    /// Connects to a peer over TCP or TLS, unless that connection stands.
+    pub(super) async fn connect(&self, to: &SipAddr) -> Result<(), String> {
+        let connected = tokio::time::timeout(CONNECT_LIMIT, self.layer.endpoint.transport_layer.lookup(to, None)).await;
+        match connected.map_err(|_| "it does not answer".to_owned())? {
+            Ok(_) => Ok(()),
+            Err(rsipstack::Error::IoError(error)) => Err(error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
 }
 
 impl Ringing<'_, '_> {

@@ -3,21 +3,38 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Addresses that are remembered at most; beyond that the longest unseen is forgotten.
-const MAX_SOURCES: usize = 10_000;
+use super::table::Network;
 
+/// Addresses that are remembered at most; beyond that those are forgotten that have been quiet, and then the others that are not banned.
+const MAX_SOURCES: usize = 10_000;
+/// An address that has said nothing for so long is as good as new.
+const QUIET: Duration = Duration::from_secs(10);
 /// An address that was banned is told of in the log again after this.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
+/// Lines of the log a minute about all addresses together; what many machines send at once must not fill the disk.
+const MAX_LINES: u32 = 60;
+/// Whoever is spared from bans may send so many times as much: the messages of a call, and some to spare.
+const SPARED_TIMES: f64 = 20.0;
+/// Who sends more than they may for so long, without a pause, is banned: in s of what they may.
+const FLOOD_SECS: f64 = 10.0;
 
-/// Lets each address send so many requests a second, and as many at once; who fails too often is banned for a while.
+/// Lets each address send so many requests a second, and as many at once; who fails too often, or never stops, is banned for a while.
 pub struct Guard {
     per_second: f64,
     ban_after: u32,
     ban: Duration,
-    sources: Mutex<BTreeMap<IpAddr, Bucket>>,
+    spared: Vec<Network>,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    sources: BTreeMap<IpAddr, Bucket>,
+    /// When the present minute of the log began, and the lines since.
+    lines: Option<(Instant, u32)>,
 }
 
 struct Bucket {
@@ -26,6 +43,8 @@ struct Bucket {
     /// When its refusals were last told.
     told: Option<Instant>,
     failures: u32,
+    /// Refused since the bucket was last full.
+    excess: f64,
     banned_until: Option<Instant>,
 }
 
@@ -44,7 +63,7 @@ pub enum Verdict {
 impl Guard {
     /// So many requests a second from one address.
     pub fn new(per_second: u32) -> Self {
-        Guard { per_second: f64::from(per_second), ban_after: u32::MAX, ban: Duration::ZERO, sources: Mutex::new(BTreeMap::new()) }
+        Guard { per_second: f64::from(per_second), ban_after: u32::MAX, ban: Duration::ZERO, spared: Vec::new(), table: Mutex::new(Table::default()) }
     }
 
     /// Bans an address for this time after so many failures.
@@ -52,54 +71,109 @@ impl Guard {
         Guard { ban_after: after, ban, ..self }
     }
 
+    /// Never bans these, and lets them send more: the source of a datagram is easily forged, and nobody may take our trunk from us.
+    pub fn sparing(self, spared: Vec<Network>) -> Self {
+        Guard { spared, ..self }
+    }
+
     /// A call or another request from this address begins.
     pub fn call(&self, from: IpAddr, now: Instant) -> Verdict {
+        let is_spared = self.is_spared(from);
+        let rate = if is_spared { self.per_second * SPARED_TIMES } else { self.per_second };
         self.with(from, now, |bucket| {
-            if bucket.banned_until.is_some_and(|until| now < until) {
-                return bucket.refuse(now);
+            if bucket.is_banned(now) {
+                return true;
             }
-            let gained = now.saturating_duration_since(bucket.seen).as_secs_f64() * self.per_second;
-            bucket.tokens = (bucket.tokens + gained).min(self.per_second);
+            let gained = now.saturating_duration_since(bucket.seen).as_secs_f64() * rate;
+            bucket.tokens = (bucket.tokens + gained).min(rate);
             bucket.seen = now;
             if bucket.tokens < 1.0 {
-                return bucket.refuse(now);
+                bucket.excess += 1.0;
+                if bucket.excess >= rate * FLOOD_SECS && !is_spared && self.ban > Duration::ZERO {
+                    bucket.banned_until = Some(now + self.ban);
+                    bucket.excess = 0.0;
+                }
+                return true;
+            }
+            if bucket.tokens >= rate {
+                bucket.excess = 0.0;
             }
             bucket.tokens -= 1.0;
-            Verdict::Pass
+            false
         })
     }
 
-    /// Somebody at this address gave a wrong name or password. Failures are forgotten with the ban that they led to.
+    /// Somebody at this address gave a wrong name or password, or what is no SIP. Failures are forgotten with the ban that they led to.
     pub fn failed(&self, from: IpAddr, now: Instant) -> Verdict {
+        let is_spared = self.is_spared(from);
         self.with(from, now, |bucket| {
             bucket.failures = bucket.failures.saturating_add(1);
-            if bucket.failures >= self.ban_after {
+            if bucket.failures >= self.ban_after && !is_spared {
                 bucket.failures = 0;
                 bucket.banned_until = Some(now + self.ban);
             }
-            bucket.refuse(now)
+            true
         })
     }
 
-    fn with(&self, from: IpAddr, now: Instant, act: impl FnOnce(&mut Bucket) -> Verdict) -> Verdict {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        if sources.len() >= MAX_SOURCES && !sources.contains_key(&from) {
-            let oldest = sources.iter().min_by_key(|(_, bucket)| bucket.seen).map(|(address, _)| *address);
-            oldest.and_then(|address| sources.remove(&address));
+    /// Whether an address is banned.
+    pub fn is_banned(&self, from: IpAddr, now: Instant) -> bool {
+        self.table().sources.get(&from).is_some_and(|bucket| bucket.is_banned(now))
+    }
+
+    fn is_spared(&self, from: IpAddr) -> bool {
+        self.spared.iter().any(|network| network.contains(from))
+    }
+
+    /// `act` tells whether the request is refused.
+    fn with(&self, from: IpAddr, now: Instant, act: impl FnOnce(&mut Bucket) -> bool) -> Verdict {
+        let fresh = || Bucket { tokens: f64::MAX, seen: now, told: None, failures: 0, excess: 0.0, banned_until: None };
+        let mut table = self.table();
+        if table.sources.len() >= MAX_SOURCES && !table.sources.contains_key(&from) {
+            table.forget(now);
         }
-        let fresh = Bucket { tokens: self.per_second, seen: now, told: None, failures: 0, banned_until: None };
-        act(sources.entry(from).or_insert(fresh))
+        let Table { sources, lines } = &mut *table;
+        let bucket = sources.entry(from).or_insert_with(fresh);
+        if !act(bucket) {
+            return Verdict::Pass;
+        }
+        let is_new = bucket.told.is_none_or(|told| now.saturating_duration_since(told) >= TELL_AGAIN);
+        let tell = is_new && take_line(lines, now);
+        if tell {
+            bucket.told = Some(now);
+        }
+        Verdict::Refuse { tell }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// Makes room, half of it at a time, so that a flood from forged addresses costs little for each.
+    fn forget(&mut self, now: Instant) {
+        self.sources.retain(|_, bucket| bucket.is_banned(now) || now.saturating_duration_since(bucket.seen) < QUIET);
+        if self.sources.len() > MAX_SOURCES / 2 {
+            self.sources.retain(|_, bucket| bucket.is_banned(now));
+        }
+        if self.sources.len() > MAX_SOURCES / 2 {
+            self.sources.clear();
+        }
     }
 }
 
 impl Bucket {
-    fn refuse(&mut self, now: Instant) -> Verdict {
-        let tell = self.told.is_none_or(|told| now.saturating_duration_since(told) >= TELL_AGAIN);
-        if tell {
-            self.told = Some(now);
-        }
-        Verdict::Refuse { tell }
+    fn is_banned(&self, now: Instant) -> bool {
+        self.banned_until.is_some_and(|until| now < until)
     }
+}
+
+/// Whether there is room for one more line in this minute.
+fn take_line(lines: &mut Option<(Instant, u32)>, now: Instant) -> bool {
+    let (began, count) = lines.filter(|(began, _)| now.saturating_duration_since(*began) < TELL_AGAIN).unwrap_or((now, 0));
+    *lines = Some((began, count.saturating_add(1)));
+    count < MAX_LINES
 }
 
 #[cfg(test)]
@@ -125,8 +199,47 @@ mod tests {
         for n in 0..(MAX_SOURCES as u32 + 500) {
             guard.call(IpAddr::from(n.to_be_bytes()), start + Duration::from_micros(u64::from(n)));
         }
-        assert_eq!(guard.sources.lock().map(|s| s.len()).unwrap_or(0), MAX_SOURCES);
+        assert!(guard.table().sources.len() <= MAX_SOURCES);
     }
+
+    #[test]
+    fn a_flood_from_forged_addresses_lifts_no_ban() {
+        let guard = Guard::new(1).banning(1, Duration::from_secs(600));
+        let start = Instant::now();
+        let guesser = IpAddr::from([192, 0, 2, 1]);
+        guard.failed(guesser, start);
+        for n in 0..(3 * MAX_SOURCES as u32) {
+            guard.call(IpAddr::from(n.to_be_bytes()), start);
+        }
+        assert!(guard.is_banned(guesser, start));
+    }
+
+    #[test]
+    fn who_never_stops_is_banned_and_whom_we_know_only_held_back() {
+        let known = Network::read("198.51.100.0/24").expect("a network");
+        let guard = Guard::new(2).banning(10, Duration::from_secs(600)).sparing(vec![known]);
+        let (scanner, carrier) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([198, 51, 100, 7]));
+        let start = Instant::now();
+        let passed = |from| (0..10_000).filter(|_| guard.call(from, start) == Verdict::Pass).count();
+        assert_eq!((passed(scanner), passed(carrier)), (2, 40));
+        assert!(guard.is_banned(scanner, start) && !guard.is_banned(carrier, start));
+        (0..100).for_each(|_| drop(guard.failed(carrier, start)));
+        assert!(!guard.is_banned(carrier, start));
+        let later = start + Duration::from_secs(600);
+        assert_eq!((guard.call(scanner, later), guard.call(carrier, later)), (Verdict::Pass, Verdict::Pass));
+    }
+
+    #[test]
+    fn many_addresses_together_write_a_page_of_log_a_minute() {
+        let guard = Guard::new(1);
+        let start = Instant::now();
+        let told = |now: Instant| {
+            let all = (0..5_000_u32).map(|n| guard.failed(IpAddr::from(n.to_be_bytes()), now));
+            all.filter(|verdict| *verdict == Verdict::Refuse { tell: true }).count()
+        };
+        assert_eq!((told(start), told(start + Duration::from_secs(59)), told(start + Duration::from_secs(61))), (60, 0, 60));
+    }
+
     #[test]
     fn who_fails_too_often_is_banned_for_a_while() {
         let guard = Guard::new(100).banning(3, Duration::from_secs(600));

@@ -8,7 +8,7 @@ use std::time::Instant;
 use rsipstack::dialog::dialog::{Dialog, DialogState, DialogStateReceiver};
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Header, Method, Request, StatusCode};
+use rsipstack::sip::{Header, Method, Request, StatusCode, Transport};
 use rsipstack::transaction::TransactionReceiver;
 use rsipstack::transaction::transaction::{Transaction, TransactionEvent};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -70,8 +70,9 @@ struct Refusal(StatusCode, Vec<Header>);
 
 async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sender<Invited>) {
     let from = source(&transaction);
+    let transport = transaction.connection.as_ref().map(|connection| connection.transport());
     let taken = match check(&inner, &transaction.original, from) {
-        Ok(()) => prepare(&inner, &transaction.original),
+        Ok(()) => prepare(&inner, &transaction.original, transport == Some(Transport::Tls)),
         Err(refusal) => Err(refusal),
     };
     let prepared = match taken {
@@ -84,7 +85,7 @@ async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sende
         }
     };
     let (states_in, mut states) = inner.layer.new_dialog_state_channel();
-    let contact = inner.contact(transaction.connection.as_ref().map(|connection| connection.transport()));
+    let contact = inner.contact(transport);
     let trunk = from.and_then(|from| inner.trunks.from(from.ip()));
     let account = trunk.filter(|trunk| trunk.has_account).map(|trunk| auth::account(trunk.n));
     let dialog = match inner.layer.get_or_create_server_invite(&transaction, states_in, account, Some(contact)) {
@@ -133,7 +134,7 @@ pub(super) fn source(transaction: &Transaction) -> Option<SocketAddr> {
 fn check(inner: &Inner, request: &Request, from: Option<SocketAddr>) -> Result<(), Refusal> {
     if let Some(from) = from {
         if !inner.allowed.iter().any(|network| network.contains(from.ip())) && inner.trunks.from(from.ip()).is_none() {
-            if let Verdict::Pass | Verdict::Refuse { tell: true } = inner.guard.call(from.ip(), Instant::now()) {
+            if let Verdict::Refuse { tell: true } = inner.door.guard.failed(from.ip(), Instant::now()) {
                 tracing::info!(%from, "a call was refused: its address is neither in sip.allow nor in that of a trunk");
             }
             return Err(Refusal(StatusCode::Forbidden, Vec::new()));
@@ -197,7 +198,7 @@ struct Prepared {
     plan: Option<MediaPlan>,
 }
 
-fn prepare(inner: &Inner, request: &Request) -> Result<Prepared, Refusal> {
+fn prepare(inner: &Inner, request: &Request, is_tls: bool) -> Result<Prepared, Refusal> {
     let bound = inner.ports.bind().map_err(|error| error.to_string()).and_then(|sockets| {
         let port = sockets.rtp.local_addr().map_err(|error| error.to_string())?.port();
         Ok((sockets, port))
@@ -206,7 +207,7 @@ fn prepare(inner: &Inner, request: &Request) -> Result<Prepared, Refusal> {
         tracing::error!(error, "a call was refused: there is no port for its sound");
         Refusal(StatusCode::ServiceUnavailable, vec![Header::RetryAfter(RETRY_AFTER_SECS.to_string().into())])
     })?;
-    let terms = inner.terms(port, inner.table.codecs.clone(), inner.table.srtp.encryption());
+    let terms = inner.terms(port, inner.table.codecs.clone(), inner.table.srtp.answers(is_tls));
     if request.body.is_empty() {
         return Ok(Prepared { body: sdp::offer(&terms), terms, sockets, plan: None });
     }

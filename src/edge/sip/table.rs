@@ -14,6 +14,7 @@ use super::digest::Credentials;
 use super::params::is_token;
 use super::sdp::Encryption;
 use super::secret::{Kept, Secret, SecretError};
+use super::tls::TlsTable;
 use super::uui::{UserToUserTable, user_to_user};
 
 /// Longest time that a key here may ask for, in s.
@@ -46,8 +47,10 @@ const RESERVED: [&str; 18] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SipTable {
-    /// Transports and addresses to listen on, such as `udp:127.0.0.1:5060` and `tcp:127.0.0.1:5060`; on loopback until told otherwise. Port 0 for any.
+    /// Transports and addresses to listen on, such as `udp:127.0.0.1:5060`, `tcp:127.0.0.1:5060` and `tls:127.0.0.1:5061`; on loopback until told otherwise. Port 0 for any.
     pub bind: Vec<String>,
+    /// Certificates of SIP over TLS.
+    pub tls: TlsTable,
     /// The address that peers are told, where it is not the one that is bound (behind NAT).
     pub external_address: Option<IpAddr>,
     /// From whom calls are taken: addresses, or networks such as `192.0.2.0/24`.
@@ -62,7 +65,7 @@ pub struct SipTable {
     pub agent_headers: BTreeMap<String, String>,
     /// Codecs, in order of preference: `pcmu`, `pcma`, `g722`, `opus`.
     pub codecs: Vec<Codec>,
-    /// Encrypted sound (SRTP by SDES): `off`, `optional` (where the caller offers it) or `required`.
+    /// Encrypted sound (SRTP by SDES): `off`, `tls` (over TLS, where its keys are safe: taken where the caller offers it, and asked for where we dial), `optional` (wherever the caller offers it) or `required`.
     pub srtp: SrtpPolicy,
     /// First port for sound.
     pub rtp_first_port: u16,
@@ -70,7 +73,7 @@ pub struct SipTable {
     pub rtp_last_port: u16,
     /// Callers for whom there is no room, or who come during a shutdown, are sent to this `sip:` target (302); without it they get 503.
     pub overload_target: Option<String>,
-    /// New calls a second from one address at most, and as many registrations; more are answered with 503.
+    /// New calls a second from one address at most, and as many registrations; more are answered with 503. Messages of all kinds: as many from addresses that we don't know, twenty times as many from those in `allow` and of trunks; more are dropped.
     pub calls_per_second: u32,
     /// Whose passwords phones are asked for: what people see where they type theirs.
     pub realm: String,
@@ -80,7 +83,7 @@ pub struct SipTable {
     pub register_min_secs: u32,
     /// Longest time that a phone is registered for, in s.
     pub register_max_secs: u32,
-    /// After so many wrong passwords an address is refused for `ban_secs`.
+    /// After so many wrong passwords, calls from where none are taken, or messages that are no SIP, an address is refused for `ban_secs`; those in `allow` and of trunks for wrong passwords only.
     pub ban_after: u32,
     /// How long an address that guesses passwords is refused, in s.
     pub ban_secs: u32,
@@ -104,6 +107,8 @@ pub enum SrtpPolicy {
     /// Never.
     #[default]
     Off,
+    /// Over TLS only: where the caller offers it, and of whom we dial.
+    Tls,
     /// Where the caller offers it.
     Optional,
     /// Always.
@@ -111,11 +116,21 @@ pub enum SrtpPolicy {
 }
 
 impl SrtpPolicy {
-    /// As an answer takes it.
-    pub fn encryption(self) -> Encryption {
+    /// As an answer takes it, by whether signalling is over TLS.
+    pub fn answers(self, is_tls: bool) -> Encryption {
         match self {
-            SrtpPolicy::Off => Encryption::Off,
+            SrtpPolicy::Tls if is_tls => Encryption::Optional,
+            SrtpPolicy::Off | SrtpPolicy::Tls => Encryption::Off,
             SrtpPolicy::Optional => Encryption::Optional,
+            SrtpPolicy::Required => Encryption::Required,
+        }
+    }
+
+    /// As an offer has it, by whether signalling is over TLS.
+    pub fn offers(self, is_tls: bool) -> Encryption {
+        match self {
+            SrtpPolicy::Tls if is_tls => Encryption::Required,
+            SrtpPolicy::Off | SrtpPolicy::Tls | SrtpPolicy::Optional => Encryption::Off,
             SrtpPolicy::Required => Encryption::Required,
         }
     }
@@ -149,6 +164,8 @@ pub enum Transport {
     Udp,
     /// Streams.
     Tcp,
+    /// Encrypted streams.
+    Tls,
 }
 
 /// Reads `udp:127.0.0.1:5060`.
@@ -160,7 +177,8 @@ pub fn read_bind(written: &str) -> Result<(Transport, SocketAddr), String> {
     let transport = match transport {
         "udp" => Transport::Udp,
         "tcp" => Transport::Tcp,
-        _ => return Err(format!("`{transport}` is no transport; `udp` and `tcp` are")),
+        "tls" => Transport::Tls,
+        _ => return Err(format!("`{transport}` is no transport; `udp`, `tcp` and `tls` are")),
     };
     let address = address.parse().map_err(|_| format!("`{address}` is no address with a port, such as `127.0.0.1:5060`"))?;
     Ok((transport, address))
@@ -209,6 +227,7 @@ impl Default for SipTable {
     fn default() -> Self {
         SipTable {
             bind: vec!["udp:127.0.0.1:5060".into(), "tcp:127.0.0.1:5060".into()],
+            tls: TlsTable::default(),
             external_address: None,
             allow: vec!["127.0.0.0/8".into(), "::1".into()],
             trusted: vec!["127.0.0.0/8".into(), "::1".into()],
@@ -247,6 +266,8 @@ impl SipTable {
                 problems.add(format!("{key}.bind[{n}]"), what);
             }
         }
+        let is_tls = self.bind.iter().any(|bind| matches!(read_bind(bind), Ok((Transport::Tls, _))));
+        self.tls.check(&format!("{key}.tls"), is_tls, problems);
         for (name, networks) in [("allow", &self.allow), ("trusted", &self.trusted)] {
             for (n, network) in networks.iter().enumerate() {
                 if let Err(what) = Network::read(network) {
@@ -414,6 +435,8 @@ mod tests {
             ("bind = [\"127.0.0.1:5060\"]", "sip.bind[0]"),
             ("bind = [\"udp:127.0.0.1:5060\", \"sctp:127.0.0.1:5060\"]", "sip.bind[1]"),
             ("bind = [\"udp:localhost\"]", "sip.bind[0]"),
+            ("bind = [\"tls:127.0.0.1:5061\"]", "sip.tls.certificate_file"),
+            ("tls = { certificate_file = \"a.pem\" }", "sip.tls.key_file"),
             ("allow = [\"192.0.2.0/99\"]", "sip.allow[0]"),
             ("trusted = [\"192.0.2\"]", "sip.trusted[0]"),
             ("caller_headers = [\"X-Tier\", \"Authorization\"]", "sip.caller_headers[1]"),

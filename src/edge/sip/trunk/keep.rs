@@ -209,6 +209,7 @@ impl Asking<'_> {
     async fn ask(&mut self, inner: &Inner, method: Method, us: Uri, headers: Vec<Header>) -> Result<Response, String> {
         let endpoint = &inner.layer.endpoint;
         let to = self.trunk.address();
+        inner.connect(&to).await.map_err(|why| format!("it can't be reached: {why}"))?;
         let (connection, _) = endpoint.transport_layer.lookup(&to, None).await.map_err(|error| format!("it can't be reached: {error}"))?;
         let via = endpoint.get_via(Some(connection.get_addr().clone()), None).map_err(|error| error.to_string())?;
         self.sequence += 1;

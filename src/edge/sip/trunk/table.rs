@@ -24,7 +24,7 @@ const MIN_REGISTER_SECS: u32 = 10;
 pub struct TrunkTable {
     /// What phones and the log call it.
     pub name: String,
-    /// Where calls are sent: a `sip:` URI with its transport, such as `sip:sip.example.com;transport=tcp`; UDP if it says none.
+    /// Where calls are sent: a `sip:` URI with its transport, such as `sip:sip.example.com;transport=tls`; UDP if it says none.
     pub server: String,
     /// Who we are to the trunk, where it asks for a password or has us register.
     pub username: Option<String>,
@@ -79,8 +79,8 @@ pub fn read_server(written: &str) -> Result<Uri, String> {
         return Err(wrong());
     }
     match uri.params.iter().find_map(|param| if let Param::Transport(transport) = param { Some(*transport) } else { None }) {
-        None | Some(Transport::Udp | Transport::Tcp) => Ok(uri),
-        Some(other) => Err(format!("`{other}` is no transport of ours; udp and tcp are")),
+        None | Some(Transport::Udp | Transport::Tcp | Transport::Tls) => Ok(uri),
+        Some(other) => Err(format!("`{other}` is no transport of ours; udp, tcp and tls are")),
     }
 }
 
