@@ -173,9 +173,8 @@ fn main() {
     drop(legs);
     let tables = segue::config::Config::load(None).expect("the built-in configuration is right");
     let mut all = segue::listen::signal::heard_phrases(&tables.signal);
-    for bot in tables.bot.values() {
-        let bot = segue::bot::configured::ConfiguredBot::new(bot.clone()).expect("the sample bot is right");
-        all.extend(segue::bot::Bot::vocabulary(&bot));
+    for bot in segue::bot::Bots::load(&tables.bot).there.values() {
+        all.extend(bot.vocabulary());
     }
     let gateway = PocketSphinx::load(&PocketSphinxTable::default(), &all).expect("the packages are installed");
     println!("{} sentences of the built-in configuration", all.len());

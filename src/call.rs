@@ -59,6 +59,8 @@ pub struct Call {
     bot: BotState,
     /// How often in a row the bot has failed.
     bot_failures: u32,
+    /// The caller talked over the answer to this: what else there is of it is not said.
+    hushed: Option<BotRequest>,
     supervisor: Option<Supervisor>,
     routes: BTreeSet<(LegId, LegId)>,
     scenes: BTreeMap<LegId, Scene>,
@@ -138,6 +140,7 @@ impl Call {
             playbacks: Playbacks::default(),
             bot: if plan.bot == BotPlan::Serves { BotState::Idle } else { BotState::None },
             bot_failures: 0,
+            hushed: None,
             supervisor: None,
             routes: BTreeSet::new(),
             scenes: BTreeMap::new(),
@@ -189,7 +192,7 @@ impl Call {
             CallInput::NoMedia(leg) => self.on_no_media(leg, now),
             CallInput::Heard(LegId::CALLER, heard) => self.on_caller(heard, now),
             CallInput::Heard(leg, heard) => self.on_other_party(leg, heard, now),
-            CallInput::BotSays(request, wording) => self.on_bot_says(request, wording),
+            CallInput::BotSays(request, wording) => self.on_bot_says(request, wording, now),
             CallInput::BotReported(request, report) => self.on_bot_reported(request, report, now),
             CallInput::BotFailed(request, fault) => self.on_bot_failed(request, fault, now),
             CallInput::Desk(news) => self.on_desk(news, now),
@@ -367,6 +370,7 @@ impl Call {
                 if self.playbacks.any(|p| p.leg == LegId::CALLER && is_interruptible(p.purpose) && p.started.is_some()) {
                     self.record(Happening::BargedIn);
                     self.stop_bot_words();
+                    self.hush_bot();
                     if self.bot_owes_an_answer() {
                         self.expect_sound(now, now);
                     }

@@ -28,7 +28,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Problems;
-use crate::bot::configured::BotTable;
+use crate::bot::chat::ChatTable;
+use crate::bot::{BotTable, configured};
 use crate::call::EntryTable;
 use crate::console::ConsoleTable;
 use crate::edge::sip::table::{PhoneTable, SipTable};
@@ -100,8 +101,13 @@ enum BotSource {
         /// Its path, from the directory of the configuration.
         file: String,
     },
+    /// A language model.
+    Chat {
+        /// Which, and how.
+        chat: Box<ChatTable>,
+    },
     /// Right here.
-    Here(Box<BotTable>),
+    Here(Box<configured::BotTable>),
 }
 
 impl Config {
@@ -190,7 +196,8 @@ impl Config {
 
     /// What somebody else's machine does, for a person to read; empty if everything is embedded.
     pub fn hosted(&self) -> Vec<String> {
-        self.speech.hosted().into_iter().map(str::to_owned).collect()
+        let bots = self.bot.iter().filter(|(_, bot)| bot.is_hosted()).map(|(name, _)| format!("the bot `{name}`"));
+        self.speech.hosted().into_iter().map(str::to_owned).chain(bots).collect()
     }
 
     /// The JSON schema of the file.
@@ -201,7 +208,9 @@ impl Config {
     /// A bot that says no name is called as it is here.
     fn name_bots(&mut self) {
         for (name, bot) in &mut self.bot {
-            if bot.name.is_empty() {
+            if let BotTable::Configured(bot) = bot
+                && bot.name.is_empty()
+            {
                 bot.name.clone_from(name);
             }
         }

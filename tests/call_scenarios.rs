@@ -532,6 +532,40 @@ fn barge_in_stops_the_bot_and_what_it_had_queued() {
 }
 
 #[test]
+fn what_a_bot_still_says_to_what_it_was_talked_over_is_left_out_but_its_report_counts() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("where is my order");
+    world.bot_says("It is on its way.");
+    world.run(Duration::from_millis(200));
+    world.input(CallInput::Heard(LegId::CALLER, Heard::BargeIn));
+    world.bot_says("It comes tomorrow.");
+    assert!(world.playing.values().all(|p| p.purpose != Purpose::Bot), "{:?}", world.playing);
+    world.bot_reports(BotReport { progress: true, ..BotReport::default() });
+    assert!(matches!(
+        world.records.iter().rev().find(|(_, h)| matches!(h, Happening::BotReplied { .. })),
+        Some((_, Happening::BotReplied { progress: true, .. }))
+    ));
+    world.caller_says("today?");
+    world.bot_says("No, tomorrow.");
+    assert!(world.playing.values().any(|p| p.purpose == Purpose::Bot), "the next answer is heard");
+    well(world);
+}
+
+#[test]
+fn a_bot_that_goes_on_speaking_has_not_stalled() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("tell me everything");
+    for _ in 0..4 {
+        world.run(secs(6));
+        world.bot_says("And then.");
+    }
+    assert!(!world.recorded(|h| matches!(h, Happening::Faulted { .. })));
+    world.run(secs(9));
+    assert!(world.recorded(|h| matches!(h, Happening::Faulted { fault: Fault::Stalled { .. } })));
+    well(world);
+}
+
+#[test]
 fn a_caller_is_not_handed_back_where_there_is_no_bot() {
     let mut world = World::new(Setup { bot: BotPlan::None, ..Setup::default() });
     world.input(CallInput::Answered);

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use segue::bot::chat::{ChatTable, ToolTable};
 use segue::config::document::Document;
 use segue::config::key::{KeyPath, Place};
 use segue::config::mistake::Mistakes;
@@ -87,6 +88,29 @@ fn every_key_of_every_table_is_documented() {
     let mut missing = Vec::new();
     find_missing(&schema, &schema, &[&as_json(&text.parse().unwrap())], "", &mut missing);
     assert!(missing.is_empty(), "config/segue.toml does not document:\n  {}", missing.join("\n  "));
+}
+
+/// A bot of a language model is documented here, as it has no file of its own.
+#[test]
+fn every_key_of_a_language_models_bot_is_documented_with_its_default() {
+    let (text, _) = with_defaults();
+    let shown = &as_json(&text.parse().unwrap())["bot"]["concierge"]["chat"];
+    let chat = serde_json::to_value(ChatTable::default()).unwrap();
+    let tool = serde_json::to_value(ToolTable::default()).unwrap();
+    for (name, default) in chat.as_object().unwrap() {
+        assert!(!shown[name].is_null(), "bot.NAME.chat.{name} is not documented");
+        assert!(
+            default.is_null() || name == "tool" || same(&shown[name], default),
+            "{name} is shown as {}, but its default is {default}",
+            shown[name]
+        );
+    }
+    for (name, default) in tool.as_object().unwrap() {
+        let shown = &shown["tool"][0][name];
+        let is_example = ["name", "description", "url", "parameters"].contains(&name.as_str());
+        assert!(!shown.is_null(), "bot.NAME.chat.tool.{name} is not documented");
+        assert!(default.is_null() || is_example || same(shown, default), "{name} is shown as {shown}, but its default is {default}");
+    }
 }
 
 /// Walks the schema beside everything that is written for it.

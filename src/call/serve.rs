@@ -68,13 +68,24 @@ impl Call {
         matches!(self.bot, BotState::Asked(asked, _) if asked == request)
     }
 
-    pub(super) fn on_bot_says(&mut self, request: BotRequest, wording: Wording) {
+    pub(super) fn on_bot_says(&mut self, request: BotRequest, wording: Wording, now: Time) {
         if !self.is_asked(request) || wording.is_empty() {
             self.odd += 1;
             return;
         }
+        if self.hushed == Some(request) {
+            return;
+        }
+        self.timers.set(Reason::BotStalled, secs(self.plan.entry.bot_patience_secs), now);
         let purpose = if matches!(self.stage, Stage::Greeting) { Purpose::Greeting } else { Purpose::Bot };
         self.say(LegId::CALLER, purpose, wording);
+    }
+
+    /// The caller talks over the bot: what else it has to say to what it was asked is left out. What it reports still counts.
+    pub(super) fn hush_bot(&mut self) {
+        if let BotState::Asked(request, _) = &self.bot {
+            self.hushed = Some(*request);
+        }
     }
 
     pub(super) fn on_bot_reported(&mut self, request: BotRequest, report: BotReport, now: Time) {

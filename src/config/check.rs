@@ -123,6 +123,15 @@ fn references(config: &Config, mistakes: &Mistakes, problems: &mut Problems) {
             trunks.hold(&format!("acd[{n}].trunks[{m}]"), trunk, problems);
         }
     }
+    let embedded = Known {
+        noun: "configured bot",
+        names: config.bot.iter().filter(|(_, bot)| !bot.is_hosted()).map(|(name, _)| name.as_str()).collect(),
+        sure: sure("bot"),
+    };
+    for (name, bot) in &config.bot {
+        let key = KeyPath::default().name("bot").name(name).name("chat").name("standby");
+        embedded.hold(&key.to_string(), bot.standby().unwrap_or_default(), problems);
+    }
     let notices =
         Known { noun: "notice", names: default_notices.keys().chain(config.notice.keys()).map(String::as_str).collect(), sure: sure("notice") };
     for (n, entry) in config.entry.iter().enumerate() {

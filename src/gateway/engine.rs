@@ -91,6 +91,17 @@ pub enum BotTask {
     Tell(RequestId, BotRequest, BotEvent),
     /// The answer to this is not wanted any more.
     Cancel(BotRequest),
+    /// Of what it said the caller heard only a part.
+    Cut(Cut),
+}
+
+/// What a caller heard of what a bot said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// What the bot said in one act.
+    pub said: String,
+    /// What was heard of it; empty if nothing was.
+    pub heard: String,
 }
 
 /// Opens a recognizer for a leg and works on its requests until the queue is closed.
@@ -161,9 +172,21 @@ pub async fn serve(bot: Arc<dyn Bot>, opening: BotOpening, mut tasks: Receiver<B
                 None => return,
             },
         };
-        let BotTask::Tell(request, told, event) = task else { continue };
+        let (request, told, event) = match (task, &mut stream) {
+            (BotTask::Tell(request, told, event), _) => (request, told, event),
+            (BotTask::Cut(cut), Ok(stream)) => {
+                stream.cut(&cut.said, &cut.heard);
+                continue;
+            }
+            (BotTask::Cut(_), Err(_)) | (BotTask::Cancel(_), _) => continue,
+        };
         let taken = match &mut stream {
-            Ok(stream) => tell(&mut **stream, (request, told, event), &mut tasks, &answers).await,
+            Ok(stream) => {
+                let mut cuts = Vec::new();
+                let taken = tell(&mut **stream, (request, told, event), &mut tasks, &answers, &mut cuts).await;
+                cuts.iter().for_each(|cut| stream.cut(&cut.said, &cut.heard));
+                taken
+            }
             Err(fault) => report(&answers, request, told, Err(fault.clone())).await.map(|()| None),
         };
         match taken {
@@ -173,12 +196,14 @@ pub async fn serve(bot: Arc<dyn Bot>, opening: BotOpening, mut tasks: Receiver<B
     }
 }
 
-/// Works on one request; gives back a newer one that came meanwhile, and `None` when nobody listens any more.
+/// Works on one request; gives back a newer one that came meanwhile, and `None` when nobody listens any more. What was not
+/// heard of what was said, because it came too late or was talked over, is added to `cuts`.
 async fn tell(
     stream: &mut dyn BotStream,
     (request, told, event): (RequestId, BotRequest, BotEvent),
     tasks: &mut Receiver<BotTask>,
     answers: &Sender<Answer>,
+    cuts: &mut Vec<Cut>,
 ) -> Option<Option<BotTask>> {
     let (acts, mut said) = channel(ACTS);
     let mut telling = stream.tell(event, acts);
@@ -187,8 +212,15 @@ async fn tell(
             biased;
             task = tasks.recv() => match task {
                 Some(BotTask::Cancel(other)) if other != told => {}
-                Some(BotTask::Cancel(_)) => return Some(None),
-                Some(newer @ BotTask::Tell(..)) => return Some(Some(newer)),
+                Some(BotTask::Cancel(_)) => {
+                    cuts.extend(unsaid(&mut said));
+                    return Some(None);
+                }
+                Some(BotTask::Cut(cut)) => cuts.push(cut),
+                Some(newer @ BotTask::Tell(..)) => {
+                    cuts.extend(unsaid(&mut said));
+                    return Some(Some(newer));
+                }
                 None => return None,
             },
             Some(act) = said.recv() => say(answers, request, told, act).await?,
@@ -200,6 +232,14 @@ async fn tell(
     }
     report(answers, request, told, done).await?;
     Some(None)
+}
+
+/// What a bot said too late.
+fn unsaid(said: &mut Receiver<BotAct>) -> impl Iterator<Item = Cut> + '_ {
+    std::iter::from_fn(|| said.try_recv().ok()).filter_map(|act| match act {
+        BotAct::Say(wording) => Some(Cut { said: wording.words(), heard: String::new() }),
+        BotAct::Trouble(_) => None,
+    })
 }
 
 async fn say(answers: &Sender<Answer>, request: RequestId, told: BotRequest, act: BotAct) -> Option<()> {
@@ -255,4 +295,90 @@ pub async fn speak(voice: Arc<Voice>, saying: Saying, request: RequestId, answer
 /// The fault of a queue that is full.
 pub fn full(organ: Organ) -> Fault {
     Fault::Overloaded { organ, detail: format!("more than {QUEUE} requests are waiting") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{CallId, Key};
+    use crate::speech::Answering;
+    use std::sync::{Mutex, PoisonError};
+
+    /// Says the key that it is told and goes on for ever at `*`; notes what it is told of what was heard.
+    #[derive(Clone, Default)]
+    struct Parrot(Arc<Mutex<Vec<String>>>);
+
+    impl Parrot {
+        fn note(&self, what: String) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+        }
+    }
+
+    impl Bot for Parrot {
+        fn name(&self) -> &str {
+            "parrot"
+        }
+        fn vocabulary(&self) -> Vec<String> {
+            Vec::new()
+        }
+        fn phrases(&self) -> Vec<String> {
+            Vec::new()
+        }
+        fn open(&self, _: BotOpening) -> Answering<'_, Box<dyn BotStream>> {
+            Box::pin(std::future::ready(Ok(Box::new(self.clone()) as Box<dyn BotStream>)))
+        }
+    }
+
+    impl BotStream for Parrot {
+        fn tell(&mut self, event: BotEvent, acts: Sender<BotAct>) -> Answering<'_, BotReport> {
+            Box::pin(async move {
+                let BotEvent::Key(key) = event else { return Ok(BotReport::default()) };
+                self.note(format!("told {}", key.label()));
+                acts.send(BotAct::Say(Wording::text(key.label().to_string()))).await.expect("somebody listens");
+                if key.label() == '*' {
+                    std::future::pending::<()>().await;
+                }
+                Ok(BotReport::default())
+            })
+        }
+        fn cut(&mut self, said: &str, heard: &str) {
+            self.note(format!("cut {said} to {heard}"));
+        }
+    }
+
+    fn tell(n: u32, key: char) -> BotTask {
+        BotTask::Tell(RequestId(u64::from(n)), BotRequest(n), BotEvent::Key(Key::new(key).expect("a key")))
+    }
+
+    fn cut(said: &str) -> BotTask {
+        BotTask::Cut(Cut { said: said.into(), heard: "x".into() })
+    }
+
+    #[tokio::test]
+    async fn a_bot_is_told_what_was_not_heard_before_it_is_told_more() {
+        let parrot = Parrot::default();
+        let opening = BotOpening {
+            call: CallId(uuid::Uuid::nil()),
+            called: "1".into(),
+            caller: None,
+            language: "en".into(),
+            wall: "2026-03-03T10:00:00+00:00[UTC]".parse().expect("a time"),
+            hears_words: true,
+        };
+        let ((tasks, queue), (answers, mut answered)) = (channel(QUEUE), channel(QUEUE));
+        let serving = tokio::spawn(serve(Arc::new(parrot.clone()), opening, queue, answers));
+        tasks.send(tell(0, '1')).await.expect("it serves");
+        while !answered.recv().await.expect("it answers").last {}
+        tasks.send(cut("1")).await.expect("it serves");
+        // It is talked over while it works, and overtaken.
+        tasks.send(tell(1, '*')).await.expect("it serves");
+        answered.recv().await.expect("it says what it was told");
+        tasks.send(cut("*")).await.expect("it serves");
+        tasks.send(tell(2, '2')).await.expect("it serves");
+        while !answered.recv().await.expect("it answers").last {}
+        drop(tasks);
+        serving.await.expect("it ends");
+        let noted = parrot.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        assert_eq!(noted, ["told 1", "cut 1 to x", "told *", "cut * to x", "told 2"]);
+    }
 }

@@ -27,7 +27,7 @@ use crate::sound::tone;
 use crate::speech::voice::Voice;
 use crate::speech::{EarOpening, Recognizer};
 
-use super::engine::{self, Answer, Answered, BotTask, EarRequest, QUEUE, RequestId, Saying};
+use super::engine::{self, Answer, Answered, BotTask, Cut, EarRequest, QUEUE, RequestId, Saying};
 use super::redaction::redacted;
 
 /// Where time comes from.
@@ -101,6 +101,8 @@ pub struct Executor<C, E> {
     bot: Option<Sender<BotTask>>,
     /// The bot's request that is being worked on, and its number as a request to an engine.
     telling: Option<(BotRequest, RequestId)>,
+    /// What the bot says and is not over, with the samples that there are of it so far.
+    bot_says: BTreeMap<PlaybackId, (String, u64)>,
     answers: Sender<Answer>,
     outstanding: BTreeMap<RequestId, Organ>,
     next_request: u64,
@@ -117,6 +119,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             ears: BTreeMap::new(),
             bot: None,
             telling: None,
+            bot_says: BTreeMap::new(),
             answers,
             outstanding: BTreeMap::new(),
             next_request: 0,
@@ -217,6 +220,9 @@ impl<C: Clock, E: Edge> Executor<C, E> {
     pub fn answer(&mut self, answer: Answer) {
         let now = self.clock.now();
         if !self.outstanding.contains_key(&answer.request) {
+            if let Answered::Says(_, wording) = answer.answered {
+                self.tell_cut(wording.words(), String::new());
+            }
             return;
         }
         if answer.last {
@@ -240,6 +246,9 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             Answered::Sound { id, samples, more, fault } => {
                 if let Some(fault) = fault {
                     self.call.handle(CallInput::Fault(fault), now);
+                }
+                if let Some((_, there)) = self.bot_says.get_mut(&id) {
+                    *there += samples.len() as u64;
                 }
                 self.bridge.handle(BridgeInput::Supply { id, samples: samples.into(), more });
             }
@@ -293,7 +302,13 @@ impl<C: Clock, E: Edge> Executor<C, E> {
                 self.edge.send(leg, frame.as_ref());
             }
             BridgeOutput::Started { id, .. } => self.call.handle(CallInput::PlaybackStarted(id), now),
-            BridgeOutput::Stopped { id, sent, completed, .. } => self.call.handle(CallInput::PlaybackStopped { id, sent, completed }, now),
+            BridgeOutput::Stopped { id, sent, completed, .. } => {
+                if let Some((said, there)) = self.bot_says.remove(&id).filter(|_| !completed) {
+                    let heard = part(&said, sent, there);
+                    self.tell_cut(said, heard);
+                }
+                self.call.handle(CallInput::PlaybackStopped { id, sent, completed }, now);
+            }
             BridgeOutput::Crossed { from, to } => {
                 let gap_frames = self.gap_frames.unwrap_or(0);
                 self.call.handle(CallInput::Crossed { from, to, gap_frames }, now);
@@ -368,7 +383,12 @@ impl<C: Clock, E: Edge> Executor<C, E> {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Answer => self.edge.answer(),
-            Effect::Say { id, leg, wording, .. } => self.say(id, leg, wording),
+            Effect::Say { id, leg, purpose, wording } => {
+                if matches!(purpose, Purpose::Greeting | Purpose::Bot) {
+                    self.bot_says.insert(id, (wording.words(), 0));
+                }
+                self.say(id, leg, wording);
+            }
             Effect::Tone { id, leg, purpose } => self.tone(id, leg, purpose),
             Effect::Music { id, leg } => {
                 let samples = self.equipment.music.clone();
@@ -415,6 +435,9 @@ impl<C: Clock, E: Edge> Executor<C, E> {
         let language: Arc<str> = self.plan.entry.language.as_str().into();
         let rate = self.equipment.rate;
         if let Some(samples) = self.equipment.voice.cached(&wording, &language, rate) {
+            if let Some((_, there)) = self.bot_says.get_mut(&id) {
+                *there = samples.len() as u64;
+            }
             self.bridge.handle(BridgeInput::Play(Play { id, leg, samples, more: false, looped: false }));
             return;
         }
@@ -500,5 +523,45 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             // A full queue needs no cancellation: the next request drops this one.
             let _ = bot.try_send(BotTask::Cancel(request));
         }
+    }
+
+    /// Tells the bot what was not heard of what it said.
+    fn tell_cut(&self, said: String, heard: String) {
+        if let Some(bot) = &self.bot {
+            // A bot whose queue is full has more to think about.
+            let _ = bot.try_send(BotTask::Cut(Cut { said, heard }));
+        }
+    }
+}
+
+/// The words of `said` that were heard when `sent` of its samples were; speech is taken to go at an even pace.
+fn part(said: &str, sent: u64, samples: u64) -> String {
+    let chars = said.chars().count() as u64;
+    let heard = (chars * sent.min(samples)).checked_div(samples).unwrap_or(0) as usize;
+    let end = said.char_indices().nth(heard).map_or(said.len(), |(at, _)| at);
+    let is_whole = end == said.len() || said[end..].starts_with(char::is_whitespace);
+    let words = if is_whole { end } else { said[..end].rfind(char::is_whitespace).unwrap_or(0) };
+    said[..words].trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::part;
+
+    #[test]
+    fn of_a_sentence_whole_words_are_heard() {
+        for (sent, samples, heard) in [
+            (0, 16_000, ""),
+            (0, 0, ""),
+            (1_000, 16_000, ""),
+            (8_000, 16_000, "Your order"),
+            (8_400, 16_000, "Your order is"),
+            (15_900, 16_000, "Your order is on its"),
+            (16_000, 16_000, "Your order is on its way."),
+            (99_000, 16_000, "Your order is on its way."),
+        ] {
+            assert_eq!(part("Your order is on its way.", sent, samples), heard, "{sent} of {samples}");
+        }
+        assert_eq!(part("Grüße aus Köln", 70, 100), "Grüße aus");
     }
 }

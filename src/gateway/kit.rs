@@ -11,8 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 use crate::base::{AgentId, CallId, Fault, Mode, Phrase, Pii, Problems, QueueId, Rate, Wording};
-use crate::bot::Bot;
-use crate::bot::configured::{BotTable, ConfiguredBot};
+use crate::bot::{Bot, BotTable, Bots};
 use crate::call::{AgentPlan, BotPlan, EntryTable, PicksUp, Plan, QueuePlan};
 use crate::handoff::desk::{AcdAnswers, AcdTable, AgentTable, DeskTables, HoursTable, QueueTable};
 use crate::handoff::notice::{NoticeTable, Notices};
@@ -99,13 +98,8 @@ impl Kit {
     pub fn load(tables: KitTables) -> Result<Kit, Problems> {
         let mut problems = Problems::default();
         let notices = keep(Notices::new(&tables.notices, "notice"), &mut problems);
-        let mut bots: BTreeMap<String, Arc<dyn Bot>> = BTreeMap::new();
-        for (name, table) in &tables.bots {
-            if let Some(bot) = keep(ConfiguredBot::new(table.clone()), &mut problems) {
-                bots.insert(name.clone(), Arc::new(bot));
-            }
-        }
-        let mut missing = Vec::new();
+        let Bots { there: bots, mut missing, problems: found } = Bots::load(&tables.bots);
+        problems.0.extend(found.0);
         let (mouth, standby) = tables.speech.mouth();
         let synthesizer = there(mouth, &mut missing);
         let voice = Voice::load(&tables.speech.voice, synthesizer.clone(), None).or_else(|fault| {
