@@ -99,3 +99,8 @@ pub fn until(what: &str, is_so: impl Fn() -> bool) {
 pub fn until_bound(port: u16) {
     until(&format!("a program at port {port}"), || UdpSocket::bind(("127.0.0.1", port)).is_err());
 }
+
+/// Looks until somebody listens at this TCP port of loopback.
+pub fn until_listening(port: u16) {
+    until(&format!("a program at port {port}"), || std::net::TcpListener::bind(("127.0.0.1", port)).is_err());
+}
