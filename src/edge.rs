@@ -74,6 +74,11 @@ pub enum LegCommand {
         /// A `User-to-User` value for the new call, if any.
         user_to_user: Option<String>,
     },
+    /// Tell the party how the transfer goes that it asked for ([`LegEvent::Referred`]): from 200 on it is decided.
+    Referral {
+        /// SIP status.
+        status: u16,
+    },
     /// Hang up, or cancel if it was not answered.
     HangUp {
         /// Goes into a `Reason` header.
@@ -99,11 +104,14 @@ pub enum LegEvent {
     Answered,
     /// A key by signalling (INFO).
     Key(Key),
-    /// The party wants the call to be sent to this target (REFER); it was accepted, and how it goes on is ours.
+    /// The party wants the call to be sent to this target (REFER); it was accepted, and waits for [`LegCommand::Referral`].
     Referred {
         /// As it was written.
         target: String,
     },
+    /// Another leg takes the place of this one, which ends by itself: the party has transferred what it talked about to
+    /// another phone (RFC 3891). [`LegEvent::Media`] comes first of it.
+    Replaced(Leg),
     /// A REFER of ours came to its end: the party was taken, or not.
     Moved(bool),
     /// A dialled party refused, or could not be reached, with the final status; 408 where nobody answered.

@@ -1,6 +1,13 @@
 //! The SIP edge against a peer of other making: sipp, with the scenarios in `tests/sipp`. Two edges also call each other,
 //! and what no peer should send is thrown at one. Everything is on loopback; every wait is for an event, with a deadline.
 
+#[path = "sip_peers/dialogs.rs"]
+mod dialogs;
+#[path = "sip_peers/raw.rs"]
+mod raw;
+#[path = "sip_peers/transfers.rs"]
+mod transfers;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -268,6 +275,7 @@ async fn two_edges_call_hold_move_and_leave_each_other() {
         ask(&ours, LegCommand::Refer { target: "tel:+1-201-555-0123".into(), user_to_user: None }).await;
         let LegEvent::Referred { target } = next(&mut theirs).await else { panic!("no transfer") };
         assert_eq!(target, "tel:+1-201-555-0123");
+        ask(&theirs, LegCommand::Referral { status: 200 }).await;
         ask(&theirs, LegCommand::HangUp { cause: 16, text: "Moved".into() }).await;
         let mut moved = None;
         loop {

@@ -12,6 +12,7 @@
 //! What comes in passes the `door` first.
 
 mod accept;
+mod answering;
 mod auth;
 mod caller;
 mod client;
@@ -21,10 +22,12 @@ mod guard;
 mod hop;
 mod leg;
 pub mod params;
+mod peer;
 mod register;
 pub mod registrar;
 pub mod sdp;
 mod server;
+mod session;
 pub mod table;
 pub mod tls;
 pub mod trunk;
@@ -34,17 +37,19 @@ mod wire;
 pub use crate::net::secret;
 pub use door::SipCounts;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rsipstack::EndpointBuilder;
+use rsipstack::dialog::DialogId;
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::sip::{Host, HostWithPort, Method, Port, Uri};
 use rsipstack::transaction::endpoint::EndpointOption;
+use rsipstack::transaction::transaction::Transaction;
 use rustls::ServerConfig;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::sync::watch;
@@ -57,8 +62,10 @@ use auth::Prover;
 use digest::Credentials;
 use door::{Door, GuardedStreams};
 use guard::Guard;
+use leg::News;
 use register::Phones;
 use sdp::{Encryption, Terms};
+use session::Wishes;
 use table::{Network, SipTable, Transport};
 use trunk::{TrunkPeer, TrunkStatus, Trunks};
 
@@ -67,7 +74,7 @@ const USER_AGENT: &str = concat!("Segue/", env!("CARGO_PKG_VERSION"));
 /// How often the library looks at its timers.
 const TIMERS: Duration = Duration::from_millis(20);
 /// Methods that we take.
-const METHODS: [Method; 10] = [
+const METHODS: [Method; 11] = [
     Method::Invite,
     Method::Ack,
     Method::Bye,
@@ -75,6 +82,7 @@ const METHODS: [Method; 10] = [
     Method::Options,
     Method::Info,
     Method::Update,
+    Method::PRack,
     Method::Notify,
     Method::Register,
     // Phones offer a transfer only to those who list it.
@@ -152,6 +160,12 @@ struct Inner {
     trunks: Trunks,
     /// Taking leave of registrars, on shutdown.
     leaving: CancellationToken,
+    /// Legs that stand, by their dialog: another may take their place.
+    standing: Registry<News>,
+    /// Calls that ring here, by their dialog: they answer what the caller asks meanwhile.
+    ringing: Registry<Transaction>,
+    /// Calls that we dial, by Call-ID and our own tag.
+    dialled: Mutex<BTreeSet<(String, String)>>,
     is_draining: AtomicBool,
     sessions: AtomicU64,
     stop: CancellationToken,
@@ -219,6 +233,9 @@ impl SipEdge {
             tls,
             certificates: bound.certificates,
             door,
+            standing: Registry::default(),
+            ringing: Registry::default(),
+            dialled: Mutex::default(),
             is_draining: AtomicBool::new(false),
             sessions: AtomicU64::new(random()),
             stop,
@@ -260,10 +277,7 @@ impl SipEdge {
 
     /// Rings somebody; everything that comes of it comes as events of the leg.
     pub fn dial(&self, dialling: Dialling) -> Leg {
-        let (commands, asked) = channel(LEG_QUEUE);
-        let (tell, events) = channel(LEG_QUEUE);
-        tokio::spawn(client::ring(self.inner.clone(), dialling, asked, tell));
-        Leg { commands, events }
+        self.inner.dial(dialling)
     }
 
     /// The URIs at which a user's registered phones are dialled, the preferred ones first.
@@ -298,7 +312,64 @@ impl SipEdge {
     }
 }
 
+/// Tasks that can be told something, by the dialog that each is for.
+type Registry<T> = Mutex<BTreeMap<String, Sender<T>>>;
+
+fn registered<T>(registry: &Registry<T>) -> MutexGuard<'_, BTreeMap<String, Sender<T>>> {
+    registry.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Inner {
+    fn dial(self: &Arc<Self>, dialling: Dialling) -> Leg {
+        let (commands, asked) = channel(LEG_QUEUE);
+        let (tell, events) = channel(LEG_QUEUE);
+        tokio::spawn(client::ring(self.clone(), dialling, asked, tell));
+        Leg { commands, events }
+    }
+
+    /// A leg stands, and may be told news.
+    fn stand(&self, dialog: String, news: Sender<News>) {
+        registered(&self.standing).insert(dialog, news);
+    }
+
+    fn forget(&self, dialog: &str) {
+        registered(&self.standing).remove(dialog);
+    }
+
+    fn standing(&self, dialog: &str) -> Option<Sender<News>> {
+        registered(&self.standing).get(dialog).cloned()
+    }
+
+    /// A call rings, and takes the requests of its caller.
+    fn rings(&self, dialog: String, requests: Sender<Transaction>) {
+        registered(&self.ringing).insert(dialog, requests);
+    }
+
+    fn answered(&self, dialog: &str) {
+        registered(&self.ringing).remove(dialog);
+    }
+
+    fn ringing(&self, dialog: &str) -> Option<Sender<Transaction>> {
+        registered(&self.ringing).get(dialog).cloned()
+    }
+
+    /// A call is being dialled until what is returned is dropped.
+    fn dials(self: &Arc<Self>, dialog: &DialogId) -> Dialled {
+        let key = (dialog.call_id.clone(), dialog.local_tag.clone());
+        self.dialled.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        Dialled { inner: self.clone(), key }
+    }
+
+    fn is_dialled(&self, dialog: &DialogId) -> bool {
+        let key = (dialog.call_id.clone(), dialog.local_tag.clone());
+        self.dialled.lock().unwrap_or_else(PoisonError::into_inner).contains(&key)
+    }
+
+    /// What we ask of session timers.
+    fn wishes(&self) -> Wishes {
+        Wishes { secs: self.table.session_secs, min_secs: self.table.session_min_secs }
+    }
+
     /// Our own URI, as peers are told.
     fn contact(&self, transport: Option<rsipstack::sip::Transport>) -> Uri {
         let ip = self.table.external_address.unwrap_or(self.local.ip());
@@ -314,6 +385,18 @@ impl Inner {
         let ip = self.table.external_address.unwrap_or(self.ports.address());
         let session = self.sessions.fetch_add(1, Ordering::Relaxed) >> 2;
         Terms { local: SocketAddr::new(ip, port), session, version: 1, codecs, srtp, key: random_key(), holds: false }
+    }
+}
+
+/// A call that is dialled, and is neither answered nor refused.
+struct Dialled {
+    inner: Arc<Inner>,
+    key: (String, String),
+}
+
+impl Drop for Dialled {
+    fn drop(&mut self) {
+        self.inner.dialled.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }
 

@@ -6,15 +6,17 @@ use std::time::Duration;
 use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver};
 use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::sip::{Header, Param, Response, StatusCodeKind, Transport};
+use rsipstack::sip::{Header, Headers, Param, Response, StatusCodeKind, Transport};
 use rsipstack::transport::SipAddr;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::Instant;
 
 use super::hop::{Hop, Hops, none_is_up};
 use super::leg::{DialogLeg, SDP};
+use super::peer::EXTENSIONS;
 use super::sdp::{self, Encryption, Terms};
-use super::{Dialling, Inner, auth};
+use super::server::allow;
+use super::{Dialling, Inner, auth, session};
 use crate::edge::{LegCommand, LegEvent, MediaSockets};
 
 /// A connection that takes longer to stand, with its TLS, is given up.
@@ -105,6 +107,8 @@ struct Ringing<'a, 'b> {
     has_media: bool,
     party: &'a mut Party<'b>,
     is_cancelled: bool,
+    /// The headers of the 200.
+    said: Headers,
 }
 
 async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, hop: &Hop, party: &mut Party<'_>, silent: Option<Duration>) -> Result<(), Refusal> {
@@ -126,16 +130,20 @@ async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, hop: &Hop, party: &mut
         content_type: Some(SDP.into()),
         offer: Some(sdp::offer(&terms)),
         contact: inner.contact(transport),
-        headers: Some(dialling.headers.iter().map(|(name, value)| Header::Other(name.clone(), value.clone())).collect()),
+        headers: Some(headers(inner, dialling)),
         ..InviteOption::default()
     };
     let (states_in, mut states) = inner.layer.new_dialog_state_channel();
     let (dialog, inviting) = inner.layer.do_invite_async(options, states_in).map_err(|error| (SERVICE_UNAVAILABLE, error.to_string()))?;
-    let mut ringing = Ringing { dialog, terms, has_media: false, party, is_cancelled: false };
+    let dialled = inner.dials(&dialog.id());
+    let mut ringing = Ringing { dialog, terms, has_media: false, party, is_cancelled: false, said: Headers::default() };
     let answered = ringing.wait(inviting, silent, &mut states).await;
+    drop(dialled);
     if let Ok(true) = answered {
-        let Ringing { dialog, terms, party, .. } = ringing;
-        let leg = DialogLeg { dialog: dialog.clone(), terms, tell: party.tell.clone(), was_referred: false, referring_until: None };
+        let Ringing { dialog, terms, party, said, .. } = ringing;
+        let mut leg = DialogLeg::new(inner, dialog.clone(), terms, &said, party.tell.clone());
+        leg.on_alive(session::agreed(&said, inner.wishes()));
+        leg.tell(LegEvent::Answered).await;
         leg.run(party.commands, &mut states).await;
         inner.layer.remove_dialog(&dialog.id());
         return Ok(());
@@ -184,6 +192,12 @@ impl Ringing<'_, '_> {
                         Ok(Err(error)) => return Err((SERVICE_UNAVAILABLE, error.to_string()).into()),
                         Err(error) => return Err((SERVICE_UNAVAILABLE, error.to_string()).into()),
                     };
+                    // What the phone said before it picked up may still wait: sound that was agreed on early holds.
+                    while let Ok(state) = states.try_recv() {
+                        if let DialogState::Early(_, response) = state {
+                            self.on_early(&response).await;
+                        }
+                    }
                     return self.decided(response).await;
                 }
                 Some(state) = states.recv() => match state {
@@ -196,7 +210,9 @@ impl Ringing<'_, '_> {
                 },
                 command = self.party.commands.recv(), if !self.is_cancelled => match command {
                     None | Some(LegCommand::HangUp { .. }) => self.cancel().await,
-                    Some(LegCommand::Ring | LegCommand::Answer | LegCommand::Refuse { .. } | LegCommand::Hold(_) | LegCommand::Refer { .. }) => {}
+                    Some(
+                        LegCommand::Ring | LegCommand::Answer | LegCommand::Refuse { .. } | LegCommand::Hold(_) | LegCommand::Refer { .. } | LegCommand::Referral { .. },
+                    ) => {}
                 },
                 () = tokio::time::sleep_until(self.party.limit), if !self.is_cancelled => self.cancel().await,
                 () = tokio::time::sleep_until(silent_until.unwrap_or(self.party.limit)), if silent_until.is_some() && !self.is_cancelled => {
@@ -239,15 +255,14 @@ impl Ringing<'_, '_> {
             // The library has ended what was picked up in the same moment (RFC 3261, 9.1).
             return Err(Refusal { is_given_up, ..(REQUEST_TIMEOUT, "given up".to_owned()).into() });
         }
+        self.said = response.headers;
         if response.body.is_empty() && self.has_media {
-            self.say(LegEvent::Answered).await;
             return Ok(true);
         }
         match sdp::accept(&self.terms, &response.body) {
             Ok(plan) => {
                 let sockets = self.party.sockets.take();
                 self.say(LegEvent::Media { plan, sockets }).await;
-                self.say(LegEvent::Answered).await;
                 Ok(true)
             }
             Err(error) => {
@@ -268,4 +283,14 @@ impl Ringing<'_, '_> {
         // Nobody listening means that the call is over already.
         let _ = self.party.tell.send(event).await;
     }
+}
+
+/// What the INVITE says beside who rings whom.
+fn headers(inner: &Inner, dialling: &Dialling) -> Vec<Header> {
+    let mut headers = vec![allow(), Header::Supported(EXTENSIONS.join(", ").into())];
+    if inner.table.session_secs > 0 {
+        headers.extend(session::in_request(u64::from(inner.table.session_secs), None, inner.wishes()));
+    }
+    headers.extend(dialling.headers.iter().map(|(name, value)| Header::Other(name.clone(), value.clone())));
+    headers
 }

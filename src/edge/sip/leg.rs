@@ -1,36 +1,94 @@
 //! A leg whose dialog stands: what either side wants from now on.
+//!
+//! One task drives it ([`DialogLeg::run`]). Our own requests go out beside it, one offer at a time, so that the peer is
+//! answered meanwhile. What is *not* here: how a dialog begins (`client`, `server`).
 
+mod offers;
+mod refer;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, ReferStatus, TerminatedReason, TransactionHandle};
+use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReason, TransactionHandle};
 use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::sip::{Header, Request, StatusCode, StatusCodeKind};
-use tokio::sync::mpsc::{Receiver, Sender};
+use rsipstack::sip::{Headers, Request, Response, StatusCode};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::sdp::{self, SdpError, Terms};
-use super::uui::USER_TO_USER;
-use crate::base::Key;
+use super::Inner;
+use super::peer::Peer;
+use super::sdp::{Encryption, Terms};
+use super::session::Session;
+use crate::base::{Key, Time, Timers};
 use crate::call::Gone;
-use crate::edge::{LegCommand, LegEvent, MediaPlan};
+use crate::edge::{Leg, LegCommand, LegEvent, MediaPlan};
+use offers::Offering;
+use refer::{Referral, Referring};
 
 /// MIME type of descriptions.
 pub(super) const SDP: &str = "application/sdp";
 
-/// A transfer whose end nobody tells of has failed after this: phones ring for 30 s, and some more.
-const REFER_LIMIT: Duration = Duration::from_secs(45);
 /// Q.850: normal call clearing.
 const NORMAL_CLEARING: u16 = 16;
+/// What may wait of a leg that is to be replaced.
+const NEWS: usize = 8;
 
 /// One leg's dialog, and what is agreed on.
 pub(super) struct DialogLeg {
-    pub dialog: InviteDialog,
+    dialog: InviteDialog,
+    inner: Arc<Inner>,
+    peer: Peer,
     pub terms: Terms,
-    pub tell: Sender<LegEvent>,
-    /// The party asked to be transferred and waits to hear how it went.
-    pub was_referred: bool,
-    /// A transfer that we asked for is not decided; it counts as failed from then on.
-    pub referring_until: Option<Instant>,
+    tell: Sender<LegEvent>,
+    /// Our own requests that are not answered yet.
+    asked: JoinSet<Answered>,
+    offering: Offering,
+    /// The answer to our offer in a 200 comes with the ACK of this number.
+    answer_in_ack: Option<u32>,
+    session: Option<Session>,
+    referring: Referring,
+    referral: Option<Referral>,
+    /// How often the party asked to be transferred.
+    referrals: u32,
+    /// The dialog is over, and whoever takes its place is being rung.
+    ended: Option<Gone>,
+    /// We hang up for this reason as soon as the party knows how its transfer went.
+    leaving: Option<String>,
+    timers: Timers<Due>,
+    opened: Instant,
+    news: (Sender<News>, Receiver<News>),
+}
+
+/// Why a leg wakes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// Two offers met; ours is sent again.
+    Offer,
+    /// The session has to be refreshed, or was not.
+    Session,
+    /// Nobody told how our REFER went.
+    Referring,
+    /// Nobody decided on the peer's REFER.
+    Referral,
+    /// The peer does not take the last NOTIFY.
+    Leaving,
+}
+
+/// What a request of ours came to.
+enum Answered {
+    Offer(rsipstack::Result<Option<Response>>),
+    Refresh(rsipstack::Result<Option<Response>>),
+    Refer(rsipstack::Result<Option<Response>>),
+    Notify,
+}
+
+/// What others tell a leg that stands.
+pub(super) enum News {
+    /// This leg takes its place.
+    Replacement(Leg),
+    /// Whoever is to take its place: a SIP status.
+    Progress(u16),
 }
 
 /// Whether the leg goes on.
@@ -41,75 +99,120 @@ pub(super) enum Goes {
 }
 
 impl DialogLeg {
+    /// The leg of a dialog whose other side said this of itself. From now on another may take its place.
+    pub fn new(inner: &Arc<Inner>, dialog: InviteDialog, terms: Terms, said: &Headers, tell: Sender<LegEvent>) -> Self {
+        let news = channel(NEWS);
+        inner.stand(dialog.id().to_string(), news.0.clone());
+        DialogLeg {
+            dialog,
+            inner: inner.clone(),
+            peer: Peer::read(said),
+            terms,
+            tell,
+            asked: JoinSet::new(),
+            offering: Offering::None,
+            answer_in_ack: None,
+            session: None,
+            referring: Referring::Not,
+            referral: None,
+            referrals: 0,
+            ended: None,
+            leaving: None,
+            timers: Timers::default(),
+            opened: Instant::now(),
+            news,
+        }
+    }
+
     /// Until the leg is over.
     pub async fn run(mut self, commands: &mut Receiver<LegCommand>, states: &mut DialogStateReceiver) {
-        loop {
-            let referring_until = self.referring_until;
-            let goes = tokio::select! {
-                command = commands.recv() => self.on_command(command).await,
-                state = states.recv() => match state {
-                    Some(state) => self.on_state(state).await,
-                    None => Goes::Over,
-                },
-                () = tokio::time::sleep_until(referring_until.unwrap_or_else(Instant::now)), if referring_until.is_some() => {
-                    self.referring_until = None;
-                    self.tell(LegEvent::Moved(false)).await
-                }
-            };
-            if goes == Goes::Over {
+        while self.step(commands, states).await == Goes::On {
+            if self.referral.is_none()
+                && let Some(reason) = self.leaving.take()
+            {
+                self.hang_up(&reason).await;
                 return;
+            }
+        }
+    }
+
+    async fn step(&mut self, commands: &mut Receiver<LegCommand>, states: &mut DialogStateReceiver) -> Goes {
+        let due = self.timers.next().map(|(at, _)| self.opened + at.since(Time::ZERO));
+        tokio::select! {
+            command = commands.recv(), if self.leaving.is_none() => self.on_command(command).await,
+            state = states.recv(), if self.ended.is_none() => match state {
+                Some(state) => self.on_state(state).await,
+                None => Goes::Over,
+            },
+            Some(news) = self.news.1.recv() => self.on_news(news).await,
+            Some(answered) = self.asked.join_next(), if !self.asked.is_empty() => match answered {
+                Ok(answered) => self.on_answered(answered).await,
+                Err(_) => Goes::On,
+            },
+            () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.on_due().await,
+        }
+    }
+
+    async fn on_due(&mut self) -> Goes {
+        match self.timers.pop(self.now()) {
+            Some(Due::Offer) => self.offer(),
+            Some(Due::Session) => return self.on_session_due().await,
+            Some(Due::Referring) => return self.on_moved(matches!(self.referring, Referring::Told(true))).await,
+            Some(Due::Referral) => self.notify(refer::UNDECIDED),
+            Some(Due::Leaving) => self.referral = None,
+            None => {}
+        }
+        Goes::On
+    }
+
+    async fn on_answered(&mut self, answered: Answered) -> Goes {
+        match answered {
+            Answered::Offer(answer) => self.on_offer_answered(answer).await,
+            Answered::Refresh(answer) => self.on_refreshed(answer).await,
+            Answered::Refer(answer) => self.on_refer_answered(answer).await,
+            Answered::Notify => {
+                self.on_notified();
+                Goes::On
             }
         }
     }
 
     async fn on_command(&mut self, command: Option<LegCommand>) -> Goes {
         match command {
-            None => self.hang_up(&reason(NORMAL_CLEARING, "Normal call clearing")).await,
-            Some(LegCommand::HangUp { cause, text }) => self.hang_up(&reason(cause, &text)).await,
-            Some(LegCommand::Hold(holds)) => self.hold(holds).await,
-            Some(LegCommand::Refer { target, user_to_user }) => self.refer(&target, user_to_user.as_deref()).await,
-            Some(LegCommand::Ring | LegCommand::Answer | LegCommand::Refuse { .. }) => Goes::On,
+            None => return self.leave(reason(NORMAL_CLEARING, "Normal call clearing")).await,
+            Some(LegCommand::HangUp { cause, text }) => return self.leave(reason(cause, &text)).await,
+            Some(LegCommand::Hold(holds)) => self.hold(holds),
+            Some(LegCommand::Refer { target, user_to_user }) => return self.refer(&target, user_to_user.as_deref()).await,
+            Some(LegCommand::Referral { status }) => self.notify(status),
+            Some(LegCommand::Ring | LegCommand::Answer | LegCommand::Refuse { .. }) => {}
         }
+        Goes::On
+    }
+
+    /// Hangs up. Who asked for a transfer is told its end before (RFC 3515, 2.4.4).
+    async fn leave(&mut self, reason: String) -> Goes {
+        if self.referral.is_none() || self.ended.is_some() {
+            return self.hang_up(&reason).await;
+        }
+        self.notify(refer::TERMINATED);
+        self.leaving = Some(reason);
+        self.set(Due::Leaving, refer::LAST_NOTIFY);
+        Goes::On
     }
 
     async fn hang_up(&mut self, reason: &str) -> Goes {
-        if self.was_referred {
-            // RFC 3515, 2.4.4: the last word on the transfer that the party asked for.
-            let _ = self.dialog.notify_refer(StatusCode::OK, "terminated;reason=noresource").await;
-        }
-        if let Err(error) = self.dialog.bye_with_reason(reason.to_owned()).await {
+        if self.ended.is_none()
+            && let Err(error) = self.dialog.bye_with_reason(reason.to_owned()).await
+        {
             tracing::debug!(%error, "a BYE found nobody");
         }
         Goes::Over
     }
 
-    /// Holds the party, or takes them back, by a new offer.
-    async fn hold(&mut self, holds: bool) -> Goes {
-        self.terms.holds = holds;
-        self.terms.version += 1;
-        let offer = sdp::offer(&self.terms);
-        let headers = vec![Header::ContentType(SDP.into())];
-        match self.dialog.reinvite_with_glare_retry(Some(headers), Some(offer), 3).await {
-            Ok(Some(response)) if response.status_code.kind() == StatusCodeKind::Successful => match sdp::accept(&self.terms, &response.body) {
-                Ok(plan) => self.changed(plan).await,
-                Err(error) => tracing::warn!(%error, "the answer to a hold could not be used"),
-            },
-            Ok(_) => tracing::debug!("a hold was refused"),
-            Err(error) => tracing::debug!(%error, "a hold was not answered"),
-        }
-        Goes::On
-    }
-
-    /// RFC 3515: asks the party to call somebody else. Everything that is not a clear yes is a no.
-    async fn refer(&mut self, target: &str, user_to_user: Option<&str>) -> Goes {
-        let refer_to = refer_to(target, user_to_user);
-        match self.dialog.refer(refer_to, None, None).await {
-            Ok(Some(response)) if response.status_code.kind() == StatusCodeKind::Successful => {
-                self.referring_until = Some(Instant::now() + REFER_LIMIT);
-                Goes::On
-            }
-            Ok(_) | Err(_) => self.tell(LegEvent::Moved(false)).await,
-        }
+    /// The leg is lost: whoever drives the call is told before the peer, who may not be there any more.
+    async fn lose(&mut self, reason: &str) -> Goes {
+        self.tell(LegEvent::Gone(Gone::Lost)).await;
+        self.hang_up(reason).await
     }
 
     pub async fn on_state(&mut self, state: DialogState) -> Goes {
@@ -120,93 +223,90 @@ impl DialogLeg {
             DialogState::Refer(_, request, handle) => self.on_refer(&request, &handle).await,
             DialogState::Options(_, _, handle) => reply(&handle, StatusCode::OK).await,
             DialogState::Publish(_, _, handle) | DialogState::Message(_, _, handle) => reply(&handle, StatusCode::MethodNotAllowed).await,
-            DialogState::Terminated(_, reason) => {
-                let gone = gone(&reason);
-                if self.referring_until.take().is_some() {
-                    // Some phones hang up without a last NOTIFY: they took the transfer. Signalling that is lost tells nothing.
-                    self.tell(LegEvent::Moved(gone == Gone::HungUp)).await;
-                }
-                self.tell(LegEvent::Gone(gone)).await;
-                Goes::Over
-            }
-            DialogState::Calling(_) | DialogState::Trying(_) | DialogState::Early(..) | DialogState::WaitAck(..) | DialogState::Confirmed(..) => {
-                Goes::On
-            }
+            DialogState::Terminated(_, reason) => self.on_over(gone(&reason)).await,
+            DialogState::Confirmed(..) => self.on_confirmed().await,
+            DialogState::Calling(_) | DialogState::Trying(_) | DialogState::Early(..) | DialogState::WaitAck(..) => Goes::On,
         }
     }
 
-    /// A re-INVITE or UPDATE: hold, resume, another address or codec, or only a sign of life.
-    async fn on_update(&mut self, request: &Request, handle: &TransactionHandle) -> Goes {
-        self.terms.version += 1;
-        if request.body.is_empty() {
-            let body = (request.method == rsipstack::sip::Method::Invite).then(|| sdp::offer(&self.terms));
-            let headers = body.as_ref().map(|_| vec![Header::ContentType(SDP.into())]);
-            // The transaction may be over; then there is nobody to answer.
-            let _ = handle.respond(StatusCode::OK, headers, body).await;
+    /// A request of the peer was answered, or a 200 of ours acknowledged.
+    async fn on_confirmed(&mut self) -> Goes {
+        self.on_referral_accepted();
+        self.on_notify_answered().await;
+        self.on_acknowledged().await
+    }
+
+    async fn on_over(&mut self, gone: Gone) -> Goes {
+        if self.referral.as_ref().is_some_and(refer::Referral::is_bringing) {
+            // Trap 10: who transferred has left before the target answers. The place is kept for the target.
+            self.ended = Some(gone);
             return Goes::On;
         }
-        match self.answer(&request.body) {
-            Ok((answer, plan)) => {
-                let _ = handle.respond(StatusCode::OK, Some(vec![Header::ContentType(SDP.into())]), Some(answer)).await;
-                self.changed(plan).await;
+        match self.referring {
+            // Some phones hang up without a last NOTIFY: they took the transfer. Signalling that is lost tells nothing.
+            Referring::Asked => drop(self.on_moved(gone == Gone::HungUp).await),
+            Referring::Told(well) => drop(self.on_moved(well).await),
+            Referring::Not | Referring::Decided => {}
+        }
+        self.tell(LegEvent::Gone(gone)).await
+    }
+
+    async fn on_news(&mut self, news: News) -> Goes {
+        match news {
+            News::Replacement(leg) => {
+                self.tell(LegEvent::Replaced(leg)).await;
+                self.notify(refer::DONE);
+                self.leave("SIP;cause=200;text=\"Replaced\"".into()).await
             }
-            Err(error) => {
-                tracing::debug!(%error, "a changed offer can't be used; what was agreed on stays");
-                return reply(handle, StatusCode::NotAcceptableHere).await;
+            News::Progress(status) => {
+                self.notify(status);
+                match self.ended {
+                    Some(gone) if status >= 300 => self.tell(LegEvent::Gone(gone)).await,
+                    Some(_) | None => Goes::On,
+                }
             }
         }
-        Goes::On
-    }
-
-    fn answer(&self, offer: &[u8]) -> Result<(Vec<u8>, MediaPlan), SdpError> {
-        sdp::answer(&self.terms, offer)
-    }
-
-    async fn changed(&mut self, plan: MediaPlan) {
-        self.tell(LegEvent::Media { plan, sockets: None }).await;
     }
 
     /// Keys by INFO, in both spellings that phones have.
     async fn on_info(&mut self, request: &Request, handle: &TransactionHandle) -> Goes {
         let key = key_of(&request.body);
         reply(handle, StatusCode::OK).await;
-        match key {
-            Some(key) => self.tell(LegEvent::Key(key)).await,
-            None => Goes::On,
+        if let Some(key) = key {
+            self.tell(LegEvent::Key(key)).await;
         }
+        Goes::On
     }
 
-    async fn on_notify(&mut self, request: &Request, handle: &TransactionHandle) -> Goes {
-        reply(handle, StatusCode::OK).await;
-        let decided = ReferStatus::parse(request).filter(|status| u16::from(status.status_code.clone()) >= 200);
-        match decided {
-            Some(status) if self.referring_until.is_some() => {
-                self.referring_until = None;
-                let moved = status.status_code.kind() == StatusCodeKind::Successful;
-                self.tell(LegEvent::Moved(moved)).await
-            }
-            Some(_) | None => Goes::On,
+    async fn changed(&mut self, plan: MediaPlan) {
+        if plan.srtp.is_some() {
+            // What is encrypted stays so, whoever offers next.
+            self.terms.srtp = Encryption::Required;
         }
+        self.tell(LegEvent::Media { plan, sockets: None }).await;
     }
 
-    /// The party wants to be transferred: taken, and told how it went when we hang up on them.
-    async fn on_refer(&mut self, request: &Request, handle: &TransactionHandle) -> Goes {
-        let targets: Vec<String> = request.headers.iter().filter_map(refer_target).collect();
-        let [target] = targets.as_slice() else {
-            return reply(handle, StatusCode::BadRequest).await;
-        };
-        let target = target.clone();
-        reply(handle, StatusCode::Accepted).await;
-        self.was_referred = true;
-        self.tell(LegEvent::Referred { target }).await
-    }
-
-    /// Over, if nobody listens any more.
+    /// Tells whoever drives the call; over after the last word.
     pub async fn tell(&self, event: LegEvent) -> Goes {
-        match self.tell.send(event).await {
-            Ok(()) => Goes::On,
-            Err(_) => Goes::On,
-        }
+        let goes = if matches!(event, LegEvent::Gone(_)) { Goes::Over } else { Goes::On };
+        // Nobody listening means that the call is over: its commands end, which hangs up.
+        let _ = self.tell.send(event).await;
+        goes
+    }
+
+    fn now(&self) -> Time {
+        Time::ZERO + self.opened.elapsed()
+    }
+
+    fn set(&mut self, due: Due, after: Duration) {
+        let now = self.now();
+        self.timers.set(due, after, now);
+    }
+}
+
+impl Drop for DialogLeg {
+    fn drop(&mut self) {
+        self.inner.forget(&self.dialog.id().to_string());
     }
 }
 
@@ -252,39 +352,6 @@ fn key_of(body: &[u8]) -> Option<Key> {
     (chars.next().is_none() || matches!(written, "10" | "11")).then(|| Key::new(key)).flatten()
 }
 
-/// The URI of a `Refer-To`, as it is written.
-fn refer_target(header: &Header) -> Option<String> {
-    let value = match header {
-        Header::ReferTo(value) => value.to_string(),
-        Header::Other(name, value) if name.eq_ignore_ascii_case("refer-to") || name.eq_ignore_ascii_case("r") => value.clone(),
-        _ => return None,
-    };
-    let value = value.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("refer-to")).map_or(value.clone(), |(_, rest)| rest.to_owned());
-    let uri = match (value.find('<'), value.find('>')) {
-        (Some(from), Some(to)) if from < to => &value[from + 1..to],
-        _ => value.split(';').next().unwrap_or_default(),
-    };
-    let uri = uri.trim();
-    (!uri.is_empty()).then(|| uri.to_owned())
-}
-
-/// `Refer-To` with the value of `User-to-User` for the call that follows (RFC 7433, 4.4). A `tel:` URI has no place for it.
-fn refer_to(target: &str, user_to_user: Option<&str>) -> String {
-    let has_place = target.get(..3).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sip"));
-    match user_to_user.filter(|_| has_place) {
-        Some(value) => format!("<{target}{}{USER_TO_USER}={}>", if target.contains('?') { '&' } else { '?' }, escaped(value)),
-        None => format!("<{target}>"),
-    }
-}
-
-/// Escapes what may not stand in a header inside of a URI (RFC 3261, 19.1.1).
-fn escaped(value: &str) -> String {
-    value
-        .bytes()
-        .map(|b| if b.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,21 +369,5 @@ mod tests {
     #[test]
     fn a_reason_stays_one_header_whatever_its_text() {
         assert_eq!(reason(16, "a \"b\"\r\nX: \\c"), "Q.850;cause=16;text=\"a bX: c\"");
-    }
-
-    #[test]
-    fn targets_are_kept_as_they_are_written() {
-        let target = |value: &str| refer_target(&Header::ReferTo(value.into()));
-        assert_eq!(target("<tel:+1-201-555-0123;phone-context=example.com>").as_deref(), Some("tel:+1-201-555-0123;phone-context=example.com"));
-        assert_eq!(
-            target("\"Billing\" <sip:billing@example.com?User-to-User=41%3Bencoding%3Dhex>;method=INVITE").as_deref(),
-            Some("sip:billing@example.com?User-to-User=41%3Bencoding%3Dhex")
-        );
-        assert_eq!(target("sip:a@b;x=y").as_deref(), Some("sip:a@b"));
-        assert_eq!(target("<>"), None);
-        assert_eq!(refer_to("sip:a@b", Some("04;encoding=hex")), "<sip:a@b?User-to-User=04%3Bencoding%3Dhex>");
-        assert_eq!(refer_to("sips:a@b?X=1", Some("04")), "<sips:a@b?X=1&User-to-User=04>");
-        assert_eq!(refer_to("tel:+1-201", Some("04")), "<tel:+1-201>");
-        assert_eq!(escaped("41;encoding=hex @"), "41%3Bencoding%3Dhex%20%40");
     }
 }

@@ -3,25 +3,30 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rsipstack::dialog::dialog::{Dialog, DialogState, DialogStateReceiver};
-use rsipstack::dialog::invite_dialog::InviteDialog;
+use rsipstack::dialog::DialogId;
+use rsipstack::dialog::dialog::Dialog;
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{Header, Method, Request, StatusCode, Transport};
 use rsipstack::transaction::TransactionReceiver;
-use rsipstack::transaction::transaction::{Transaction, TransactionEvent};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use rsipstack::transaction::transaction::Transaction;
+use tokio::sync::mpsc::{Sender, channel};
 
+use super::answering::{Answering, on_early, prepare};
 use super::guard::Verdict;
-use super::leg::{DialogLeg, Goes, SDP, gone};
+use super::leg::{News, SDP};
 use super::params::{split, unescaped};
-use super::sdp::{self, Terms};
+use super::peer::{EXTENSIONS, named, replaces, tokens};
 use super::{Inner, METHODS, auth, caller, register};
-use crate::edge::{Invited, LEG_QUEUE, Leg, LegCommand, LegEvent, MediaPlan, MediaSockets};
+use crate::edge::{Invited, LEG_QUEUE, Leg, LegCommand};
 
 /// A caller who comes during a shutdown may try again after this, in s.
 pub(super) const RETRY_AFTER_SECS: u32 = 60;
+
+/// A peer may ask for something at once when it has picked up: how often and how long its dialog is waited for.
+const CONFIRMED_CHECKS: u32 = 20;
+const CONFIRMED_AFTER: Duration = Duration::from_millis(5);
 
 /// Takes whatever comes until the edge is closed.
 pub(super) async fn take(inner: Arc<Inner>, mut incoming: TransactionReceiver, calls: Sender<Invited>) {
@@ -37,15 +42,26 @@ pub(super) async fn take(inner: Arc<Inner>, mut incoming: TransactionReceiver, c
 
 async fn on_request(inner: Arc<Inner>, mut transaction: Transaction, calls: Sender<Invited>) {
     let is_new_call = transaction.original.method == Method::Invite && to_tag(&transaction.original).is_none();
+    let is_early = !matches!(transaction.original.method, Method::Ack | Method::Bye | Method::Cancel);
     let done = if is_new_call {
         return on_invite(inner, transaction, calls).await;
-    } else if let Some(mut dialog) = inner.layer.match_dialog(&transaction) {
+    } else if let Some(mut dialog) = find(&inner, &transaction).await {
+        if let Some(ringing) = inner.ringing(&dialog.id().to_string()).filter(|_| is_early) {
+            // If it is full or over the peer sends again.
+            let _ = ringing.try_send(transaction);
+            return;
+        }
         dialog.handle(&mut transaction).await
     } else {
+        let is_dialled = is_early && DialogId::try_from(&transaction).is_ok_and(|id| inner.is_dialled(&id));
         match transaction.original.method {
             Method::Ack => Ok(()),
+            _ if is_dialled => {
+                on_early(&mut transaction, None, StatusCode::ServerInternalError).await;
+                Ok(())
+            }
             Method::Register => register::on_register(&inner, &mut transaction).await,
-            Method::Options => transaction.reply_with(StatusCode::OK, vec![allow(), Header::Accept(SDP.into())], None).await,
+            Method::Options => transaction.reply_with(StatusCode::OK, vec![allow(), supported(), Header::Accept(SDP.into())], None).await,
             Method::Invite | Method::Bye | Method::Cancel | Method::Info | Method::Update | Method::PRack | Method::Refer | Method::Notify => {
                 transaction.reply(StatusCode::CallTransactionDoesNotExist).await
             }
@@ -57,26 +73,41 @@ async fn on_request(inner: Arc<Inner>, mut transaction: Transaction, calls: Send
     }
 }
 
+/// The dialog that a request belongs to. The library knows that of a call that we dialled a moment after its ACK is out.
+async fn find(inner: &Inner, transaction: &Transaction) -> Option<Dialog> {
+    let id = DialogId::try_from(transaction).ok()?;
+    for _ in 0..CONFIRMED_CHECKS {
+        match inner.layer.get_dialog(&id) {
+            None if inner.is_dialled(&id) => tokio::time::sleep(CONFIRMED_AFTER).await,
+            found => return found,
+        }
+    }
+    inner.layer.get_dialog(&id)
+}
+
 fn to_tag(request: &Request) -> Option<String> {
     request.to_header().ok()?.tag().ok()?.map(|tag| tag.value().to_owned())
 }
 
-fn allow() -> Header {
+pub(super) fn allow() -> Header {
     Header::Allow(METHODS.map(|method| method.to_string()).join(", ").into())
 }
 
+fn supported() -> Header {
+    Header::Supported(EXTENSIONS.join(", ").into())
+}
+
 /// Why a new call is not taken.
-struct Refusal(StatusCode, Vec<Header>);
+pub(super) struct Refusal(pub StatusCode, pub Vec<Header>);
 
 async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sender<Invited>) {
     let from = source(&transaction);
     let transport = transaction.connection.as_ref().map(|connection| connection.transport());
-    let taken = match check(&inner, &transaction.original, from) {
-        Ok(()) => prepare(&inner, &transaction.original, transport == Some(Transport::Tls)),
-        Err(refusal) => Err(refusal),
-    };
-    let prepared = match taken {
-        Ok(prepared) => prepared,
+    let taken = check(&inner, &transaction.original, from)
+        .and_then(|()| replaced(&inner, &transaction.original))
+        .and_then(|replaced| Ok((replaced, prepare(&inner, &transaction.original, transport == Some(Transport::Tls))?)));
+    let (replaced, prepared) = match taken {
+        Ok(taken) => taken,
         Err(Refusal(status, headers)) => {
             if let Err(error) = transaction.reply_with(status, headers, None).await {
                 tracing::debug!(%error, "a refusal could not be sent");
@@ -97,7 +128,7 @@ async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sende
         }
     };
     let request = transaction.original.clone();
-    let answering = Answering { dialog: dialog.clone(), respond: transaction.tu_sender.clone(), inner: inner.clone() };
+    let mut answering = Answering { dialog: dialog.clone(), respond: transaction.tu_sender.clone(), inner: inner.clone(), replaces: None };
     let handler = dialog.clone();
     tokio::spawn(async move {
         if let Err(error) = Dialog::Invite(handler).handle(&mut transaction).await {
@@ -106,6 +137,15 @@ async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sende
     });
     let (commands, asked) = channel(LEG_QUEUE);
     let (tell, events) = channel(LEG_QUEUE);
+    let leg = Leg { commands, events };
+    if let Some(replaced) = replaced {
+        // Who takes another's place is not asked for: there is room for the command.
+        let _ = leg.commands.try_send(LegCommand::Answer);
+        answering.replaces = Some((replaced, leg));
+        answering.run(prepared, asked, &mut states, tell).await;
+        inner.layer.remove_dialog(&dialog.id());
+        return;
+    }
     let is_trusted = trunk.is_some() || from.is_some_and(|from| inner.trusted.iter().any(|network| network.contains(from.ip())));
     let caller = caller::read(&request, is_trusted, &inner.table.caller_headers);
     let invited = Invited {
@@ -115,7 +155,7 @@ async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sende
         trunk: trunk.map(|trunk| trunk.table.name.clone()),
         from: from.unwrap_or(inner.local),
         reference: request.call_id_header().map(|id| id.value().to_owned()).unwrap_or_default(),
-        leg: Leg { commands, events },
+        leg,
     };
     if calls.try_send(invited).is_err() {
         answering.refuse(503, Some(RETRY_AFTER_SECS), None);
@@ -153,16 +193,9 @@ fn check(inner: &Inner, request: &Request, from: Option<SocketAddr>) -> Result<(
             None => Refusal(StatusCode::ServiceUnavailable, vec![Header::RetryAfter(RETRY_AFTER_SECS.to_string().into())]),
         });
     }
-    let required: Vec<String> = request
-        .headers
-        .iter()
-        .filter_map(|header| match header {
-            Header::Require(value) => Some(value.value().to_owned()),
-            _ => None,
-        })
-        .collect();
-    if !required.is_empty() {
-        return Err(Refusal(StatusCode::BadExtension, vec![Header::Unsupported(required.join(", ").into())]));
+    let unknown: Vec<String> = tokens(&request.headers, "require").into_iter().filter(|tag| !EXTENSIONS.contains(&tag.as_str())).collect();
+    if !unknown.is_empty() {
+        return Err(Refusal(StatusCode::BadExtension, vec![Header::Unsupported(unknown.join(", ").into())]));
     }
     let content = request.headers.iter().find_map(|header| match header {
         Header::ContentType(value) => Some(value.value().to_lowercase()),
@@ -189,131 +222,20 @@ fn check_way(inner: &Inner, request: &Request) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What a call will be answered with.
-struct Prepared {
-    terms: Terms,
-    sockets: MediaSockets,
-    body: Vec<u8>,
-    /// `None` if the caller left the offer to us: the answer comes with the ACK.
-    plan: Option<MediaPlan>,
-}
-
-fn prepare(inner: &Inner, request: &Request, is_tls: bool) -> Result<Prepared, Refusal> {
-    let bound = inner.ports.bind().map_err(|error| error.to_string()).and_then(|sockets| {
-        let port = sockets.rtp.local_addr().map_err(|error| error.to_string())?.port();
-        Ok((sockets, port))
-    });
-    let (sockets, port) = bound.map_err(|error| {
-        tracing::error!(error, "a call was refused: there is no port for its sound");
-        Refusal(StatusCode::ServiceUnavailable, vec![Header::RetryAfter(RETRY_AFTER_SECS.to_string().into())])
-    })?;
-    let terms = inner.terms(port, inner.table.codecs.clone(), inner.table.srtp.answers(is_tls));
-    if request.body.is_empty() {
-        return Ok(Prepared { body: sdp::offer(&terms), terms, sockets, plan: None });
+/// The leg whose place a new call wants (RFC 3891, 3), if it wants one.
+fn replaced(inner: &Inner, request: &Request) -> Result<Option<Sender<News>>, Refusal> {
+    let values: Vec<&str> = named(&request.headers, "replaces").collect();
+    let value = match values.as_slice() {
+        [] => return Ok(None),
+        [value] => replaces(value),
+        _ => None,
+    };
+    let value = value.ok_or(Refusal(StatusCode::BadRequest, Vec::new()))?;
+    let leg = inner.standing(&value.dialog.to_string()).ok_or(Refusal(StatusCode::CallTransactionDoesNotExist, Vec::new()))?;
+    if value.early_only {
+        return Err(Refusal(StatusCode::BusyHere, Vec::new()));
     }
-    match sdp::answer(&terms, &request.body) {
-        Ok((body, plan)) => Ok(Prepared { body, terms, sockets, plan: Some(plan) }),
-        Err(error) => {
-            tracing::info!(%error, "a call was refused: its offer can't be used");
-            Err(Refusal(StatusCode::NotAcceptableHere, vec![Header::Warning(format!("399 segue \"{error}\"").replace(['\r', '\n'], " ").into())]))
-        }
-    }
-}
-
-/// A call that rings.
-struct Answering {
-    inner: Arc<Inner>,
-    dialog: InviteDialog,
-    respond: rsipstack::transaction::transaction::TransactionEventSender,
-}
-
-impl Answering {
-    async fn run(self, prepared: Prepared, mut commands: Receiver<LegCommand>, states: &mut DialogStateReceiver, tell: Sender<LegEvent>) {
-        loop {
-            tokio::select! {
-                command = commands.recv() => match command {
-                    Some(LegCommand::Ring) => self.ring(),
-                    Some(LegCommand::Answer) => break,
-                    Some(LegCommand::Refuse { status, retry_after_s, contact }) => return self.refuse(status, retry_after_s, contact),
-                    Some(LegCommand::HangUp { .. }) | None => return self.refuse(480, None, None),
-                    Some(LegCommand::Hold(_) | LegCommand::Refer { .. }) => {}
-                },
-                state = states.recv() => match state {
-                    Some(DialogState::Terminated(_, reason)) => {
-                        // Nobody listening means that the call is over already.
-                        let _ = tell.send(LegEvent::Gone(gone(&reason))).await;
-                        return;
-                    }
-                    Some(_) => {}
-                    None => return,
-                },
-            }
-        }
-        let Prepared { terms, sockets, body, plan } = prepared;
-        if let Err(error) = self.dialog.accept(Some(vec![Header::ContentType(SDP.into()), allow()]), Some(body)) {
-            tracing::debug!(%error, "an answer came too late");
-            let _ = tell.send(LegEvent::Gone(crate::call::Gone::HungUp)).await;
-            return;
-        }
-        let mut sockets = Some(sockets);
-        let mut leg = DialogLeg { dialog: self.dialog, terms, tell, was_referred: false, referring_until: None };
-        if let Some(plan) = plan {
-            leg.tell(LegEvent::Media { plan, sockets: sockets.take() }).await;
-        }
-        loop {
-            let Some(state) = states.recv().await else { return };
-            match state {
-                DialogState::Confirmed(..) => break,
-                other => {
-                    if leg.on_state(other).await == Goes::Over {
-                        return;
-                    }
-                }
-            }
-        }
-        if sockets.is_some() {
-            let body = leg.dialog.last_remote_ack().map(|ack| ack.body).unwrap_or_default();
-            match sdp::accept(&leg.terms, &body) {
-                Ok(plan) => leg.tell(LegEvent::Media { plan, sockets }).await,
-                Err(error) => {
-                    tracing::info!(%error, "a call ends: the caller's answer can't be used");
-                    let _ = leg.dialog.bye_with_reason("SIP;cause=488;text=\"Not Acceptable Here\"".into()).await;
-                    leg.tell(LegEvent::Gone(crate::call::Gone::Lost)).await;
-                    return;
-                }
-            };
-        }
-        leg.tell(LegEvent::Answered).await;
-        leg.run(&mut commands, states).await;
-    }
-
-    fn ring(&self) {
-        if let Err(error) = self.dialog.ringing(None, None) {
-            tracing::debug!(%error, "a 180 came too late");
-        }
-    }
-
-    /// The library's own refusal has no place for these headers.
-    fn refuse(&self, status: u16, retry_after_s: Option<u32>, contact: Option<String>) {
-        let request = self.dialog.initial_request();
-        let mut response = self.inner.layer.endpoint.make_response(&request, StatusCode::from(status), None);
-        let tag = self.dialog.id().local_tag;
-        for header in response.headers.iter_mut() {
-            if let Header::To(to) = header
-                && to.tag().ok().flatten().is_none()
-            {
-                *to = to.clone().with_tag(tag.clone().into());
-            }
-        }
-        if let Some(after) = retry_after_s {
-            response.headers.push(Header::RetryAfter(after.to_string().into()));
-        }
-        if let Some(contact) = contact {
-            response.headers.push(Header::Contact(format!("<{contact}>").into()));
-        }
-        // A transaction that is over was cancelled.
-        let _ = self.respond.send(TransactionEvent::Respond(response));
-    }
+    Ok(Some(leg))
 }
 
 /// The user part of the request URI; of a `tel:` URI the number.
@@ -329,11 +251,7 @@ fn called(request: &Request) -> String {
 
 /// The values of all headers of this name.
 pub(super) fn values<'a>(request: &'a Request, name: &'a str) -> impl Iterator<Item = String> + 'a {
-    request.headers.iter().filter_map(move |header| {
-        let written = header.to_string();
-        let (found, value) = written.split_once(':')?;
-        found.trim().eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-    })
+    named(&request.headers, name).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ use super::uui::{UserToUserTable, user_to_user};
 
 /// Longest time that a key here may ask for, in s.
 const MAX_SECS: u32 = 86_400;
+/// RFC 4028, 5: the shortest session timer that may be asked for, in s.
+const MIN_SESSION_SECS: u32 = 90;
 /// Headers that may be named in one list.
 const MAX_HEADERS: usize = 16;
 /// Headers that signalling itself needs, or that hold passwords: nobody may hand them on or write them.
@@ -75,6 +77,10 @@ pub struct SipTable {
     pub overload_target: Option<String>,
     /// New calls a second from one address at most, and as many registrations; more are answered with 503. Messages of all kinds: as many from addresses that we don't know, twenty times as many from those in `allow` and of trunks; more are dropped.
     pub calls_per_second: u32,
+    /// A call whose other side gives no sign of life within this is over (RFC 4028), in s; 0 to ask for none.
+    pub session_secs: u32,
+    /// Shortest such time that we agree to, in s.
+    pub session_min_secs: u32,
     /// Whose passwords phones are asked for: what people see where they type theirs.
     pub realm: String,
     /// How passwords are proved, the preferred way first: `sha-256`, `md5`. Some phones give up if one is offered that they don't know, so `sha-256` is off until told otherwise.
@@ -240,6 +246,8 @@ impl Default for SipTable {
             rtp_last_port: 29_999,
             overload_target: None,
             calls_per_second: 50,
+            session_secs: 1_800,
+            session_min_secs: MIN_SESSION_SECS,
             realm: "segue".into(),
             digests: vec![DigestName::Md5],
             register_min_secs: 60,
@@ -288,6 +296,13 @@ impl SipTable {
         }
         if !(1..=MAX_SECS).contains(&self.calls_per_second) {
             problems.add(format!("{key}.calls_per_second"), format!("is {}; expected 1 to {MAX_SECS}", self.calls_per_second));
+        }
+        if !(MIN_SESSION_SECS..=MAX_SECS).contains(&self.session_min_secs) {
+            problems.add(format!("{key}.session_min_secs"), format!("is {}; expected {MIN_SESSION_SECS} to {MAX_SECS}", self.session_min_secs));
+        }
+        if self.session_secs != 0 && !(self.session_min_secs..=MAX_SECS).contains(&self.session_secs) {
+            let what = format!("is {}; expected 0, or {} to {MAX_SECS}", self.session_secs, self.session_min_secs);
+            problems.add(format!("{key}.session_secs"), what);
         }
         self.check_registration(key, problems);
     }
@@ -449,6 +464,9 @@ mod tests {
             ("rtp_first_port = 30000", "sip.rtp_last_port"),
             ("overload_target = \"elsewhere\"", "sip.overload_target"),
             ("calls_per_second = 0", "sip.calls_per_second"),
+            ("session_min_secs = 30", "sip.session_min_secs"),
+            ("session_secs = 60", "sip.session_secs"),
+            ("session_secs = 100000", "sip.session_secs"),
             ("realm = \"\"", "sip.realm"),
             ("digests = []", "sip.digests"),
             ("register_min_secs = 0", "sip.register_max_secs"),

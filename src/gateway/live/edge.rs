@@ -34,6 +34,11 @@ const NORMAL_CLEARING: u16 = 16;
 /// SIP status of an agent who is busy (RFC 3261).
 const BUSY: [u16; 3] = [486, 600, 603];
 
+/// What a phone is told of the transfer that it asked for: done, failed, or not taken at all.
+const MOVED: u16 = 200;
+const NOT_MOVED: u16 = 503;
+const DECLINED: u16 = 603;
+
 /// What all live calls share.
 #[derive(Clone)]
 pub struct Shared {
@@ -114,6 +119,8 @@ pub struct LiveEdge {
     told_gone: usize,
     /// Legs whose packets are forwarded.
     pub(super) pair: Option<Pair>,
+    /// The contact that asked for the transfer that goes on.
+    referrer: Option<u32>,
 }
 
 impl LiveEdge {
@@ -137,6 +144,7 @@ impl LiveEdge {
             gone_stats: Vec::new(),
             told_gone: 0,
             pair: None,
+            referrer: None,
         };
         edge.add(leg, Role::Joined(LegId::CALLER));
         edge
@@ -212,9 +220,19 @@ impl LiveEdge {
             (LegEvent::Answered, Role::Joined(LegId::CALLER)) => self.news.push_back(CallInput::Answered),
             (LegEvent::Key(key), Role::Joined(leg)) => return Some((leg, key)),
             (LegEvent::Referred { target }, Role::Joined(leg)) if leg != LegId::CALLER => {
+                self.referrer = Some(n);
                 self.news.push_back(CallInput::Command(Command::Transfer(Target::Outside(target))));
             }
-            (LegEvent::Moved(moved), Role::Joined(_)) => self.news.push_back(CallInput::Moved(moved)),
+            (LegEvent::Referred { .. }, _) => self.tell_referral(n, DECLINED),
+            (LegEvent::Moved(moved), Role::Joined(_)) => {
+                if let Some(referrer) = self.referrer.take() {
+                    self.tell_referral(referrer, if moved { MOVED } else { NOT_MOVED });
+                }
+                self.news.push_back(CallInput::Moved(moved));
+            }
+            (LegEvent::Replaced(leg), Role::Joined(_) | Role::PickedUp(_)) => self.replace(at, leg),
+            // A phone that rings has no dialog that could be replaced; dropped, the other hangs up.
+            (LegEvent::Replaced(_), Role::Ringing(_) | Role::Early(..)) => {}
             (LegEvent::Refused { status, reason }, Role::Ringing(offer) | Role::Early(offer, _) | Role::PickedUp(offer)) => {
                 tracing::debug!(status, reason, "an agent's phone refused");
                 self.contacts.remove(at);
@@ -229,10 +247,26 @@ impl LiveEdge {
             }
             (LegEvent::Gone(gone), Role::Joined(leg)) => self.on_gone(at, leg, gone),
             (LegEvent::Refused { .. }, Role::Joined(leg)) => self.on_gone(at, leg, Gone::Lost),
-            (LegEvent::Ringing | LegEvent::Answered, Role::PickedUp(_) | Role::Joined(_))
-            | (LegEvent::Key(_) | LegEvent::Referred { .. } | LegEvent::Moved(_), _) => {}
+            (LegEvent::Ringing | LegEvent::Answered, Role::PickedUp(_) | Role::Joined(_)) | (LegEvent::Key(_) | LegEvent::Moved(_), _) => {}
         }
         None
+    }
+
+    /// Another phone takes the place of a contact, whose own dialog ends by itself.
+    fn replace(&mut self, at: usize, leg: Leg) {
+        self.part();
+        let old = self.contacts.remove(at);
+        if let Role::Joined(leg) = old.role {
+            self.note_stats(leg, old.rtp.as_ref());
+        }
+        self.add(leg, old.role);
+    }
+
+    fn tell_referral(&mut self, n: u32, status: u16) {
+        if let Some(contact) = self.contacts.iter().find(|contact| contact.n == n) {
+            // Where there is no room the phone is told when its patience ends.
+            let _ = contact.commands.try_send(LegCommand::Referral { status });
+        }
     }
 
     fn on_media(&mut self, at: usize, plan: &MediaPlan, sockets: Option<MediaSockets>) {
@@ -424,6 +458,9 @@ impl Edge for LiveEdge {
         let refer = LegCommand::Refer { target: target.to_owned(), user_to_user: self.shared.phones.user_to_user(&key) };
         let is_asked = self.contact_of(LegId::CALLER).is_some_and(|contact| contact.commands.try_send(refer).is_ok());
         if !is_asked {
+            if let Some(referrer) = self.referrer.take() {
+                self.tell_referral(referrer, NOT_MOVED);
+            }
             self.news.push_back(CallInput::Moved(false));
         }
     }

@@ -79,7 +79,8 @@ impl LiveEdge {
         self.both(legs).is_some_and(|(a, b)| a.can_forward(b) && b.can_forward(a))
     }
 
-    fn part(&mut self) {
+    /// Nothing is forwarded from now on.
+    pub(super) fn part(&mut self) {
         let Some(Pair { legs, state: State::Forwarding(_) }) = self.pair.take() else { return };
         for leg in [legs.0, legs.1] {
             if let Some(rtp) = self.rtp_of(leg) {
