@@ -22,7 +22,7 @@ use super::wire::{self, Bad, Wire};
 /// What came to the door since the edge was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SipCounts {
-    /// Messages that were let in.
+    /// Messages that were let in, and what keeps ways open.
     pub messages: u64,
     /// What was no SIP, or not as it must be.
     pub malformed: u64,
@@ -88,14 +88,16 @@ impl Door {
             return Fate::Dropped;
         }
         match wire::read(octets, from) {
-            Wire::KeepAlive => Fate::Enters(octets.to_vec()),
-            Wire::Message(octets) if is_readable(&octets) => {
-                self.messages.fetch_add(1, Ordering::Relaxed);
-                Fate::Enters(octets)
-            }
+            Wire::KeepAlive => self.enters(octets.to_vec()),
+            Wire::Message(octets) if is_readable(&octets) => self.enters(octets),
             Wire::Message(octets) => self.bad(Bad { why: "Unreadable", answer: wire::refused(&octets, from) }, from),
             Wire::Bad(bad) => self.bad(bad, from),
         }
+    }
+
+    fn enters(&self, octets: Vec<u8>) -> Fate {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        Fate::Enters(octets)
     }
 
     fn bad(&self, bad: Bad, from: SocketAddr) -> Fate {
