@@ -8,7 +8,7 @@ mod raw;
 #[path = "sip_peers/transfers.rs"]
 mod transfers;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
