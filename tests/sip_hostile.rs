@@ -15,6 +15,8 @@ use segue::edge::sip::table::SipTable;
 use segue::edge::sip::{Dialling, SipEdge};
 use segue::edge::{Invited, Leg, LegCommand, LegEvent, Ports};
 use segue::sound::codec::Codec;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// Nothing here takes longer than this on a busy machine.
@@ -467,6 +469,91 @@ async fn a_flood_from_one_address_is_banned_and_another_address_is_served_meanwh
     });
     let counts = counts.await.expect("no panic");
     assert!(counts.too_many > 0 && counts.banned == 0, "{counts:?}");
+}
+
+/// What came over a stream until so many answers, or its end.
+async fn read(stream: &mut TcpStream, answers: usize) -> String {
+    let (mut text, mut buffer) = (String::new(), [0; 4_096]);
+    while text.matches("\r\n\r\n").count() < answers {
+        let length = tokio::time::timeout(DEADLINE, stream.read(&mut buffer)).await.expect("in time").unwrap_or(0);
+        if length == 0 {
+            break;
+        }
+        text += &String::from_utf8_lossy(&buffer[..length]);
+    }
+    text
+}
+
+async fn connect(from: Ipv4Addr, edge: &SipEdge) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("there are sockets");
+    socket.bind((from, 0).into()).expect("loopback has ports");
+    socket.connect(edge.local()).await.expect("it listens")
+}
+
+fn over_tcp(method: &str, id: &str) -> String {
+    let text = String::from_utf8(request(method, (LOOPBACK, 5_060).into(), id, "", "")).expect("text");
+    text.replace("SIP/2.0/UDP", "SIP/2.0/TCP")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_are_read_however_they_are_cut_and_closed_when_they_are_no_sip() {
+    let (edge, ringing) = open(SipTable::default()).await;
+    let (_phone, theirs, ours, _ringing) = call(&edge, ringing).await;
+    let mut stream = connect(Ipv4Addr::LOCALHOST, &edge).await;
+    for octet in over_tcp("OPTIONS", "bytewise").as_bytes() {
+        stream.write_all(&[*octet]).await.expect("it is open");
+    }
+    let answer = read(&mut stream, 1).await;
+    assert!(status(&answer) == "200" && answer.contains("Call-ID: bytewise"), "{answer}");
+    stream
+        .write_all((over_tcp("CANCEL", "first") + &over_tcp("OPTIONS", "second") + &over_tcp("BYE", "third")).as_bytes())
+        .await
+        .expect("it is open");
+    let answers = read(&mut stream, 3).await;
+    let of = |id: &str| {
+        answers.split("SIP/2.0 ").filter(|answer| answer.contains(&format!("Call-ID: {id}\r\n"))).map(|answer| &answer[..3]).collect::<Vec<_>>()
+    };
+    assert_eq!([of("first"), of("second"), of("third")], [["481"], ["200"], ["481"]], "{answers}");
+    stream.write_all(over_tcp("OPTIONS", "version").replace(" SIP/2.0\r\nVia", " SIP/7.0\r\nVia").as_bytes()).await.expect("it is open");
+    assert_eq!(status(&read(&mut stream, 1).await), "505");
+    for garbage in
+        [b"hello\r\n\r\n".to_vec(), vec![b'x'; 200_000], over_tcp("OPTIONS", "long").replace("Content-Length: 0", "Content-Length: -1").into_bytes()]
+    {
+        let mut stream = connect(Ipv4Addr::LOCALHOST, &edge).await;
+        // It may be closed while we still write.
+        let _ = stream.write_all(&garbage).await;
+        assert_eq!(read(&mut stream, 1).await, "", "it is closed without a word");
+    }
+    is_unharmed(theirs, ours).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_has_so_many_streams_and_others_are_served_meanwhile() {
+    let (edge, _ringing) = open(SipTable::default()).await;
+    let mut streams = Vec::new();
+    for n in 0..300 {
+        let mut stream = connect(SCANNER, &edge).await;
+        stream.write_all(over_tcp("OPTIONS", &format!("stream{n}")).as_bytes()).await.expect("it is open");
+        streams.push(stream);
+    }
+    let mut served = 0;
+    for stream in &mut streams {
+        served += usize::from(status(&read(stream, 1).await) == "200");
+    }
+    assert_eq!(served, 256, "of 300 streams of one address");
+    let mut other = connect(Ipv4Addr::LOCALHOST, &edge).await;
+    other.write_all(over_tcp("OPTIONS", "other").as_bytes()).await.expect("it is open");
+    assert_eq!(status(&read(&mut other, 1).await), "200");
+    drop(streams);
+    let started = Instant::now();
+    loop {
+        let mut again = connect(SCANNER, &edge).await;
+        again.write_all(over_tcp("OPTIONS", "again").as_bytes()).await.expect("it is open");
+        if status(&read(&mut again, 1).await) == "200" {
+            break;
+        }
+        assert!(started.elapsed() < DEADLINE, "streams that were closed still count");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,9 +86,9 @@ pub fn read(octets: &[u8], from: SocketAddr) -> Wire {
     }
 }
 
-/// How a request is answered that the library could not read after all.
-pub fn refused(request: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
-    Message::read(request)?.refused(BAD_REQUEST, "Unreadable", from)
+/// A well-formed request refused with this status and phrase.
+pub fn refused(request: &[u8], (status, phrase): (u16, &str), from: SocketAddr) -> Option<Vec<u8>> {
+    Message::read(request)?.refused(status, phrase, from)
 }
 
 struct Message<'a> {
