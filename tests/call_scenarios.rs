@@ -467,6 +467,27 @@ fn an_agent_hands_the_caller_back_to_the_bot_with_a_note() {
 }
 
 #[test]
+fn a_caller_who_was_handed_back_is_not_sent_to_a_person_again_for_what_they_asked_before() {
+    let mut world = World::with_bot(Setup::default());
+    let turn = world.caller_says("where is my order");
+    world.signal(SignalKind::Repeat, Some(&turn));
+    assert_eq!(world.stage(), StageName::Offered);
+    // The answer to the question is a request.
+    let turn = world.caller_says("a person please");
+    world.signal(SignalKind::Request, Some(&turn));
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(2));
+    assert_eq!(world.stage(), StageName::Bridged);
+    world.input(CallInput::Command(Command::HandBack { note: None }));
+    world.bot_says("Here I am again.");
+    world.run(secs(2));
+    assert_eq!(world.stage(), StageName::WithBot);
+    well(world);
+}
+
+#[test]
 fn a_second_agent_joins_a_conference_and_the_first_may_leave() {
     let mut world = bridged(Setup::default(), "agent-1");
     world.input(CallInput::Command(Command::Invite("billing".into())));

@@ -310,7 +310,7 @@ impl Call {
         self.release_seats(EndedBy::Agent);
         self.end_handoff(&handoff, HandoffOutcome::HandedBack, EndedBy::Agent);
         self.expect_sound_after_person(now);
-        self.watch.on_handoff_over(now);
+        self.watch.on_handoff_over(&self.dossier, now);
         self.back_to_bot(BotEvent::Resume(Resumption::HandedBack(note)), now);
     }
 

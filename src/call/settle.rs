@@ -129,7 +129,7 @@ impl Call {
         let Stage::Settling(settling) = &self.stage else { return };
         match settling.step {
             Step::Told(playing) if playing == id => {
-                self.watch.on_handoff_over(now);
+                self.watch.on_handoff_over(&self.dossier, now);
                 if self.bot_can_serve() {
                     self.back_to_bot(BotEvent::Resume(Resumption::NobodyFound), now);
                 } else {

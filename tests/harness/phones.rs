@@ -5,7 +5,6 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -44,6 +43,21 @@ pub async fn phone_with(codecs: Vec<Codec>) -> (SipEdge, Receiver<Invited>) {
     (SipEdge::open(&table, Arc::new(Ports::new([127, 0, 0, 1].into(), first, first + 199)), sender).await.unwrap(), rung)
 }
 
+/// The tables of `[sip]` and `[speech]` for a gateway on loopback, with more keys of `[sip]`.
+pub fn on_loopback(sip: &str) -> String {
+    let first = ports();
+    format!(
+        "[sip]\nbind = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\nrtp_first_port = {first}\nrtp_last_port = {}\n{sip}\n[speech]\nrecognizer = \"off\"\n",
+        first + 199
+    )
+}
+
+/// An agent with phones at these addresses, who takes callers of these queues.
+pub fn agent(name: &str, queues: &[&str], phones: &[SocketAddr]) -> String {
+    let phones: String = phones.iter().map(|phone| format!("[[phone]]\nagent = \"{name}\"\ncontact = \"sip:{name}@{phone}\"\n")).collect();
+    format!("[[agent]]\nname = \"{name}\"\nqueues = {queues:?}\n{phones}")
+}
+
 /// A gateway whose agents `agent-1`, `agent-2` … are at these phones, with more tables.
 pub async fn gateway(agents: &[SocketAddr], more: &str) -> Running {
     gateway_with("", agents, more).await
@@ -51,21 +65,21 @@ pub async fn gateway(agents: &[SocketAddr], more: &str) -> Running {
 
 /// One with more keys of `[sip]`, too.
 pub async fn gateway_with(sip: &str, agents: &[SocketAddr], more: &str) -> Running {
-    let first = ports();
-    let mut text = format!(
-        "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\n[[queue]]\nname = \"service\"\nring_secs = 8.0\n\
-         [sip]\nbind = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\nrtp_first_port = {first}\nrtp_last_port = {}\n{sip}\n\
-         [speech]\nrecognizer = \"off\"\n",
-        first + 199
-    );
+    let mut text =
+        "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\n[[queue]]\nname = \"service\"\nring_secs = 8.0\n".to_owned();
+    text += &on_loopback(sip);
     for (name, phone) in ["agent-1", "agent-2", "agent-3"].into_iter().zip(agents) {
-        text += &format!("[[agent]]\nname = \"{name}\"\n[[phone]]\nagent = \"{name}\"\ncontact = \"sip:{name}@{phone}\"\n");
+        text += &agent(name, &["service"], &[*phone]);
     }
     if agents.is_empty() {
         text += "[[agent]]\nname = \"nobody\"\n";
     }
-    let text = text + more;
-    let config = Config::read(Some(("test.toml", &text)), [], |_| Err(io::ErrorKind::NotFound.into())).unwrap_or_else(|p| panic!("{p}"));
+    open(&(text + more)).await
+}
+
+/// A gateway of this configuration, which has no recognizer and no secrets.
+pub async fn open(text: &str) -> Running {
+    let config = Config::read(Some(("test.toml", text)), [], |path| std::fs::read_to_string(path)).unwrap_or_else(|p| panic!("{p}"));
     let kit = live::kit(&config, None).unwrap_or_else(|p| panic!("{p}"));
     live::open(&config, kit).await.unwrap()
 }

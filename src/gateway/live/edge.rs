@@ -33,6 +33,8 @@ const MAX_RECORDS: usize = 100_000;
 const NORMAL_CLEARING: u16 = 16;
 /// SIP status of an agent who is busy (RFC 3261).
 const BUSY: [u16; 3] = [486, 600, 603];
+/// From this SIP status on somebody refuses for all of their phones (RFC 3261, 21.6).
+const EVERYWHERE: u16 = 600;
 
 /// What a phone is told of the transfer that it asked for: done, failed, or not taken at all.
 const MOVED: u16 = 200;
@@ -238,6 +240,9 @@ impl LiveEdge {
                 self.contacts.remove(at);
                 if BUSY.contains(&status) {
                     self.busy.push(offer);
+                }
+                if status >= EVERYWHERE {
+                    self.hang_up_where(|c| c.role.rings_for() == Some(offer), "declined elsewhere");
                 }
                 self.on_contact_failed(offer);
             }

@@ -161,7 +161,19 @@ fn a_declined_offer_is_not_repeated_until_its_cool_down_is_over_and_there_is_new
 fn a_request_is_heard_again_after_a_failed_handoff_but_the_old_one_is_spent() {
     let mut call = Call::with(&default_triggers());
     assert_eq!(call.hears(SignalKind::Request, 5.0, 1).fired(6.0), of("request", Does::Transfer));
-    call.watch.on_handoff_over(secs(20.0));
+    call.watch.on_handoff_over(&call.dossier, secs(20.0));
+    call.says(21.0, "well");
+    assert_eq!(call.fired(22.0), None);
+    assert_eq!(call.hears(SignalKind::Request, 25.0, 3).fired(26.0), of("request", Does::Transfer));
+}
+
+#[test]
+fn a_request_that_said_yes_to_an_offer_is_spent_as_well() {
+    let mut call = Call::with(&default_triggers());
+    assert_eq!(call.hears(SignalKind::BotRequest, 5.0, 1).fired(6.0), of("bot_request", Does::Offer));
+    // They ask for a person while they are asked: that is the answer, and no rule fires.
+    call.hears(SignalKind::Request, 7.0, 1);
+    call.watch.on_handoff_over(&call.dossier, secs(20.0));
     call.says(21.0, "well");
     assert_eq!(call.fired(22.0), None);
     assert_eq!(call.hears(SignalKind::Request, 25.0, 3).fired(26.0), of("request", Does::Transfer));

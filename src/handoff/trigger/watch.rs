@@ -156,9 +156,12 @@ impl Watch {
     }
 
     /// A handoff ended without a person, or the caller is with the bot again: every rule with a cool-down rests, and
-    /// needs new evidence afterwards.
-    pub fn on_handoff_over(&mut self, now: Time) {
+    /// every rule needs new evidence afterwards. What a caller had said by now has had its answer, whichever rule it was.
+    pub fn on_handoff_over(&mut self, dossier: &Dossier, now: Time) {
         self.rest(now);
+        for (rule, state) in self.rules.rules.iter().zip(&mut self.state) {
+            state.used = Some(heard_of(rule, dossier));
+        }
     }
 
     fn rest(&mut self, now: Time) {
