@@ -7,13 +7,15 @@ use clap::Args;
 
 use super::Ending;
 use super::terminal::{self, LOOK, WELL, WRONG};
+use crate::bot::chat::ChatBot;
+use crate::bot::{BotTable, Bots};
 use crate::config::{BUILT_IN, Config};
 use crate::speech::doctor;
 
 /// Check a configuration and name every mistake by its key
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  segue check                      the built-in configuration, or the one in $SEGUE_CONFIG\n  segue check my.toml\n  segue check --schema > segue.schema.json"
+    after_help = "Examples:\n  segue check                      the built-in configuration, or the one in $SEGUE_CONFIG\n  segue check my.toml\n  segue check my.toml --probe      and is every hosted bot there?\n  segue check --schema > segue.schema.json"
 )]
 pub struct CheckArgs {
     /// The configuration to check (default: --config, else $SEGUE_CONFIG, else the built-in one)
@@ -23,6 +25,10 @@ pub struct CheckArgs {
     /// The same as FILE, as the other commands have it
     #[arg(long, value_name = "FILE", env = "SEGUE_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
+
+    /// Ask the model behind each hosted bot for a word, to see that it answers
+    #[arg(long, conflicts_with = "schema")]
+    probe: bool,
 
     /// Print the JSON schema of the configuration instead
     #[arg(long)]
@@ -47,7 +53,10 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<Ending> {
             if let Some(missing) = doctor(&config.speech).line() {
                 writeln!(out, "{LOOK}Missing on this machine:{LOOK:#} {missing}")?;
             }
-            Ok(Ending::Well)
+            for fault in Bots::load(&config.bot).missing {
+                writeln!(out, "{LOOK}Missing on this machine:{LOOK:#} {fault}")?;
+            }
+            if args.probe { probe(&config, &mut out) } else { Ok(Ending::Well) }
         }
         Err(problems) => {
             writeln!(out, "{name} {WRONG}has {}{WRONG:#}:", count(problems.0.len(), "mistake", "mistakes"))?;
@@ -56,6 +65,27 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<Ending> {
             Ok(Ending::Bad)
         }
     }
+}
+
+/// Asks every hosted bot for a word.
+fn probe(config: &Config, out: &mut impl Write) -> anyhow::Result<Ending> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut ending = Ending::Well;
+    for (name, table) in &config.bot {
+        let BotTable::Chat(table) = table else { continue };
+        let asked = match ChatBot::load(name, table) {
+            Ok(bot) => runtime.block_on(bot.probe()),
+            Err(fault) => Err(fault),
+        };
+        match asked {
+            Ok(after) => writeln!(out, "The model of bot `{name}` {WELL}answers{WELL:#}, in {:.1} s.", after.as_secs_f64())?,
+            Err(fault) => {
+                writeln!(out, "The model of bot `{name}` {WRONG}does not answer{WRONG:#}: {fault}")?;
+                ending = Ending::Unmet;
+            }
+        }
+    }
+    Ok(ending)
 }
 
 fn contents(config: &Config) -> String {

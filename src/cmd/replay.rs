@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::Ending;
 use super::terminal::{self, complain};
+use crate::base::Organ;
 use crate::config::Config;
 use crate::gateway::Kit;
 use crate::replay::expect::ExpectTable;
@@ -125,6 +126,9 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Ending> {
         && let Some(missing) = doctor(&config.speech).line()
     {
         complain(&missing);
+    }
+    for fault in kit.missing().iter().filter(|fault| fault.organ() == Organ::Bot) {
+        complain(&fault.to_string());
     }
     let hosted = config.hosted();
     if !hosted.is_empty() {

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::Ending;
 use super::live::{self, Running};
 use super::terminal::{self, complain, hint};
-use crate::base::LegId;
+use crate::base::{LegId, Organ};
 use crate::config::{BUILT_IN, Config};
 use crate::edge::sip::SipEdge;
 use crate::gateway::live::call::Finished;
@@ -40,6 +40,9 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<Ending> {
         && let Some(missing) = doctor(&config.speech).line()
     {
         hint(&missing);
+    }
+    for fault in kit.missing().iter().filter(|fault| fault.organ() == Organ::Bot) {
+        hint(&fault.to_string());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(&config, kit, file))

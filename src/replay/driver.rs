@@ -22,7 +22,7 @@ use super::tape::Tape;
 use super::time_map::TimeMap;
 
 /// An engine that is silent for this long of wall time ends the recording (DESIGN §3).
-const ENGINE_PATIENCE: Duration = Duration::from_secs(30);
+pub const ENGINE_PATIENCE: Duration = Duration::from_secs(30);
 /// Answers that may wait to be taken.
 const ANSWERS: usize = 1_024;
 /// How long the end of the caller's last words is waited for after the recording's end.
@@ -41,6 +41,8 @@ pub struct Course {
     pub caller_is_right: bool,
     /// How long a handoff may stay open after the recording's end.
     pub linger: Duration,
+    /// How long an engine may be silent, of wall time.
+    pub engine_patience: Duration,
 }
 
 /// How long the engines take in virtual time.
@@ -255,7 +257,7 @@ impl Driver<'_> {
     /// Waits until every request to an engine is answered, and notes when each answer is to be delivered.
     async fn collect(&mut self) -> Result<(), ReplayError> {
         while self.executor.owed().any(|(request, _)| !self.arrived.contains(&request)) {
-            let answer = match tokio::time::timeout(ENGINE_PATIENCE, self.answers.recv()).await {
+            let answer = match tokio::time::timeout(self.course.engine_patience, self.answers.recv()).await {
                 Ok(Some(answer)) => answer,
                 Ok(None) | Err(_) => return Err(ReplayError::Engine(self.silent_engine())),
             };
@@ -280,7 +282,7 @@ impl Driver<'_> {
     fn silent_engine(&self) -> Fault {
         let owing = self.executor.owed().find(|(request, _)| !self.arrived.contains(request));
         let organ = owing.map_or(Organ::Ear, |(_, organ)| organ);
-        Fault::Stalled { organ, after_ms: ENGINE_PATIENCE.as_millis() as u64 }
+        Fault::Stalled { organ, after_ms: self.course.engine_patience.as_millis() as u64 }
     }
 
     /// Reads what is left of the recording after the call's end, and hands everything over.
@@ -300,3 +302,6 @@ impl Driver<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -242,7 +242,7 @@ fn replay(
     };
     let linger = Duration::try_from_secs_f64(options.linger.unwrap_or(LINGER_SECS)).unwrap_or_default();
     let caller_is_right = options.channel == Some(Channel::Right);
-    let course = Course { in_turns, recorded_bot: plan.bot == BotPlan::Recorded, caller_is_right, linger };
+    let course = Course { in_turns, recorded_bot: plan.bot == BotPlan::Recorded, caller_is_right, linger, engine_patience: driver::ENGINE_PATIENCE };
     let speech = &kit.tables().speech;
     let bot_delay = equipment.bot.as_ref().map(|bot| bot.replay_delay()).unwrap_or_default();
     let delays = Delays { ear: speech.ear_delay(), voice: speech.voice_delay(), bot: bot_delay };

@@ -234,6 +234,84 @@ async fn who_is_dialled_may_ask_us_to_refresh() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_wants_longer_sessions_gets_them() {
+    let (edge, _ringing) = open_with(short()).await;
+    let mut phone = Raw::new(edge.local(), "longer");
+    let mut leg = edge.dial(dialling(phone.at.port(), ""));
+    let first = phone.expect("INVITE");
+    phone.answer(&first, "422 Session Interval Too Small", "Min-SE: 4\r\n", "");
+    phone.expect("ACK");
+    let invite = phone.picks_up("Session-Expires: 4;refresher=uac\r\nRequire: timer\r\nAllow: INVITE, UPDATE\r\n", 6_000);
+    assert_eq!(header(&invite, "Session-Expires"), Some("4"));
+    stands(&mut leg).await;
+    let refresh = phone.expect("UPDATE");
+    phone.answer(&refresh, "422 Session Interval Too Small", "Min-SE: 6\r\n", "");
+    let again = phone.expect("UPDATE");
+    assert_eq!(header(&again, "Session-Expires"), Some("6;refresher=uac"));
+    phone.answer(&again, "200 OK", "Session-Expires: 6;refresher=uac\r\nRequire: timer\r\n", "");
+    ask(&leg, LegCommand::HangUp { cause: 16, text: "Normal call clearing".into() }).await;
+    phone.expect_and_take("BYE");
+}
+
+/// RFC 3261, 17.1.2.2: nobody has answered after 64 times T1, which is 32 s.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_does_not_answer_a_refresh_is_lost() {
+    let (phone, mut leg, _edge) = standing(short(), "Supported: timer\r\nAllow: INVITE, ACK, BYE, UPDATE\r\n").await;
+    phone.expect("UPDATE");
+    let event = tokio::time::timeout(4 * DEADLINE, leg.events.recv()).await.expect("in time");
+    assert!(matches!(event, Some(LegEvent::Gone(segue::call::Gone::Lost))), "{event:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_phone_rings_is_acknowledged_where_it_requires_that() {
+    let (edge, _ringing) = open().await;
+    let port = free_port();
+    let Some(child) = sipp("callee_reliable.xml", "u1", &["-p", &port.to_string(), &edge.local().to_string()]) else { return };
+    let mut leg = edge.dial(dialling(port, ""));
+    assert_eq!(stands(&mut leg).await.remote.port(), 6_000);
+    ask(&leg, LegCommand::HangUp { cause: 16, text: "Normal call clearing".into() }).await;
+    went_well(child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_requires_it_acknowledges_that_it_rings_and_then_moves_and_changes_codec() {
+    let Some((child, mut leg, plan, _edge)) = called_by("caller_reliable.xml", "u1").await else { return };
+    assert_eq!((plan.codec, plan.remote.port()), (Codec::Pcmu, 6_000));
+    let plan = changed(&mut leg).await;
+    assert_eq!((plan.codec, plan.remote.port(), plan.sends), (Codec::Pcma, 6_010, true));
+    ends(&mut leg).await;
+    went_well(child).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_sent_on_is_followed() {
+    let (edge, _ringing) = open().await;
+    let (first, second) = (free_port(), free_port());
+    let Some(sends_on) = sipp("callee_sends_on.xml", "u1", &["-p", &first.to_string(), "-key", "other", &second.to_string()]) else { return };
+    let Some(takes) = sipp("callee.xml", "u1", &["-p", &second.to_string()]) else { return };
+    let mut leg = edge.dial(dialling(first, ""));
+    stands(&mut leg).await;
+    ask(&leg, LegCommand::HangUp { cause: 16, text: "Normal call clearing".into() }).await;
+    went_well(sends_on).await;
+    went_well(takes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_for_which_there_is_no_room_is_sent_on() {
+    let (edge, mut ringing) = open_with(SipTable { overload_target: Some("sip:queue@192.0.2.9".into()), ..SipTable::default() }).await;
+    let mut phone = Raw::new(edge.local(), "sent");
+    phone.ask("INVITE", "", &sdp(6_000, 0, "sendrecv"));
+    let call = invited(&mut ringing).await;
+    ask(&call.leg, LegCommand::Refuse { status: 302, retry_after_s: None, contact: Some("tel:+1-201-555-0123".into()) }).await;
+    assert_eq!(header(&phone.expect("SIP/2.0 302"), "Contact"), Some("<tel:+1-201-555-0123>"));
+    phone.beside("ACK");
+    edge.drain();
+    let mut late = Raw::new(edge.local(), "late");
+    late.ask("INVITE", "", &sdp(6_000, 0, "sendrecv"));
+    assert_eq!(header(&late.expect("SIP/2.0 302"), "Contact"), Some("<sip:queue@192.0.2.9>"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_that_crosses_our_answer_changes_nothing() {
     let (edge, mut ringing) = open().await;
     let mut phone = Raw::new(edge.local(), "crossing");

@@ -15,6 +15,7 @@ use rsipstack::transport::tls::{TlsConfig, TlsConnection, TlsListenerConnection}
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
 use rustls::ServerConfig;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -33,6 +34,8 @@ const MAX_STREAMS_EACH: usize = 256;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// A port that the system chose for one transport may be taken for the next; so often others are tried.
 const PORT_TRIES: usize = 8;
+/// A peer that leaves our answers unread for so long is cut off: whoever writes to it waits so long at most.
+const UNREAD_LIMIT: Duration = Duration::from_secs(10);
 /// When the system has no file left, nobody is accepted for so long.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -173,6 +176,9 @@ impl Accepting {
     }
 
     async fn meet(self: Arc<Self>, stream: TcpStream, from: SocketAddr) {
+        if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD_LIMIT)) {
+            tracing::debug!(%error, "a stream has no limit on unread answers");
+        }
         let connection = match &self.tls {
             None => self.tcp(stream),
             Some(tls) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver};
 use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::sip::{Header, Headers, Param, Response, StatusCodeKind, Transport};
+use rsipstack::sip::{Header, Headers, Param, Response, StatusCode, StatusCodeKind, Transport};
 use rsipstack::transport::SipAddr;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::Instant;
@@ -57,11 +57,13 @@ struct Refusal {
     was_silent: bool,
     /// We gave it up ourselves.
     is_given_up: bool,
+    /// It wants a session that lasts so long at least, in s (422).
+    min_secs: Option<u32>,
 }
 
 impl From<(u16, String)> for Refusal {
     fn from((status, reason): (u16, String)) -> Self {
-        Refusal { status, reason, contacts: Vec::new(), was_silent: false, is_given_up: false }
+        Refusal { status, reason, contacts: Vec::new(), was_silent: false, is_given_up: false, min_secs: None }
     }
 }
 
@@ -75,7 +77,12 @@ async fn try_all(inner: &Arc<Inner>, dialling: &Dialling, commands: &mut Receive
     while let Some(hop) = hops.next() {
         let trunk = hop.trunk.and_then(|n| inner.trunks.numbered(n));
         let silent = trunk.filter(|_| hops.has_more()).map(|trunk| Duration::from_secs_f64(trunk.table.silent_secs));
-        let Err(refusal) = attempt(inner, dialling, &hop, &mut party, silent).await else { return Ok(()) };
+        let place = Place { hop: &hop, silent, session_secs: inner.table.session_secs };
+        let Err(mut refusal) = attempt(inner, dialling, &place, &mut party).await else { return Ok(()) };
+        if let Some(session_secs) = refusal.min_secs.filter(|secs| *secs > place.session_secs && !refusal.is_given_up) {
+            let Err(second) = attempt(inner, dialling, &Place { session_secs, ..place }, &mut party).await else { return Ok(()) };
+            refusal = second;
+        }
         if refusal.is_given_up {
             return Err((refusal.status, refusal.reason));
         }
@@ -111,7 +118,17 @@ struct Ringing<'a, 'b> {
     said: Headers,
 }
 
-async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, hop: &Hop, party: &mut Party<'_>, silent: Option<Duration>) -> Result<(), Refusal> {
+/// Where, and how, it is tried.
+struct Place<'a> {
+    hop: &'a Hop,
+    /// Given up when nothing has come back after this.
+    silent: Option<Duration>,
+    /// What we ask of session timers, in s; 0 to ask for none.
+    session_secs: u32,
+}
+
+async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, place: &Place<'_>, party: &mut Party<'_>) -> Result<(), Refusal> {
+    let hop = place.hop;
     let written = hop.callee.params.iter().find_map(|param| match param {
         Param::Transport(transport) => Some(*transport),
         _ => None,
@@ -130,14 +147,14 @@ async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, hop: &Hop, party: &mut
         content_type: Some(SDP.into()),
         offer: Some(sdp::offer(&terms)),
         contact: inner.contact(transport),
-        headers: Some(headers(inner, dialling)),
+        headers: Some(headers(inner, dialling, place.session_secs)),
         ..InviteOption::default()
     };
     let (states_in, mut states) = inner.layer.new_dialog_state_channel();
     let (dialog, inviting) = inner.layer.do_invite_async(options, states_in).map_err(|error| (SERVICE_UNAVAILABLE, error.to_string()))?;
     let dialled = inner.dials(&dialog.id());
     let mut ringing = Ringing { dialog, terms, has_media: false, party, is_cancelled: false, said: Headers::default() };
-    let answered = ringing.wait(inviting, silent, &mut states).await;
+    let answered = ringing.wait(inviting, place.silent, &mut states).await;
     drop(dialled);
     if let Ok(true) = answered {
         let Ringing { dialog, terms, party, said, .. } = ringing;
@@ -249,7 +266,8 @@ impl Ringing<'_, '_> {
                 _ => None,
             });
             let contacts = if response.status_code.kind() == StatusCodeKind::Redirection { contacts.collect() } else { Vec::new() };
-            return Err(Refusal { contacts, is_given_up, ..(response.status_code.code(), response.status_code.text().to_string()).into() });
+            let min_secs = session::min_secs(&response.headers).filter(|_| response.status_code == StatusCode::SessionIntervalTooSmall);
+            return Err(Refusal { contacts, is_given_up, min_secs, ..(response.status_code.code(), response.status_code.text().to_string()).into() });
         }
         if self.is_cancelled {
             // The library has ended what was picked up in the same moment (RFC 3261, 9.1).
@@ -286,10 +304,10 @@ impl Ringing<'_, '_> {
 }
 
 /// What the INVITE says beside who rings whom.
-fn headers(inner: &Inner, dialling: &Dialling) -> Vec<Header> {
+fn headers(inner: &Inner, dialling: &Dialling, session_secs: u32) -> Vec<Header> {
     let mut headers = vec![allow(), Header::Supported(EXTENSIONS.join(", ").into())];
-    if inner.table.session_secs > 0 {
-        headers.extend(session::in_request(u64::from(inner.table.session_secs), None, inner.wishes()));
+    if session_secs > 0 {
+        headers.extend(session::in_request(u64::from(session_secs), None, inner.wishes()));
     }
     headers.extend(dialling.headers.iter().map(|(name, value)| Header::Other(name.clone(), value.clone())));
     headers

@@ -19,10 +19,14 @@ use super::accept::Streams;
 use super::guard::{Guard, Verdict};
 use super::wire::{self, Bad, Wire};
 
+/// How requests are answered that the library can't read, and CANCELs of nothing (RFC 3261, 9.2).
+const UNREADABLE: (u16, &str) = (400, "Unreadable");
+const NO_TRANSACTION: (u16, &str) = (481, "Call/Transaction Does Not Exist");
+
 /// What came to the door since the edge was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SipCounts {
-    /// Messages that were let in.
+    /// Messages that were let in, and what keeps ways open.
     pub messages: u64,
     /// What was no SIP, or not as it must be.
     pub malformed: u64,
@@ -88,14 +92,16 @@ impl Door {
             return Fate::Dropped;
         }
         match wire::read(octets, from) {
-            Wire::KeepAlive => Fate::Enters(octets.to_vec()),
-            Wire::Message(octets) if is_readable(&octets) => {
-                self.messages.fetch_add(1, Ordering::Relaxed);
-                Fate::Enters(octets)
-            }
-            Wire::Message(octets) => self.bad(Bad { why: "Unreadable", answer: wire::refused(&octets, from) }, from),
+            Wire::KeepAlive => self.enters(octets.to_vec()),
+            Wire::Message(octets) if is_readable(&octets) => self.enters(octets),
+            Wire::Message(octets) => self.bad(Bad { why: "Unreadable", answer: wire::refused(&octets, UNREADABLE, from) }, from),
             Wire::Bad(bad) => self.bad(bad, from),
         }
+    }
+
+    fn enters(&self, octets: Vec<u8>) -> Fate {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        Fate::Enters(octets)
     }
 
     fn bad(&self, bad: Bad, from: SocketAddr) -> Fate {
@@ -106,16 +112,17 @@ impl Door {
         bad.answer.map_or(Fate::Dropped, Fate::Answered)
     }
 
-    /// The library answers some requests where it reads all of them, and would wait there for a peer that does not read. Over a stream
-    /// none of these is owed an answer: what was answered already does not come again (RFC 3261, 17.2), and what is cancelled is over.
-    fn holds_up(&self, message: &SipMessage) -> bool {
-        let (Some(endpoint), SipMessage::Request(request)) = (self.endpoint.get(), message) else { return false };
-        let Ok(key) = TransactionKey::from_request(request, TransactionRole::Server) else { return true };
-        let is_over = endpoint.finished_transactions.get(&key).is_some();
+    /// The library answers a CANCEL of nothing, and what it has answered before, where it reads all that comes, and would wait there for
+    /// a peer that does not read. So the first is answered here, and the second, which does not come over a stream (RFC 3261, 17.2), is dropped.
+    fn enters_stream(&self, octets: Vec<u8>, from: SocketAddr) -> Option<Result<SipMessage, Vec<u8>>> {
+        let message = SipMessage::try_from(octets.as_slice()).ok()?;
+        let (Some(endpoint), SipMessage::Request(request)) = (self.endpoint.get(), &message) else { return Some(Ok(message)) };
+        let key = TransactionKey::from_request(request, TransactionRole::Server).ok()?;
         match request.method {
-            Method::Ack => false,
-            Method::Cancel => endpoint.transactions.get(&key).is_none(),
-            _ => is_over,
+            Method::Ack => Some(Ok(message)),
+            Method::Cancel if endpoint.transactions.get(&key).is_none() => wire::refused(&octets, NO_TRANSACTION, from).map(Err),
+            _ if endpoint.finished_transactions.get(&key).is_some() => None,
+            _ => Some(Ok(message)),
         }
     }
 }
@@ -171,18 +178,19 @@ impl TransportEventInspector for GuardedStreams {
         match event {
             TransportEvent::Incoming(message, connection, from) if connection.is_reliable() => {
                 let source = from.get_socketaddr().ok()?;
-                match self.0.look(&message.to_bytes(), source) {
-                    Fate::Enters(octets) => {
-                        let message = SipMessage::try_from(octets.as_slice()).ok().filter(|message| !self.0.holds_up(message))?;
-                        Some(TransportEvent::Incoming(message, connection, from))
-                    }
-                    Fate::Answered(answer) => {
+                let fate = match self.0.look(&message.to_bytes(), source) {
+                    Fate::Enters(octets) => self.0.enters_stream(octets, source)?,
+                    Fate::Answered(answer) => Err(answer),
+                    Fate::Dropped => return None,
+                };
+                match fate {
+                    Ok(message) => Some(TransportEvent::Incoming(message, connection, from)),
+                    Err(answer) => {
                         if let Ok(answer) = SipMessage::try_from(answer.as_slice()) {
                             tokio::spawn(async move { drop(connection.send(answer, None).await) });
                         }
                         None
                     }
-                    Fate::Dropped => None,
                 }
             }
             TransportEvent::Closed(connection) => {

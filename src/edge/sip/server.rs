@@ -60,6 +60,10 @@ async fn on_request(inner: Arc<Inner>, mut transaction: Transaction, calls: Send
                 on_early(&mut transaction, None, StatusCode::ServerInternalError).await;
                 Ok(())
             }
+            Method::Options if !unknown(&transaction.original).is_empty() => {
+                let unsupported = Header::Unsupported(unknown(&transaction.original).join(", ").into());
+                transaction.reply_with(StatusCode::BadExtension, vec![unsupported], None).await
+            }
             Method::Register => register::on_register(&inner, &mut transaction).await,
             Method::Options => transaction.reply_with(StatusCode::OK, vec![allow(), supported(), Header::Accept(SDP.into())], None).await,
             Method::Invite | Method::Bye | Method::Cancel | Method::Info | Method::Update | Method::PRack | Method::Refer | Method::Notify => {
@@ -193,7 +197,7 @@ fn check(inner: &Inner, request: &Request, from: Option<SocketAddr>) -> Result<(
             None => Refusal(StatusCode::ServiceUnavailable, vec![Header::RetryAfter(RETRY_AFTER_SECS.to_string().into())]),
         });
     }
-    let unknown: Vec<String> = tokens(&request.headers, "require").into_iter().filter(|tag| !EXTENSIONS.contains(&tag.as_str())).collect();
+    let unknown = unknown(request);
     if !unknown.is_empty() {
         return Err(Refusal(StatusCode::BadExtension, vec![Header::Unsupported(unknown.join(", ").into())]));
     }
@@ -204,7 +208,18 @@ fn check(inner: &Inner, request: &Request, from: Option<SocketAddr>) -> Result<(
     if !request.body.is_empty() && content.is_some_and(|content| !content.starts_with(SDP)) {
         return Err(Refusal(StatusCode::UnsupportedMediaType, vec![Header::Accept(SDP.into())]));
     }
+    let accepted: Vec<String> = values(request, "accept").collect();
+    let is_ours = |range: &str| ["application/sdp", "application/*", "*/*"].contains(&range.split(';').next().unwrap_or_default().trim());
+    if !accepted.is_empty() && !accepted.iter().flat_map(|value| split(value, ',')).any(|range| is_ours(&range.to_lowercase())) {
+        // RFC 3261, 13.3.1.3: it could not read our answer.
+        return Err(Refusal(StatusCode::NotAcceptable, Vec::new()));
+    }
     Ok(())
+}
+
+/// Extensions that a request needs, and that we don't know.
+fn unknown(request: &Request) -> Vec<String> {
+    tokens(&request.headers, "require").into_iter().filter(|tag| !EXTENSIONS.contains(&tag.as_str())).collect()
 }
 
 /// A call may not go round in circles: neither longer than its sender meant (RFC 3261, 8.1.1.6), nor through us twice.

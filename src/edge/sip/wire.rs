@@ -17,9 +17,14 @@ const MAX_LINES: usize = 256;
 /// SIP statuses (RFC 3261, 21).
 const BAD_REQUEST: u16 = 400;
 const UNSUPPORTED_SCHEME: u16 = 416;
+const NOT_IMPLEMENTED: u16 = 501;
 const VERSION_NOT_SUPPORTED: u16 = 505;
 /// The tag of answers that no transaction stands behind; the same for the same request (RFC 3261, 8.2.7).
 const TAG: &str = "segue-unread";
+
+/// Methods that have been registered; of others nobody here has heard (RFC 3261, 21.5.2).
+const METHODS: [&str; 14] =
+    ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE", "PUBLISH"];
 
 /// What an answer repeats of its request (RFC 3261, 8.2.6.2).
 const ECHOED: [&str; 5] = ["Via", "From", "To", "Call-ID", "CSeq"];
@@ -81,9 +86,9 @@ pub fn read(octets: &[u8], from: SocketAddr) -> Wire {
     }
 }
 
-/// How a request is answered that the library could not read after all.
-pub fn refused(request: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
-    Message::read(request)?.refused(BAD_REQUEST, "Unreadable", from)
+/// A well-formed request refused with this status and phrase.
+pub fn refused(request: &[u8], (status, phrase): (u16, &str), from: SocketAddr) -> Option<Vec<u8>> {
+    Message::read(request)?.refused(status, phrase, from)
 }
 
 struct Message<'a> {
@@ -115,8 +120,8 @@ impl<'a> Message<'a> {
         if line.starts_with([' ', '\t']) {
             match self.headers.last_mut() {
                 Some((_, value)) => {
-                    value.push(' ');
-                    value.push_str(line.trim());
+                    let space = if value.is_empty() { "" } else { " " };
+                    *value += &format!("{space}{}", line.trim());
                 }
                 None => self.is_odd = true,
             }
@@ -125,8 +130,10 @@ impl<'a> Message<'a> {
         let header = line.split_once(':').map(|(name, value)| (name.trim_end_matches([' ', '\t']), value.trim()));
         match header.filter(|(name, _)| is_token(name)) {
             Some((name, value)) if self.headers.len() < MAX_LINES => {
+                // In quotes a control character may stand, behind a backslash (RFC 3261, 25.1): it means nothing to anybody.
+                let value: String = if value.contains(char::is_control) { without_quoted_controls(value) } else { value.to_owned() };
                 let full = SHORT.iter().find(|(short, _)| name.eq_ignore_ascii_case(short)).map_or(name, |(_, full)| full);
-                self.headers.push((full.to_owned(), value.to_owned()));
+                self.headers.push((full.to_owned(), value));
             }
             _ => self.is_odd = true,
         }
@@ -156,6 +163,9 @@ impl<'a> Message<'a> {
         }
         if let Some(fault) = self.common_fault().map(|why| (BAD_REQUEST, why)).or_else(|| uri_fault(uri)) {
             return Some(fault);
+        }
+        if !METHODS.contains(&method) {
+            return Some((NOT_IMPLEMENTED, "Not Implemented"));
         }
         let sequence = self.values("cseq").next().unwrap_or_default();
         match sequence.split_once([' ', '\t']) {
@@ -227,7 +237,11 @@ impl<'a> Message<'a> {
     fn written(&self) -> Vec<u8> {
         let mut head = format!("{}\r\n", self.start);
         for (name, value) in self.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length")) {
-            let value = if name.eq_ignore_ascii_case("via") { squeezed(value) } else { value.clone() };
+            let value = match name.to_ascii_lowercase().as_str() {
+                "via" => squeezed(value),
+                "from" | "to" => squeezed_behind(value),
+                _ => value.clone(),
+            };
             head += &format!("{name}: {value}\r\n");
         }
         head += &format!("Content-Length: {}\r\n\r\n", self.body.len());
@@ -253,6 +267,22 @@ impl<'a> Message<'a> {
         }
         Some((text + "Content-Length: 0\r\n\r\n").into_bytes())
     }
+}
+
+fn without_quoted_controls(value: &str) -> String {
+    let mut kept = String::with_capacity(value.len());
+    let mut chars = value.chars().peekable();
+    while let Some(c) = chars.next() {
+        match chars.peek() {
+            Some(next) if c == '\\' && next.is_control() && !matches!(next, '\r' | '\n') => drop(chars.next()),
+            Some(next) if c == '\\' && !next.is_control() => {
+                kept.push(c);
+                kept.extend(chars.next());
+            }
+            _ => kept.push(c),
+        }
+    }
+    kept
 }
 
 /// Whether this is a number in decimal digits, and not too large.
@@ -287,11 +317,11 @@ fn is_address(written: &str) -> bool {
             if uri.contains(['?', ',']) {
                 return false;
             }
-            ("", uri, rest)
+            ("", uri.trim_end(), rest)
         }
     };
     let name = name.trim();
-    let is_name = if name.starts_with('"') { unquoted(name).is_some() } else { !name.contains(['"', ',', ':']) };
+    let is_name = if name.starts_with('"') { unquoted(name).is_some() } else { !name.contains(['"', ':']) };
     let is_uri = uri.split_once(':').is_some_and(|(scheme, rest)| is_token(scheme) && !rest.is_empty() && !rest.contains(char::is_whitespace));
     let rest = rest.trim();
     is_name && is_uri && (rest.is_empty() || rest.strip_prefix(';').is_some_and(|params| split(params, ';').iter().all(|param| !param.is_empty())))
@@ -349,6 +379,12 @@ fn squeezed(via: &str) -> String {
     written
 }
 
+/// An address whose parameters have no spaces.
+fn squeezed_behind(address: &str) -> String {
+    let start = bracket(address).and_then(|open| Some(open + address[open..].find('>')? + 1)).unwrap_or(0);
+    format!("{}{}", &address[..start], squeezed(&address[start..]))
+}
+
 /// The topmost Via with where the request really came from, where that was asked for (RFC 3581, 4).
 fn received(via: &str, from: SocketAddr) -> String {
     let asks = |piece: &&str| piece.trim().eq_ignore_ascii_case("rport");
@@ -380,7 +416,7 @@ mod tests {
     fn a_message_is_written_as_the_library_reads_it_well() {
         let odd = "\r\nOPTIONS sip:c@d SIP/2.0\r\nv  : SIP  / 2.0\r\n /UDP\r\n\t192.0.2.1 : 5060 ; branch = z9hG4bK1\r\nf: <sip:a@b>;tag=1\r\nTO :\r\n  <sip:c@d>\r\n\
                    i: x\r\nCSeq: 1\r\n  OPTIONS\r\nl: 2\r\n\r\nabcd";
-        let expected = "OPTIONS sip:c@d SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTO:  <sip:c@d>\r\nCall-ID: x\r\n\
+        let expected = "OPTIONS sip:c@d SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTO: <sip:c@d>\r\nCall-ID: x\r\n\
                         CSeq: 1 OPTIONS\r\nContent-Length: 2\r\n\r\nab";
         let Wire::Message(written) = read(odd.as_bytes(), from()) else { panic!("it is well formed") };
         assert_eq!(String::from_utf8(written).expect("it was text"), expected);
@@ -397,6 +433,7 @@ mod tests {
             ("OPTIONS sip:c@d?X=y SIP/2.0", "", "", "400"),
             ("OPTIONS soap.beep://c SIP/2.0", "", "", "416"),
             ("OPTIONS c SIP/2.0", "", "", "400"),
+            ("SING sip:c@d SIP/2.0", "CSeq: 1 SING\r\n", "", "501"),
             (start, "CSeq: 1 INVITE\r\n", "", "400"),
             (start, "CSeq: 4294967296 OPTIONS\r\n", "", "400"),
             (start, "CSeq: -1 OPTIONS\r\n", "", "400"),

@@ -74,6 +74,7 @@ impl DialogLeg {
                 return Goes::On;
             }
             Ok(Some(response)) if GONE.contains(&response.status_code) => return self.lose(EXPIRED).await,
+            Ok(Some(response)) if self.is_to_last_longer(&response) => return self.offer_again(),
             Ok(Some(response)) => {
                 tracing::debug!(status = %response.status_code, "an offer was refused");
                 self.on_alive(self.session);
@@ -85,6 +86,21 @@ impl DialogLeg {
             self.offer();
         }
         Goes::On
+    }
+
+    fn offer_again(&mut self) -> Goes {
+        self.offer();
+        Goes::On
+    }
+
+    /// The peer wants longer sessions (422), and gets them.
+    fn is_to_last_longer(&mut self, response: &Response) -> bool {
+        let secs = session::min_secs(&response.headers).filter(|_| response.status_code == StatusCode::SessionIntervalTooSmall);
+        let (Some(secs), Some(session)) = (secs, &mut self.session) else { return false };
+        let least = Duration::from_secs(u64::from(secs));
+        let is_longer = least > session.interval;
+        session.interval = session.interval.max(least);
+        is_longer
     }
 
     fn glare(&self) -> Duration {
@@ -195,13 +211,7 @@ impl DialogLeg {
             status if status.kind() == StatusCodeKind::Successful => {
                 self.on_alive(session::agreed(&response.headers, self.inner.wishes()).or(self.session));
             }
-            StatusCode::SessionIntervalTooSmall => {
-                let secs = session::min_secs(&response.headers).unwrap_or_default();
-                if let Some(session) = &mut self.session {
-                    session.interval = session.interval.max(Duration::from_secs(u64::from(secs)));
-                }
-                self.set(Due::Session, REFRESH_AGAIN);
-            }
+            StatusCode::SessionIntervalTooSmall if self.is_to_last_longer(&response) => self.refresh(),
             StatusCode::RequestPending | StatusCode::ServerInternalError => self.set(Due::Session, REFRESH_AGAIN),
             StatusCode::MethodNotAllowed | StatusCode::NotImplemented => self.offer(),
             status if GONE.contains(&status) => return self.lose(EXPIRED).await,

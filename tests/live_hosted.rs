@@ -1,0 +1,270 @@
+//! Live calls over loopback that hosted engines serve: a caller on a SIP phone, the gateway as `segue serve` opens it,
+//! stand-ins of recognizer, voice, language model and webhook, and an agent on a SIP phone.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")]
+
+mod standins;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use segue::base::{Happening, Key, LegId, Organ, Party, StageName, Time};
+use segue::cmd::live::{self, Running};
+use segue::config::Config;
+use segue::edge::sip::table::SipTable;
+use segue::edge::sip::{Dialling, SipEdge};
+use segue::edge::{Invited, Ports};
+use segue::gateway::live::call::Finished;
+use segue::replay::caller::{self, CallReport, Manners, Part};
+use segue::sound::codec::Codec;
+use segue::sound::recording::{ChannelChoice, Recording};
+use standins::KEY;
+use standins::chat::{Chat, MODEL, Reply};
+use standins::deepgram::{Deepgram, Ear, Mouth};
+use standins::hook::{Hook, SECRET};
+use tokio::sync::mpsc::{Receiver, channel};
+
+/// Nothing here takes longer.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// By how much a busy machine may be late.
+const BUSY_SECS: f64 = 1.0;
+/// Samples a second.
+const RATE: usize = 8_000;
+
+/// Ports for sound, apart for each user of them.
+fn ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    57_000 + 200 * NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+async fn phone() -> (SipEdge, Receiver<Invited>) {
+    let (sender, rung) = channel(8);
+    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into()], ..SipTable::default() };
+    let first = ports();
+    (SipEdge::open(&table, Arc::new(Ports::new([127, 0, 0, 1].into(), first, first + 199)), sender).await.unwrap(), rung)
+}
+
+/// A file with a secret, which is removed at the end.
+struct SecretFile(PathBuf);
+
+impl SecretFile {
+    fn new(secret: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("segue-test-{}", uuid::Uuid::now_v7()));
+        std::fs::write(&path, secret).unwrap();
+        SecretFile(path)
+    }
+}
+
+impl Drop for SecretFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Everything that is hosted, and an agent who takes the call by key.
+struct Hosted {
+    ear: Deepgram,
+    chat: Chat,
+    hook: Hook,
+    agent: SipEdge,
+    rung: Option<Receiver<Invited>>,
+    _files: [SecretFile; 2],
+    running: Running,
+}
+
+async fn hosted(hears: &[&str], replies: &[Reply]) -> Hosted {
+    let (ear, chat, hook) = (Deepgram::start(hears).await, Chat::start(replies).await, Hook::start().await);
+    let (agent, rung) = phone().await;
+    let files = [SecretFile::new(KEY), SecretFile::new(SECRET)];
+    let (key, secret) = (files[0].0.display(), files[1].0.display());
+    let first = ports();
+    let text = format!(
+        "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\nbot = \"concierge\"\n\
+         [[queue]]\nname = \"service\"\nring_secs = 15.0\n\
+         [[agent]]\nname = \"ana\"\n[[phone]]\nagent = \"ana\"\ncontact = \"sip:ana@{}\"\n\
+         [sip]\nbind = [\"udp:127.0.0.1:0\"]\nrtp_first_port = {first}\nrtp_last_port = {}\n\
+         [speech]\nrecognizer = \"deepgram\"\nsynthesizer = \"deepgram\"\n\
+         [speech.deepgram]\nurl = \"{}\"\napi_key_file = \"{key}\"\n\
+         [bot.concierge.chat]\nurl = \"{}\"\napi_key_file = \"{key}\"\nmodel = \"{MODEL}\"\nfirst_secs = 1.0\n\
+         [[bot.concierge.chat.tool]]\nname = \"order\"\ndescription = \"Finds an order.\"\nurl = \"{}\"\nsecret_file = \"{secret}\"\n\
+         parameters = {{ type = \"object\", properties = {{ number = {{ type = \"string\" }} }}, required = [\"number\"] }}\n",
+        agent.local(),
+        first + 199,
+        ear.url(),
+        chat.url(),
+        hook.url(),
+    );
+    let config = Config::read(Some(("test.toml", &text)), [], |_| Err(io::ErrorKind::NotFound.into())).unwrap_or_else(|p| panic!("{p}"));
+    let kit = live::kit(&config, None).unwrap_or_else(|p| panic!("{p}"));
+    let running = Box::pin(live::open(&config, kit)).await.unwrap();
+    Hosted { ear, chat, hook, agent, rung: Some(rung), _files: files, running }
+}
+
+/// Somebody speaking for so many seconds. What they say does not matter: the recognizer is told.
+fn speech(secs: f64) -> Vec<i16> {
+    let flac = include_bytes!("../audio/calls/asks-for-a-person.flac");
+    let source = Box::new(io::Cursor::new(&flac[..]));
+    let samples = Recording::open_at(source, Some("flac"), ChannelChoice::Left, segue::base::Rate::Hz8000).unwrap().read_all(PATIENCE).unwrap();
+    let begin = samples.iter().position(|s| s.unsigned_abs() > 2_000).unwrap();
+    // The loudest stretches alone, so that no pause ends the turn.
+    let loud = samples[begin..].chunks(160).filter(|frame| frame.iter().any(|s| s.unsigned_abs() > 1_500)).flatten().copied();
+    let wanted = (secs * RATE as f64) as usize;
+    let found: Vec<i16> = loud.take(wanted).collect();
+    assert_eq!(found.len(), wanted, "the sample call has so much speech");
+    found
+}
+
+fn pause(secs: f64) -> Vec<i16> {
+    vec![0; (secs * RATE as f64) as usize]
+}
+
+fn caller(recording: Vec<i16>, manners: Manners, longest_secs: u64) -> Part {
+    let longest = Duration::from_secs(longest_secs);
+    Part { recording: recording.into(), manners, keys: Vec::new(), echoes: false, leaves_when_done: false, longest }
+}
+
+/// The call, from dialling to its record. The agent picks up and takes it, if it comes to that.
+async fn serve(hosted: &mut Hosted, part: Part) -> (CallReport, Finished) {
+    let (phone, _rung) = phone().await;
+    let dialling = Dialling {
+        target: format!("sip:1000@{}", hosted.running.sip.local()),
+        from: format!("sip:+15550100@{}", phone.local()),
+        from_name: None,
+        headers: Vec::new(),
+        codecs: vec![Codec::Pcmu],
+        srtp: false,
+        ring_limit: PATIENCE,
+        trunks: Vec::new(),
+    };
+    let takes = Part { keys: vec![(Duration::from_secs(2), Key::new('1').unwrap())], ..caller(speech(3.0).repeat(20), Manners::Recording, 60) };
+    let mut rung = hosted.rung.take().unwrap();
+    let agent = tokio::spawn(async move {
+        if let Some(invited) = rung.recv().await {
+            caller::attend(invited.leg, Duration::from_millis(300), takes).await;
+        }
+    });
+    let calling = tokio::spawn(async move { caller::place(&phone, dialling, part).await });
+    let report = tokio::time::timeout(PATIENCE, calling).await.unwrap().unwrap();
+    let finished = tokio::time::timeout(PATIENCE, hosted.running.finished.recv()).await.unwrap().unwrap();
+    agent.abort();
+    (report, finished)
+}
+
+fn lines(finished: &Finished, party: Party) -> Vec<String> {
+    let said = finished.records.iter().filter_map(|record| match &record.kind {
+        Happening::TurnEnded { who, text: Some(text), .. } if *who == party => Some(text.clone()),
+        _ => None,
+    });
+    said.collect()
+}
+
+/// After each turn that was said to the bot something is heard within two seconds, and a little for a busy machine.
+fn is_never_left_in_silence(finished: &Finished) {
+    let mut playing = Vec::new();
+    let mut since = None;
+    for record in &finished.records {
+        match &record.kind {
+            Happening::PlaybackStarted { playback, leg: LegId::CALLER, .. } => {
+                let waited = since.take().map_or(0.0, |end: Time| record.at.since(end).as_secs_f64());
+                assert!(waited < 2.0 + BUSY_SECS, "the caller heard nothing for {waited} s: {:#?}", finished.records);
+                playing.push(*playback);
+            }
+            Happening::PlaybackStopped { playback, .. } => playing.retain(|p| p != playback),
+            Happening::TurnEnded { who: Party::Caller, end, .. } if playing.is_empty() => since = since.or(Some(*end)),
+            Happening::StageEntered { stage: StageName::Bridged } => return,
+            _ => {}
+        }
+    }
+    assert_eq!(since, None, "the caller heard nothing any more");
+}
+
+fn faults(finished: &Finished) -> Vec<Organ> {
+    let faults = finished.records.iter().filter_map(|record| match &record.kind {
+        Happening::Faulted { fault } => Some(fault.organ()),
+        _ => None,
+    });
+    faults.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_heard_served_and_handed_off_by_hosted_engines() {
+    let mut hosted = hosted(
+        &["where is my order four seven one one", "i want a refund"],
+        &[
+            Reply::Calls("", &[("order", r#"{"number":"4711"}"#)]),
+            Reply::Says("It comes tomorrow. Anything else?"),
+            Reply::Calls("", &[("handoff", r#"{"reason":"wants a refund","about":"a refund","next_step":"refund order 4711","caller_asked":true}"#)]),
+        ],
+    )
+    .await;
+    let says = [speech(2.0), pause(2.0), speech(1.6), pause(2.0)].concat();
+    let (heard, finished) = serve(&mut hosted, caller(says, Manners::Turns, 35)).await;
+    assert_eq!(heard.status, 200, "{heard:?}");
+    let object = live::object(&finished);
+    let Some(handoff) = object.handoffs.first() else { panic!("{:#?}", finished.records) };
+    assert!(handoff.bridged_s.is_some(), "{handoff:?}");
+    assert_eq!(handoff.trigger, "topic", "who asked for a person is not asked whether they want one");
+    let packet = serde_json::to_string(&handoff.packet).unwrap();
+    assert!(packet.contains("refund order 4711"), "the agent is shown what the model says is to be done: {packet}");
+    assert_eq!(lines(&finished, Party::Caller)[..2], ["where is my order four seven one one", "i want a refund"]);
+    let bot = lines(&finished, Party::Bot).join(" ");
+    assert!(bot.contains("Hello. How can I help you? One moment, please. It comes tomorrow. Anything else?"), "{bot}");
+    is_never_left_in_silence(&finished);
+    assert!(faults(&finished).is_empty(), "{:?}", faults(&finished));
+    hosted.hook.book.with(|book| assert_eq!(book.asked.len(), 1));
+    hosted.ear.holds();
+    hosted.chat.holds();
+    hosted.hook.holds();
+    hosted.agent.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_breaks_off_for_good_costs_the_caller_a_moment_and_then_a_person_is_there() {
+    let mut hosted = hosted(&["where is my order"], &vec![Reply::DropsAfter("Let me see. I will"); 8]).await;
+    let says = [speech(2.0), pause(2.0)].concat();
+    let (_, finished) = serve(&mut hosted, caller(says, Manners::Turns, 35)).await;
+    let object = live::object(&finished);
+    let Some(handoff) = object.handoffs.first() else { panic!("{:#?}", finished.records) };
+    assert!(handoff.bridged_s.is_some(), "{handoff:?}");
+    assert!(faults(&finished).contains(&Organ::Bot));
+    is_never_left_in_silence(&finished);
+    hosted.ear.holds();
+    hosted.chat.holds();
+    hosted.agent.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_everything_hosted_is_dead_the_caller_is_told_and_gets_a_person() {
+    let mut hosted = hosted(&[], &vec![Reply::Hangs; 8]).await;
+    hosted.ear.book.with(|book| (book.ear, book.mouth) = (Ear::Refuses, Mouth::Fails));
+    let says = [speech(2.0), pause(2.0)].concat();
+    let (_, finished) = serve(&mut hosted, caller(says, Manners::Turns, 35)).await;
+    let object = live::object(&finished);
+    let Some(handoff) = object.handoffs.first() else { panic!("{:#?}", finished.records) };
+    assert!(handoff.bridged_s.is_some(), "{handoff:?}");
+    is_never_left_in_silence(&finished);
+    hosted.agent.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_talks_over_an_answer_is_heard_and_the_model_knows_how_far_it_came() {
+    const LONG: &str = "Your order was packed on Monday. It left the house on Tuesday. It was in Leipzig on Wednesday. It was in Berlin on Thursday. \
+                        It will be with you on Friday. It comes in two parcels. Please look for both of them.";
+    let mut hosted = hosted(&["where is my order", "when does it come"], &[Reply::Says(LONG), Reply::Says("On Friday.")]).await;
+    // The answer takes eleven seconds to say; the caller speaks again in the midst of it.
+    let says = [pause(3.0), speech(1.6), pause(5.5), speech(2.0), pause(8.0)].concat();
+    let (_, finished) = serve(&mut hosted, caller(says, Manners::Recording, 20)).await;
+    assert!(finished.records.iter().any(|record| matches!(record.kind, Happening::BargedIn)), "{:#?}", finished.records);
+    let told = hosted.chat.messages(1);
+    let answer = told.iter().rfind(|message| message.starts_with("assistant ")).unwrap();
+    let heard = answer.trim_start_matches("assistant ").trim_end_matches('…');
+    assert!(LONG.starts_with(heard.trim_end()) && heard.len() < LONG.len() && heard.len() > 30, "{told:#?}");
+    assert_eq!(told.last().map(String::as_str), Some("user when does it come"));
+    assert!(lines(&finished, Party::Bot).contains(&"On Friday.".to_owned()), "{:?}", lines(&finished, Party::Bot));
+    hosted.ear.holds();
+    hosted.chat.holds();
+    hosted.agent.close().await;
+}
