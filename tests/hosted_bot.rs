@@ -11,6 +11,7 @@ use std::time::Duration;
 use segue::base::{CallId, Fault, Key, Organ, Pii};
 use segue::bot::chat::{ChatBot, ChatTable, ToolTable};
 use segue::bot::{Bot, BotAct, BotEvent, BotOpening, BotReport, BotStream, BotTable, Bots};
+use segue::config::Config;
 use segue::listen::types::{Resumption, Understood};
 use serde_json::{Value, json};
 use standins::KEY;
@@ -386,14 +387,18 @@ async fn nobody_there_and_a_wrong_key_are_told_without_the_key() {
     assert!(ChatBot::load("x", &unset).err().is_some_and(|fault| fault.to_string().contains("SEGUE_NO_SUCH_KEY")));
 }
 
+/// The configured bot of the sample.
+fn mercury() -> BotTable {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/bots/mercury.toml")).unwrap();
+    BotTable::Configured(Box::new(toml::from_str(&text).unwrap()))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_configured_bot_behind_it_takes_over_with_what_the_caller_said() {
-    let mercury = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/bots/mercury.toml")).unwrap();
-    let mercury = BotTable::Configured(Box::new(toml::from_str(&mercury).unwrap()));
     for (reply, troubles) in [(Reply::Refuses(401, None), 1), (Reply::DropsAfter("Well. And"), 2)] {
         let setting = setting(&[reply.clone(), reply.clone()]).await;
         let table = ChatTable { standby: Some("mercury".into()), ..setting.table.clone() };
-        let tables = BTreeMap::from([("concierge".to_owned(), BotTable::Chat(Box::new(table))), ("mercury".to_owned(), mercury.clone())]);
+        let tables = BTreeMap::from([("concierge".to_owned(), BotTable::Chat(Box::new(table))), ("mercury".to_owned(), mercury())]);
         let bots = Bots::load(&tables);
         assert!(bots.missing.is_empty() && bots.problems.0.is_empty(), "{} {:?}", bots.problems, bots.missing);
         let mut stream = bots.there["concierge"].open(opening()).await.unwrap();
@@ -404,6 +409,62 @@ async fn the_configured_bot_behind_it_takes_over_with_what_the_caller_said() {
         let told = tell(&mut *stream, said("four seven one one")).await;
         assert!(told.report.is_ok() && !told.said.is_empty());
         assert_eq!(setting.requests(), asked, "to the end of the call");
+    }
+}
+
+#[test]
+fn without_its_key_a_bot_is_the_one_behind_it_and_that_is_told() {
+    let chat = |standby: Option<&str>| {
+        let table = ChatTable { api_key_env: Some("SEGUE_NO_SUCH_KEY".into()), standby: standby.map(str::to_owned), ..ChatTable::default() };
+        BotTable::Chat(Box::new(table))
+    };
+    let tables = BTreeMap::from([("a".to_owned(), chat(Some("mercury"))), ("b".to_owned(), chat(None)), ("mercury".to_owned(), mercury())]);
+    let bots = Bots::load(&tables);
+    assert_eq!(bots.there.iter().map(|(name, bot)| (name.as_str(), bot.name())).collect::<Vec<_>>(), [("a", "mercury"), ("mercury", "mercury")]);
+    assert!(bots.missing.iter().all(|fault| fault.to_string().contains("SEGUE_NO_SUCH_KEY")) && bots.missing.len() == 2, "{:?}", bots.missing);
+}
+
+#[test]
+fn mistakes_in_a_configuration_are_named_by_key_and_line() {
+    let read = |chat: &str| {
+        let text = format!(
+            "[[entry]]\nname = \"main\"\ncalled = [\"*\"]\nqueue = \"q\"\nbot = \"x\"\n[[queue]]\nname = \"q\"\n[[agent]]\nname = \"a\"\n{chat}"
+        );
+        Config::read(Some(("my.toml", &text)), [], |_| Err(std::io::ErrorKind::NotFound.into())).map(drop).map_err(|problems| problems.to_string())
+    };
+    let right = "[bot.x.chat]\napi_key_env = \"KEY\"\n";
+    assert_eq!(read(right), Ok(()));
+    for (wrong, told) in [
+        ("modell = \"m\"", "my.toml:12: bot.x.chat.modell: is no key; did you mean `model`?"),
+        ("first_secs = \"fast\"", "my.toml:12: bot.x.chat.first_secs: is \"fast\"; must be a number"),
+        ("first_secs = 0.0", "my.toml:12: bot.x.chat.first_secs: must be between"),
+        ("standby = \"y\"", "my.toml:12: bot.x.chat.standby: there is no configured bot `y`"),
+        ("standby = \"x\"", "my.toml:12: bot.x.chat.standby: there is no configured bot `x`"),
+        ("tool = [{ name = \"a\", description = \"b\" }]", "my.toml:12: bot.x.chat.tool[0].url: must be an address"),
+        ("[bot.x.hours]", "my.toml:12: bot.x.hours: is no key"),
+        ("[bot.y]\ngreetin = \"Hi.\"", "my.toml:13: bot.y.greetin: is no key; did you mean `greeting`?"),
+    ] {
+        let said = read(&format!("{right}{wrong}\n")).expect_err("it is wrong");
+        assert!(said.contains(told), "{wrong}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_says_whether_the_model_answers() {
+    for (reply, status, words) in [(Reply::Says("Yes?"), 0, "answers, in"), (Reply::Refuses(503, None), 1, "does not answer")] {
+        let chat = Chat::start(&[reply]).await;
+        let text = format!(
+            "[[entry]]\nname = \"main\"\ncalled = [\"*\"]\nqueue = \"q\"\nbot = \"x\"\n[[queue]]\nname = \"q\"\n[[agent]]\nname = \"a\"\n\
+             [speech]\nrecognizer = \"off\"\nsynthesizer = \"off\"\n[bot.x.chat]\nurl = \"{}\"\napi_key_env = \"HOSTED_KEY\"\nmodel = \"{MODEL}\"\n",
+            chat.url()
+        );
+        let file = SecretFile::new(&text);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_segue"));
+        command.args(["check", "--probe"]).arg(&file.0).env("HOSTED_KEY", KEY);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.code() == Some(status) && said.contains(words), "{:?} {said}", output.status);
+        chat.holds();
     }
 }
 

@@ -1,23 +1,24 @@
-//! Live calls over loopback that hosted engines serve: a caller on a SIP phone, the gateway as `segue serve` opens it,
-//! stand-ins of recognizer, voice, language model and webhook, and an agent on a SIP phone.
+//! Live calls over loopback that hosted engines serve: a caller on a SIP phone, `segue serve`, stand-ins of recognizer,
+//! voice, language model and webhook, and an agent on a SIP phone.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")]
 
+#[path = "harness/peers.rs"]
+mod peers;
 mod standins;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use segue::base::{Happening, Key, LegId, Organ, Party, StageName, Time};
-use segue::cmd::live::{self, Running};
-use segue::config::Config;
+use peers::{Peer, Room, free_port, until, until_bound};
+use segue::base::{HandoffClock, Happening, Key, LegId, Organ, Party, Record, StageName, Time};
 use segue::edge::sip::table::SipTable;
 use segue::edge::sip::{Dialling, SipEdge};
 use segue::edge::{Invited, Ports};
-use segue::gateway::live::call::Finished;
 use segue::replay::caller::{self, CallReport, Manners, Part};
 use segue::sound::codec::Codec;
 use segue::sound::recording::{ChannelChoice, Recording};
@@ -47,60 +48,46 @@ async fn phone() -> (SipEdge, Receiver<Invited>) {
     (SipEdge::open(&table, Arc::new(Ports::new([127, 0, 0, 1].into(), first, first + 199)), sender).await.unwrap(), rung)
 }
 
-/// A file with a secret, which is removed at the end.
-struct SecretFile(PathBuf);
-
-impl SecretFile {
-    fn new(secret: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("segue-test-{}", uuid::Uuid::now_v7()));
-        std::fs::write(&path, secret).unwrap();
-        SecretFile(path)
-    }
-}
-
-impl Drop for SecretFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-/// Everything that is hosted, and an agent who takes the call by key.
+/// Everything that is hosted, an agent who takes the call by key, and the gateway.
 struct Hosted {
     ear: Deepgram,
     chat: Chat,
     hook: Hook,
     agent: SipEdge,
     rung: Option<Receiver<Invited>>,
-    _files: [SecretFile; 2],
-    running: Running,
+    room: Room,
+    segue: Option<Peer>,
+    port: u16,
 }
 
-async fn hosted(hears: &[&str], replies: &[Reply]) -> Hosted {
+async fn hosted(name: &str, hears: &[&str], replies: &[Reply]) -> Hosted {
     let (ear, chat, hook) = (Deepgram::start(hears).await, Chat::start(replies).await, Hook::start().await);
     let (agent, rung) = phone().await;
-    let files = [SecretFile::new(KEY), SecretFile::new(SECRET)];
-    let (key, secret) = (files[0].0.display(), files[1].0.display());
-    let first = ports();
+    let (first, port, room) = (ports(), free_port(), Room::new(name));
     let text = format!(
         "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\nbot = \"concierge\"\n\
          [[queue]]\nname = \"service\"\nring_secs = 15.0\n\
          [[agent]]\nname = \"ana\"\n[[phone]]\nagent = \"ana\"\ncontact = \"sip:ana@{}\"\n\
-         [sip]\nbind = [\"udp:127.0.0.1:0\"]\nrtp_first_port = {first}\nrtp_last_port = {}\n\
+         [sip]\nbind = [\"udp:127.0.0.1:{port}\"]\nrtp_first_port = {first}\nrtp_last_port = {}\n\
+         [gateway]\nrecordings = \"{}\"\n\
          [speech]\nrecognizer = \"deepgram\"\nsynthesizer = \"deepgram\"\n\
-         [speech.deepgram]\nurl = \"{}\"\napi_key_file = \"{key}\"\n\
-         [bot.concierge.chat]\nurl = \"{}\"\napi_key_file = \"{key}\"\nmodel = \"{MODEL}\"\nfirst_secs = 1.0\n\
-         [[bot.concierge.chat.tool]]\nname = \"order\"\ndescription = \"Finds an order.\"\nurl = \"{}\"\nsecret_file = \"{secret}\"\n\
+         [speech.deepgram]\nurl = \"{}\"\napi_key_env = \"HOSTED_KEY\"\n\
+         [bot.concierge.chat]\nurl = \"{}\"\napi_key_env = \"HOSTED_KEY\"\nmodel = \"{MODEL}\"\nfirst_secs = 1.0\n\
+         [[bot.concierge.chat.tool]]\nname = \"order\"\ndescription = \"Finds an order.\"\nurl = \"{}\"\nsecret_env = \"HOOKS_SECRET\"\n\
          parameters = {{ type = \"object\", properties = {{ number = {{ type = \"string\" }} }}, required = [\"number\"] }}\n",
         agent.local(),
         first + 199,
+        room.path().join("calls").display(),
         ear.url(),
         chat.url(),
         hook.url(),
     );
-    let config = Config::read(Some(("test.toml", &text)), [], |_| Err(io::ErrorKind::NotFound.into())).unwrap_or_else(|p| panic!("{p}"));
-    let kit = live::kit(&config, None).unwrap_or_else(|p| panic!("{p}"));
-    let running = Box::pin(live::open(&config, kit)).await.unwrap();
-    Hosted { ear, chat, hook, agent, rung: Some(rung), _files: files, running }
+    let config = room.file("my.toml", text);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_segue"));
+    command.args(["-vv", "serve", "--config"]).arg(config).env("HOSTED_KEY", KEY).env("HOOKS_SECRET", SECRET);
+    let segue = Peer::start(&mut command, "segue");
+    tokio::task::block_in_place(|| until_bound(port));
+    Hosted { ear, chat, hook, agent, rung: Some(rung), room, segue, port }
 }
 
 /// Somebody speaking for so many seconds. What they say does not matter: the recognizer is told.
@@ -127,10 +114,10 @@ fn caller(recording: Vec<i16>, manners: Manners, longest_secs: u64) -> Part {
 }
 
 /// The call, from dialling to its record. The agent picks up and takes it, if it comes to that.
-async fn serve(hosted: &mut Hosted, part: Part) -> (CallReport, Finished) {
+async fn serve(hosted: &mut Hosted, part: Part) -> (CallReport, Vec<Record>) {
     let (phone, _rung) = phone().await;
     let dialling = Dialling {
-        target: format!("sip:1000@{}", hosted.running.sip.local()),
+        target: format!("sip:1000@127.0.0.1:{}", hosted.port),
         from: format!("sip:+15550100@{}", phone.local()),
         from_name: None,
         headers: Vec::new(),
@@ -148,28 +135,49 @@ async fn serve(hosted: &mut Hosted, part: Part) -> (CallReport, Finished) {
     });
     let calling = tokio::spawn(async move { caller::place(&phone, dialling, part).await });
     let report = tokio::time::timeout(PATIENCE, calling).await.unwrap().unwrap();
-    let finished = tokio::time::timeout(PATIENCE, hosted.running.finished.recv()).await.unwrap().unwrap();
+    let records = tokio::task::block_in_place(|| {
+        until("the record of the call", || records(hosted.room.path()).iter().any(|record| matches!(record.kind, Happening::CallEnded { .. })));
+        let segue = hosted.segue.take().unwrap();
+        segue.interrupt();
+        let log = segue.ended().stderr;
+        let log = String::from_utf8_lossy(&log);
+        assert!(![KEY, SECRET, "my order", "5550100"].iter().any(|private| log.contains(private)), "the log tells what is private: {log}");
+        records(hosted.room.path())
+    });
     agent.abort();
-    (report, finished)
+    hosted.agent.clone().close().await;
+    (report, records)
 }
 
-fn lines(finished: &Finished, party: Party) -> Vec<String> {
-    let said = finished.records.iter().filter_map(|record| match &record.kind {
+/// The records of the one call.
+fn records(room: &Path) -> Vec<Record> {
+    let Ok(mut calls) = std::fs::read_dir(room.join("calls")) else { return Vec::new() };
+    let Some(Ok(call)) = calls.next() else { return Vec::new() };
+    let text = std::fs::read_to_string(call.path().join("events.jsonl")).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn lines(records: &[Record], party: Party) -> Vec<String> {
+    let said = records.iter().filter_map(|record| match &record.kind {
         Happening::TurnEnded { who, text: Some(text), .. } if *who == party => Some(text.clone()),
         _ => None,
     });
     said.collect()
 }
 
+fn is_bridged(records: &[Record]) -> bool {
+    records.iter().any(|record| matches!(record.kind, Happening::ClockReached { clock: HandoffClock::T5, .. }))
+}
+
 /// After each turn that was said to the bot something is heard within two seconds, and a little for a busy machine.
-fn is_never_left_in_silence(finished: &Finished) {
+fn is_never_left_in_silence(records: &[Record]) {
     let mut playing = Vec::new();
     let mut since = None;
-    for record in &finished.records {
+    for record in records {
         match &record.kind {
             Happening::PlaybackStarted { playback, leg: LegId::CALLER, .. } => {
                 let waited = since.take().map_or(0.0, |end: Time| record.at.since(end).as_secs_f64());
-                assert!(waited < 2.0 + BUSY_SECS, "the caller heard nothing for {waited} s: {:#?}", finished.records);
+                assert!(waited < 2.0 + BUSY_SECS, "the caller heard nothing for {waited} s: {records:#?}");
                 playing.push(*playback);
             }
             Happening::PlaybackStopped { playback, .. } => playing.retain(|p| p != playback),
@@ -181,8 +189,8 @@ fn is_never_left_in_silence(finished: &Finished) {
     assert_eq!(since, None, "the caller heard nothing any more");
 }
 
-fn faults(finished: &Finished) -> Vec<Organ> {
-    let faults = finished.records.iter().filter_map(|record| match &record.kind {
+fn faults(records: &[Record]) -> Vec<Organ> {
+    let faults = records.iter().filter_map(|record| match &record.kind {
         Happening::Faulted { fault } => Some(fault.organ()),
         _ => None,
     });
@@ -192,6 +200,7 @@ fn faults(finished: &Finished) -> Vec<Organ> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_heard_served_and_handed_off_by_hosted_engines() {
     let mut hosted = hosted(
+        "hosted-served",
         &["where is my order four seven one one", "i want a refund"],
         &[
             Reply::Calls("", &[("order", r#"{"number":"4711"}"#)]),
@@ -201,70 +210,63 @@ async fn a_call_is_heard_served_and_handed_off_by_hosted_engines() {
     )
     .await;
     let says = [speech(2.0), pause(2.0), speech(1.6), pause(2.0)].concat();
-    let (heard, finished) = serve(&mut hosted, caller(says, Manners::Turns, 35)).await;
+    let (heard, records) = serve(&mut hosted, caller(says, Manners::Turns, 30)).await;
     assert_eq!(heard.status, 200, "{heard:?}");
-    let object = live::object(&finished);
-    let Some(handoff) = object.handoffs.first() else { panic!("{:#?}", finished.records) };
-    assert!(handoff.bridged_s.is_some(), "{handoff:?}");
-    assert_eq!(handoff.trigger, "topic", "who asked for a person is not asked whether they want one");
-    let packet = serde_json::to_string(&handoff.packet).unwrap();
+    assert!(is_bridged(&records), "{records:#?}");
+    let trigger =
+        records.iter().find_map(|record| if let Happening::Triggered { trigger, .. } = &record.kind { Some(trigger.as_str()) } else { None });
+    assert_eq!(trigger, Some("topic"), "who asked for a person is not asked whether they want one");
+    let packet = records.iter().find_map(|record| if let Happening::Offered { packet, .. } = &record.kind { Some(packet.to_string()) } else { None });
+    let packet = packet.unwrap();
     assert!(packet.contains("refund order 4711"), "the agent is shown what the model says is to be done: {packet}");
-    assert_eq!(lines(&finished, Party::Caller)[..2], ["where is my order four seven one one", "i want a refund"]);
-    let bot = lines(&finished, Party::Bot).join(" ");
+    assert_eq!(lines(&records, Party::Caller)[..2], ["where is my order four seven one one", "i want a refund"]);
+    let bot = lines(&records, Party::Bot).join(" ");
     assert!(bot.contains("Hello. How can I help you? One moment, please. It comes tomorrow. Anything else?"), "{bot}");
-    is_never_left_in_silence(&finished);
-    assert!(faults(&finished).is_empty(), "{:?}", faults(&finished));
+    is_never_left_in_silence(&records);
+    assert!(faults(&records).is_empty(), "{:?}", faults(&records));
     hosted.hook.book.with(|book| assert_eq!(book.asked.len(), 1));
     hosted.ear.holds();
     hosted.chat.holds();
     hosted.hook.holds();
-    hosted.agent.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_breaks_off_for_good_costs_the_caller_a_moment_and_then_a_person_is_there() {
-    let mut hosted = hosted(&["where is my order"], &vec![Reply::DropsAfter("Let me see. I will"); 8]).await;
+    let mut hosted = hosted("hosted-breaks", &["where is my order"], &vec![Reply::DropsAfter("Let me see. I will"); 8]).await;
     let says = [speech(2.0), pause(2.0)].concat();
-    let (_, finished) = serve(&mut hosted, caller(says, Manners::Turns, 35)).await;
-    let object = live::object(&finished);
-    let Some(handoff) = object.handoffs.first() else { panic!("{:#?}", finished.records) };
-    assert!(handoff.bridged_s.is_some(), "{handoff:?}");
-    assert!(faults(&finished).contains(&Organ::Bot));
-    is_never_left_in_silence(&finished);
+    let (_, records) = serve(&mut hosted, caller(says, Manners::Turns, 30)).await;
+    assert!(is_bridged(&records), "{records:#?}");
+    assert!(faults(&records).contains(&Organ::Bot));
+    is_never_left_in_silence(&records);
     hosted.ear.holds();
     hosted.chat.holds();
-    hosted.agent.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_everything_hosted_is_dead_the_caller_is_told_and_gets_a_person() {
-    let mut hosted = hosted(&[], &vec![Reply::Hangs; 8]).await;
+    let mut hosted = hosted("hosted-dead", &[], &vec![Reply::Hangs; 8]).await;
     hosted.ear.book.with(|book| (book.ear, book.mouth) = (Ear::Refuses, Mouth::Fails));
     let says = [speech(2.0), pause(2.0)].concat();
-    let (_, finished) = serve(&mut hosted, caller(says, Manners::Turns, 35)).await;
-    let object = live::object(&finished);
-    let Some(handoff) = object.handoffs.first() else { panic!("{:#?}", finished.records) };
-    assert!(handoff.bridged_s.is_some(), "{handoff:?}");
-    is_never_left_in_silence(&finished);
-    hosted.agent.close().await;
+    let (_, records) = serve(&mut hosted, caller(says, Manners::Turns, 30)).await;
+    assert!(is_bridged(&records), "{records:#?}");
+    is_never_left_in_silence(&records);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_talks_over_an_answer_is_heard_and_the_model_knows_how_far_it_came() {
     const LONG: &str = "Your order was packed on Monday. It left the house on Tuesday. It was in Leipzig on Wednesday. It was in Berlin on Thursday. \
                         It will be with you on Friday. It comes in two parcels. Please look for both of them.";
-    let mut hosted = hosted(&["where is my order", "when does it come"], &[Reply::Says(LONG), Reply::Says("On Friday.")]).await;
+    let mut hosted = hosted("hosted-talks-over", &["where is my order", "when does it come"], &[Reply::Says(LONG), Reply::Says("On Friday.")]).await;
     // The answer takes eleven seconds to say; the caller speaks again in the midst of it.
     let says = [pause(3.0), speech(1.6), pause(5.5), speech(2.0), pause(8.0)].concat();
-    let (_, finished) = serve(&mut hosted, caller(says, Manners::Recording, 20)).await;
-    assert!(finished.records.iter().any(|record| matches!(record.kind, Happening::BargedIn)), "{:#?}", finished.records);
+    let (_, records) = serve(&mut hosted, caller(says, Manners::Recording, 20)).await;
+    assert!(records.iter().any(|record| matches!(record.kind, Happening::BargedIn)), "{records:#?}");
     let told = hosted.chat.messages(1);
     let answer = told.iter().rfind(|message| message.starts_with("assistant ")).unwrap();
     let heard = answer.trim_start_matches("assistant ").trim_end_matches('…');
     assert!(LONG.starts_with(heard.trim_end()) && heard.len() < LONG.len() && heard.len() > 30, "{told:#?}");
     assert_eq!(told.last().map(String::as_str), Some("user when does it come"));
-    assert!(lines(&finished, Party::Bot).contains(&"On Friday.".to_owned()), "{:?}", lines(&finished, Party::Bot));
+    assert!(lines(&records, Party::Bot).contains(&"On Friday.".to_owned()), "{:?}", lines(&records, Party::Bot));
     hosted.ear.holds();
     hosted.chat.holds();
-    hosted.agent.close().await;
 }
