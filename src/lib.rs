@@ -112,7 +112,7 @@
 //!   in `[signal]`. Nothing in there allocates per frame.
 //! - **A recognizer or synthesizer**: a file in `speech/` that implements [`speech::Recognizer`] or
 //!   [`speech::Synthesizer`]. Dropping a stream must cancel it.
-//! - **A bot**: a file in `bot/` that implements [`bot::Bot`].
+//! - **A bot**: a file in `bot/` that implements [`bot::Bot`], and its table in [`bot::BotTable`]. Dropping a request must cancel it.
 //! - **A key of the configuration**: a field with a doc comment in its room's table type, a default, a line in the
 //!   table's `check`, and a line in `config/segue.toml`; a test compares them.
 //! - **A subcommand**: a file in `cmd/`, and its help in `tests/golden/`.

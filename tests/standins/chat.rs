@@ -284,6 +284,7 @@ fn delta(delta: Value) -> Value {
     json!({ "choices": [{ "index": 0, "delta": delta, "finish_reason": null }] })
 }
 
+/// The end of an answer. Some servers tell the usage without being asked, in a chunk without a choice.
 fn end(reason: &str) -> [Piece; 3] {
     let last = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": reason }] });
     let usage = json!({ "choices": [], "usage": { "prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2 } });
