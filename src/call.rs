@@ -199,6 +199,7 @@ impl Call {
             CallInput::Queue(view) => self.on_queue(view, now),
             CallInput::Command(command) => self.on_command(command, now),
             CallInput::Moved(taken) => self.on_moved(taken, now),
+            CallInput::PutThrough => self.on_put_through(),
             CallInput::Fault(fault) => self.on_fault(fault),
             CallInput::Shutdown => self.on_shutdown(now),
             CallInput::Tick => {}

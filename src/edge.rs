@@ -67,7 +67,7 @@ pub enum LegCommand {
     },
     /// Put the party on hold, or take them back.
     Hold(bool),
-    /// Send the party to this `sip:` or `tel:` target by REFER; [`LegEvent::Moved`] follows.
+    /// Send the party to this `sip:` or `tel:` target by REFER; [`LegEvent::Moved`] or [`LegEvent::Unmovable`] follows.
     Refer {
         /// Kept as it is.
         target: String,
@@ -114,6 +114,8 @@ pub enum LegEvent {
     Replaced(Leg),
     /// A REFER of ours came to its end: the party was taken, or not.
     Moved(bool),
+    /// The party can't be sent anywhere: it does not allow REFER, or refused ours.
+    Unmovable,
     /// A dialled party refused, or could not be reached, with the final status; 408 where nobody answered.
     Refused {
         /// SIP status.

@@ -198,6 +198,28 @@ fn trap_9_a_caller_whose_agent_left_a_failing_move_is_queued_again_and_the_call_
 }
 
 #[test]
+fn trap_20_an_agent_who_put_the_caller_through_is_free_and_the_call_ends_with_who_is_outside() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::Transfer(Target::Outside("tel:+15550123".into()))));
+    let agent = world.leg_of("agent-1");
+    world.run(secs(3));
+    world.input(CallInput::PutThrough);
+    assert_eq!(world.stage(), StageName::Bridged);
+    assert!(!world.legs.contains_key(&agent), "the agent's phone is hung up");
+    let outside = world.leg_of("outside line");
+    assert!(world.are_talking(LegId::CALLER, outside));
+    for key in ['*', '2', '1'] {
+        world.input(CallInput::Heard(outside, Heard::Key(Key::new(key).expect("a key"))));
+    }
+    world.run(secs(40));
+    assert!(world.are_talking(LegId::CALLER, outside), "codes are for agents, and nobody waits for the transfer any more");
+    world.input(CallInput::LegGone(outside, Gone::HungUp));
+    world.run(secs(30));
+    assert!(world.call.is_over());
+    well(world);
+}
+
+#[test]
 fn trap_15_the_bot_hears_no_waiting_caller_and_the_caller_no_briefing() {
     let mut world = World::with_bot(Setup { whisper: true, ..Setup::default() });
     world.caller_asks_for_a_person();

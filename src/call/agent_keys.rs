@@ -120,7 +120,7 @@ impl Call {
         let table = &self.plan.entry.agent_keys;
         let Some(prefix) = key_of(&table.prefix) else { return };
         let Stage::Bridged(bridged) = &mut self.stage else { return };
-        let Some(seat) = bridged.seats.iter_mut().find(|seat| seat.leg == leg) else { return };
+        let Some(seat) = bridged.seats.iter_mut().find(|seat| seat.leg == leg && !seat.is_outside) else { return };
         let begun = seat.dialled.take().filter(|dialled| now.since(dialled.at) < secs(table.pause_secs));
         let keys = match begun {
             Some(dialled) => [dialled.keys.as_slice(), &[key.label()]].concat(),

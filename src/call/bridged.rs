@@ -19,6 +19,9 @@ use super::{BotPlan, Call, Command, Effect, HeardBy, Reason, Supervisor, Target}
 /// How long an outside target may take to answer.
 const MOVE_PATIENCE: Duration = Duration::from_secs(30);
 
+/// By which somebody outside stands in records; no agent can have this name.
+const OUTSIDE: &str = "outside line";
+
 impl Call {
     pub(super) fn on_assigned(&mut self, ticket: TicketId, offer: OfferId, agent: AgentId, now: Time) {
         match &self.stage {
@@ -59,7 +62,7 @@ impl Call {
         if self.plan.entry.announce_agent {
             self.say_notice_of(Purpose::Waiting, notice::CONNECTING, Some(&handoff), None, Some(&agent));
         }
-        let seats = vec![Seat { leg, agent, ticket, dialled: None }];
+        let seats = vec![Seat { leg, agent, ticket, dialled: None, is_outside: false }];
         self.stage = Stage::Bridged(Bridged { handoff, seats, heard_caller: false, heard_agent: false, t5: None, inviting: None });
     }
 
@@ -95,7 +98,7 @@ impl Call {
         self.drop_all_offers();
         if let Stage::Bridged(bridged) = &mut self.stage {
             bridged.inviting = None;
-            bridged.seats.push(Seat { leg, agent, ticket, dialled: None });
+            bridged.seats.push(Seat { leg, agent, ticket, dialled: None, is_outside: false });
         }
     }
 
@@ -182,12 +185,14 @@ impl Call {
         let is_last = bridged.seats.is_empty();
         let (handoff, talked) = (bridged.handoff.clone(), bridged.is_talking());
         self.stop_where(|p| p.leg == leg);
-        // One who was lost, or never talked, has nothing to wrap up and may be asked again at once.
-        self.tell_desk(if lost || !talked {
-            DeskInput::Cancel { ticket: seat.ticket }
-        } else {
-            DeskInput::Release { ticket: seat.ticket, agent: seat.agent.clone() }
-        });
+        if !seat.is_outside {
+            // One who was lost, or never talked, has nothing to wrap up and may be asked again at once.
+            self.tell_desk(if lost || !talked {
+                DeskInput::Cancel { ticket: seat.ticket }
+            } else {
+                DeskInput::Release { ticket: seat.ticket, agent: seat.agent.clone() }
+            });
+        }
         if !is_last || is_moving {
             return;
         }
@@ -196,7 +201,7 @@ impl Call {
             self.end_bridge(&handoff, EndedBy::Agent);
             self.after_person(now);
         } else {
-            self.replace(handoff, seat.agent, lost, now);
+            self.replace(handoff, seat.agent, lost && !seat.is_outside, now);
         }
     }
 
@@ -260,7 +265,9 @@ impl Call {
         for seat in seats {
             self.stop_where(|p| p.leg == seat.leg);
             self.release(seat.leg, by);
-            self.tell_desk(DeskInput::Release { ticket: seat.ticket, agent: seat.agent });
+            if !seat.is_outside {
+                self.tell_desk(DeskInput::Release { ticket: seat.ticket, agent: seat.agent });
+            }
         }
     }
 
@@ -365,6 +372,22 @@ impl Call {
         } else {
             self.stage = Stage::Bridged(bridged);
         }
+    }
+
+    /// The caller could not be sent on, so whoever is outside was rung for them, and takes the agents' place, who are free.
+    pub(super) fn on_put_through(&mut self) {
+        let Stage::Moving(bridged) = &self.stage else {
+            self.odd += 1;
+            return;
+        };
+        let bridged = bridged.clone();
+        self.timers.clear(Reason::MoveSlow);
+        self.release_seats(EndedBy::Agent);
+        let (leg, agent) = (self.next_leg(), AgentId::from(OUTSIDE));
+        self.record(Happening::LegJoined { leg, party: Party::Agent, agent: Some(agent.clone()) });
+        self.out.push_back(Effect::JoinOutside(leg));
+        let seat = Seat { leg, agent, ticket: self.next_ticket(), dialled: None, is_outside: true };
+        self.stage = Stage::Bridged(Bridged { seats: vec![seat], ..bridged });
     }
 
     fn on_invite(&mut self, queue: QueueId, now: Time) {

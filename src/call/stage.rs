@@ -289,6 +289,8 @@ pub(super) struct Seat {
     pub ticket: TicketId,
     /// A code by key that they have begun.
     pub dialled: Option<Dialled>,
+    /// No agent of ours, but somebody whom one has put the caller through to.
+    pub is_outside: bool,
 }
 
 /// One more person is sought.

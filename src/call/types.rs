@@ -74,6 +74,8 @@ pub enum CallInput {
     Command(Command),
     /// The outside target of a transfer took the caller, or not.
     Moved(bool),
+    /// The outside target of a transfer was rung by ourselves and has picked up.
+    PutThrough,
     /// Some part had trouble.
     Fault(Fault),
     /// Segue shuts down: the caller is told and the call ends.
@@ -241,8 +243,10 @@ pub enum Effect {
     },
     /// End a leg.
     Release(LegId, EndedBy),
-    /// Send the caller to somebody outside; answered by [`CallInput::Moved`].
+    /// Send the caller to somebody outside; answered by [`CallInput::Moved`], or by [`CallInput::PutThrough`] where the caller can't be sent.
     Move(String),
+    /// Whoever was rung outside becomes a leg of the call.
+    JoinOutside(LegId),
     /// Note what happened.
     Record(Happening),
 }

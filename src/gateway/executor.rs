@@ -52,8 +52,10 @@ pub trait Edge {
     fn update(&mut self, offer: OfferId, packet: &ContextPacket);
     /// The offer is over.
     fn stop_alert(&mut self, offer: OfferId);
-    /// Send the caller to somebody outside; [`CallInput::Moved`] follows.
+    /// Send the caller to somebody outside; [`CallInput::Moved`] follows, or [`CallInput::PutThrough`].
     fn move_to(&mut self, target: &str);
+    /// Whoever was rung outside becomes a leg.
+    fn join_outside(&mut self, leg: LegId);
     /// A message for the desk.
     fn tell_desk(&mut self, message: DeskInput);
     /// Something happened.
@@ -415,6 +417,10 @@ impl<C: Clock, E: Edge> Executor<C, E> {
                 self.edge.release(leg, by);
             }
             Effect::Move(target) => self.edge.move_to(&target),
+            Effect::JoinOutside(leg) => {
+                self.bridge.handle(BridgeInput::Join(leg, Party::Agent));
+                self.edge.join_outside(leg);
+            }
             Effect::Record(happening) => self.record(happening),
         }
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::base::{AgentId, EndedBy, Frame, LegId, OfferId, QueueId, Rate, Record, Time};
-use crate::call::CallInput;
+use crate::call::{CallInput, Gone};
 use crate::gateway::Edge;
 use crate::handoff::desk::{AgentTable, Desk, DeskInput, DeskOutput, DeskTables, Presence, QueueView};
 use crate::handoff::packet::ContextPacket;
@@ -191,6 +191,10 @@ impl Edge for ReplayEdge {
     /// A replayed line can't be moved: a leg declares what it can do, and this one declares nothing.
     fn move_to(&mut self, _target: &str) {
         self.news.push_back(CallInput::Moved(false));
+    }
+
+    fn join_outside(&mut self, leg: LegId) {
+        self.news.push_back(CallInput::LegGone(leg, Gone::Lost));
     }
 
     fn tell_desk(&mut self, message: DeskInput) {

@@ -364,6 +364,9 @@ impl World {
                 self.end_leg(leg);
             }
             Effect::Move(target) => self.moved_to.push(target),
+            Effect::JoinOutside(leg) => {
+                self.legs.insert(leg, "outside line".into());
+            }
             Effect::Record(happening) => self.records.push((self.now, happening)),
             Effect::Answer | Effect::MeasureGap | Effect::Listener(..) | Effect::UpdatePacket(..) => {}
         }

@@ -4,6 +4,8 @@
 //! is rung. Several contacts of one agent ring together; the first that is picked up wins and the others are told to
 //! stop. A contact becomes a leg when the call says so.
 
+mod transfer;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use tokio::sync::broadcast;
 use tokio::sync::mpsc::Sender;
 
 use crate::base::{AgentId, CallId, EndedBy, Frame, Key, LegId, OfferId, Rate, Record, Time};
-use crate::call::{CallInput, Command, Gone, Target};
+use crate::call::{CallInput, Gone};
 use crate::edge::rtp::{RtpLeg, RtpStats};
 use crate::edge::{Leg, LegCommand, LegEvent, MediaPlan, MediaSockets};
 use crate::gateway::{Clock, Edge};
@@ -26,6 +28,7 @@ use super::journal::Journal;
 use super::pages::{Link, Pages};
 use super::pair::Pair;
 use super::phones::PhoneBook;
+use transfer::Moving;
 
 /// Records of one call that are kept in memory for its last word; further ones are only written down.
 const MAX_RECORDS: usize = 100_000;
@@ -35,11 +38,6 @@ const NORMAL_CLEARING: u16 = 16;
 const BUSY: [u16; 3] = [486, 600, 603];
 /// From this SIP status on somebody refuses for all of their phones (RFC 3261, 21.6).
 const EVERYWHERE: u16 = 600;
-
-/// What a phone is told of the transfer that it asked for: done, failed, or not taken at all.
-const MOVED: u16 = 200;
-const NOT_MOVED: u16 = 503;
-const DECLINED: u16 = 603;
 
 /// What all live calls share.
 #[derive(Clone)]
@@ -69,20 +67,22 @@ enum Role {
     PickedUp(OfferId),
     /// It is a leg.
     Joined(LegId),
+    /// It is outside, and rung for the caller to be put through.
+    Outside,
 }
 
 impl Role {
     fn leg(self) -> Option<LegId> {
         match self {
             Role::Joined(leg) | Role::Early(_, leg) => Some(leg),
-            Role::Ringing(_) | Role::PickedUp(_) => None,
+            Role::Ringing(_) | Role::PickedUp(_) | Role::Outside => None,
         }
     }
 
     fn rings_for(self) -> Option<OfferId> {
         match self {
             Role::Ringing(offer) | Role::Early(offer, _) => Some(offer),
-            Role::PickedUp(_) | Role::Joined(_) => None,
+            Role::PickedUp(_) | Role::Joined(_) | Role::Outside => None,
         }
     }
 }
@@ -97,6 +97,8 @@ struct Contact {
     sends: bool,
     /// [`CallInput::NoMedia`] was told.
     is_mute: bool,
+    /// Nobody of ours.
+    is_outside: bool,
 }
 
 /// Everything beyond a live call.
@@ -123,6 +125,7 @@ pub struct LiveEdge {
     pub(super) pair: Option<Pair>,
     /// The contact that asked for the transfer that goes on.
     referrer: Option<u32>,
+    moving: Option<Moving>,
 }
 
 impl LiveEdge {
@@ -147,6 +150,7 @@ impl LiveEdge {
             told_gone: 0,
             pair: None,
             referrer: None,
+            moving: None,
         };
         edge.add(leg, Role::Joined(LegId::CALLER));
         edge
@@ -164,7 +168,7 @@ impl LiveEdge {
                 }
             }
         });
-        self.contacts.push(Contact { n, role, commands, rtp: None, sends: true, is_mute: false });
+        self.contacts.push(Contact { n, role, commands, rtp: None, sends: true, is_mute: false, is_outside: false });
     }
 
     /// How many phones the call deals with.
@@ -213,6 +217,7 @@ impl LiveEdge {
         let at = self.contacts.iter().position(|c| c.n == n)?;
         let role = self.contacts[at].role;
         match (event, role) {
+            (event, Role::Outside) => self.on_outside(at, event),
             (LegEvent::Media { plan, sockets }, _) => {
                 self.on_media(at, &plan, sockets);
                 self.news.extend(role.rings_for().map(CallInput::AgentSounds));
@@ -221,17 +226,9 @@ impl LiveEdge {
             (LegEvent::Answered, Role::Ringing(offer) | Role::Early(offer, _)) => self.on_picked_up(at, offer),
             (LegEvent::Answered, Role::Joined(LegId::CALLER)) => self.news.push_back(CallInput::Answered),
             (LegEvent::Key(key), Role::Joined(leg)) => return Some((leg, key)),
-            (LegEvent::Referred { target }, Role::Joined(leg)) if leg != LegId::CALLER => {
-                self.referrer = Some(n);
-                self.news.push_back(CallInput::Command(Command::Transfer(Target::Outside(target))));
-            }
-            (LegEvent::Referred { .. }, _) => self.tell_referral(n, DECLINED),
-            (LegEvent::Moved(moved), Role::Joined(_)) => {
-                if let Some(referrer) = self.referrer.take() {
-                    self.tell_referral(referrer, if moved { MOVED } else { NOT_MOVED });
-                }
-                self.news.push_back(CallInput::Moved(moved));
-            }
+            (LegEvent::Referred { target }, _) => self.on_referred(at, target),
+            (LegEvent::Moved(moved), Role::Joined(_)) => self.on_moved(moved),
+            (LegEvent::Unmovable, Role::Joined(_)) => self.on_unmovable(),
             (LegEvent::Replaced(leg), Role::Joined(_) | Role::PickedUp(_)) => self.replace(at, leg),
             // A phone that rings has no dialog that could be replaced; dropped, the other hangs up.
             (LegEvent::Replaced(_), Role::Ringing(_) | Role::Early(..)) => {}
@@ -252,26 +249,10 @@ impl LiveEdge {
             }
             (LegEvent::Gone(gone), Role::Joined(leg)) => self.on_gone(at, leg, gone),
             (LegEvent::Refused { .. }, Role::Joined(leg)) => self.on_gone(at, leg, Gone::Lost),
-            (LegEvent::Ringing | LegEvent::Answered, Role::PickedUp(_) | Role::Joined(_)) | (LegEvent::Key(_) | LegEvent::Moved(_), _) => {}
+            (LegEvent::Ringing | LegEvent::Answered, Role::PickedUp(_) | Role::Joined(_))
+            | (LegEvent::Key(_) | LegEvent::Moved(_) | LegEvent::Unmovable, _) => {}
         }
         None
-    }
-
-    /// Another phone takes the place of a contact, whose own dialog ends by itself.
-    fn replace(&mut self, at: usize, leg: Leg) {
-        self.part();
-        let old = self.contacts.remove(at);
-        if let Role::Joined(leg) = old.role {
-            self.note_stats(leg, old.rtp.as_ref());
-        }
-        self.add(leg, old.role);
-    }
-
-    fn tell_referral(&mut self, n: u32, status: u16) {
-        if let Some(contact) = self.contacts.iter().find(|contact| contact.n == n) {
-            // Where there is no room the phone is told when its patience ends.
-            let _ = contact.commands.try_send(LegCommand::Referral { status });
-        }
     }
 
     fn on_media(&mut self, at: usize, plan: &MediaPlan, sockets: Option<MediaSockets>) {
@@ -460,14 +441,12 @@ impl Edge for LiveEdge {
 
     fn move_to(&mut self, target: &str) {
         let (key, _) = self.key();
-        let refer = LegCommand::Refer { target: target.to_owned(), user_to_user: self.shared.phones.user_to_user(&key) };
-        let is_asked = self.contact_of(LegId::CALLER).is_some_and(|contact| contact.commands.try_send(refer).is_ok());
-        if !is_asked {
-            if let Some(referrer) = self.referrer.take() {
-                self.tell_referral(referrer, NOT_MOVED);
-            }
-            self.news.push_back(CallInput::Moved(false));
-        }
+        let user_to_user = self.shared.phones.user_to_user(&key);
+        self.move_caller(target, user_to_user);
+    }
+
+    fn join_outside(&mut self, leg: LegId) {
+        self.seat_outside(leg);
     }
 
     fn tell_desk(&mut self, message: DeskInput) {

@@ -67,6 +67,13 @@ impl PhoneBook {
         targets.map(|(target, trunks)| self.dial(target, trunks, (caller, headers))).collect()
     }
 
+    /// Rings somebody outside, whom the caller is to be put through to: a number over every trunk in turn.
+    pub fn ring_outside(&self, target: &str, caller: Option<&str>, headers: Vec<(String, String)>, ring_limit: Duration) -> Leg {
+        let is_number = target.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:"));
+        let trunks = self.sip.trunks().into_iter().filter(|_| is_number).map(|trunk| trunk.name).collect();
+        self.sip.dial(Dialling { ring_limit, ..self.dialling(target.to_owned(), trunks, (caller, &headers)) })
+    }
+
     /// The headers that tell whoever is rung how the context packet is found: by this key, and on its page if there is one.
     pub fn headers_for(&self, key: &str, page: Option<&str>) -> Vec<(String, String)> {
         let mut headers = self.sip.headers_for(key);
@@ -76,7 +83,11 @@ impl PhoneBook {
     }
 
     fn dial(&self, target: String, trunks: Vec<String>, (caller, headers): (Option<&str>, &[(String, String)])) -> Leg {
-        self.sip.dial(Dialling {
+        self.sip.dial(self.dialling(target, trunks, (caller, headers)))
+    }
+
+    fn dialling(&self, target: String, trunks: Vec<String>, (caller, headers): (Option<&str>, &[(String, String)])) -> Dialling {
+        Dialling {
             target,
             from: self.from.clone(),
             from_name: caller.map(str::to_owned),
@@ -85,6 +96,6 @@ impl PhoneBook {
             srtp: self.srtp,
             ring_limit: RING_LIMIT,
             trunks,
-        })
+        }
     }
 }

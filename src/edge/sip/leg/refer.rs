@@ -68,7 +68,7 @@ impl DialogLeg {
     pub(super) async fn refer(&mut self, target: &str, user_to_user: Option<&str>) -> Goes {
         if !self.peer.may_take(Method::Refer) {
             tracing::debug!("the party can't be sent on: it does not allow REFER");
-            return self.tell(LegEvent::Moved(false)).await;
+            return self.tell(LegEvent::Unmovable).await;
         }
         self.referring = Referring::Asked;
         let headers = vec![Header::ReferredBy(format!("<{}>", self.inner.contact(None)).into())];
@@ -86,7 +86,11 @@ impl DialogLeg {
                 self.set(Due::Referring, REFER_LIMIT);
                 Goes::On
             }
-            Ok(_) | Err(_) => self.on_moved(false).await,
+            Ok(Some(_)) => {
+                self.referring = Referring::Decided;
+                self.tell(LegEvent::Unmovable).await
+            }
+            Ok(None) | Err(_) => self.on_moved(false).await,
         }
     }
 
