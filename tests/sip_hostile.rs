@@ -528,6 +528,35 @@ async fn streams_are_read_however_they_are_cut_and_closed_when_they_are_no_sip()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_reads_no_answers_is_cut_off_and_holds_nobody_up() {
+    let (edge, ringing) = open(SipTable { calls_per_second: 80_000, ..SipTable::default() }).await;
+    let (_phone, theirs, ours, _ringing) = call(&edge, ringing).await;
+    let socket = TcpSocket::new_v4().expect("there are sockets");
+    socket.set_recv_buffer_size(4_096).expect("it can be small");
+    let deaf = socket.connect(edge.local()).await.expect("it listens");
+    let mut prober = connect(Ipv4Addr::LOCALHOST, &edge).await;
+    let asked = [over_tcp("OPTIONS", "deaf"), over_tcp("CANCEL", "deaf")].concat();
+    let (started, mut left) = (Instant::now(), Vec::new());
+    // Until its answers fill all buffers, and then until it is cut off.
+    for n in 0.. {
+        if left.is_empty() {
+            left = asked.replace("deaf", &format!("deaf{n}")).into_bytes();
+        }
+        match deaf.try_write(&left) {
+            Ok(length) => drop(left.drain(..length)),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => tokio::task::yield_now().await,
+            Err(_) => break,
+        }
+        if n % 100 == 0 {
+            prober.write_all(over_tcp("OPTIONS", &format!("heard{n}")).as_bytes()).await.expect("it is open");
+            assert_eq!(status(&read(&mut prober, 1).await), "200", "others are held up");
+        }
+        assert!(started.elapsed() < DEADLINE, "it is never cut off");
+    }
+    is_unharmed(theirs, ours).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_address_has_so_many_streams_and_others_are_served_meanwhile() {
     let (edge, _ringing) = open(SipTable::default()).await;
     let mut streams = Vec::new();

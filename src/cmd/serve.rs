@@ -10,7 +10,7 @@ use super::live::{self, Running};
 use super::terminal::{self, complain, hint};
 use crate::base::{LegId, Organ};
 use crate::config::{BUILT_IN, Config};
-use crate::edge::sip::SipEdge;
+use crate::edge::sip::{SipCounts, SipEdge};
 use crate::gateway::live::call::Finished;
 use crate::replay::verdict::{clock, verdict};
 use crate::speech::doctor;
@@ -91,6 +91,12 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
     }
     while let Ok(call) = finished.try_recv() {
         tell(&call);
+    }
+    let SipCounts { messages, malformed, too_many, banned } = sip.counts();
+    if malformed + too_many + banned > 0 {
+        tracing::info!(
+            "of what came in, {messages} messages were taken; {malformed} were malformed, {too_many} too many, {banned} from banned addresses"
+        );
     }
     serving.abort();
     sip.close().await;

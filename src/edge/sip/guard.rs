@@ -2,7 +2,7 @@
 //! can't grow without end.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,9 @@ const MAX_LINES: u32 = 60;
 const SPARED_TIMES: f64 = 20.0;
 /// Who sends more than they may for so long, without a pause, is banned: in s of what they may.
 const FLOOD_SECS: f64 = 10.0;
+
+/// What is left of an IPv6 address to tell its owner from others.
+const HOST_MASK: u128 = u128::MAX << 64;
 
 /// Lets each address send so many requests a second, and as many at once; who fails too often, or never stops, is banned for a while.
 pub struct Guard {
@@ -118,7 +121,7 @@ impl Guard {
 
     /// Whether an address is banned.
     pub fn is_banned(&self, from: IpAddr, now: Instant) -> bool {
-        self.table().sources.get(&from).is_some_and(|bucket| bucket.is_banned(now))
+        self.table().sources.get(&party(from)).is_some_and(|bucket| bucket.is_banned(now))
     }
 
     fn is_spared(&self, from: IpAddr) -> bool {
@@ -128,6 +131,7 @@ impl Guard {
     /// `act` tells whether the request is refused.
     fn with(&self, from: IpAddr, now: Instant, act: impl FnOnce(&mut Bucket) -> bool) -> Verdict {
         let fresh = || Bucket { tokens: f64::MAX, seen: now, told: None, failures: 0, excess: 0.0, banned_until: None };
+        let from = party(from);
         let mut table = self.table();
         if table.sources.len() >= MAX_SOURCES && !table.sources.contains_key(&from) {
             table.forget(now);
@@ -166,6 +170,14 @@ impl Table {
 impl Bucket {
     fn is_banned(&self, now: Instant) -> bool {
         self.banned_until.is_some_and(|until| now < until)
+    }
+}
+
+/// Who stands behind an address: of IPv6 everybody has at least a network of 64 bits to himself (RFC 6177), and all its addresses.
+fn party(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & HOST_MASK)),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -212,6 +224,17 @@ mod tests {
             guard.call(IpAddr::from(n.to_be_bytes()), start);
         }
         assert!(guard.is_banned(guesser, start));
+    }
+
+    #[test]
+    fn who_has_many_addresses_is_one_party() {
+        let guard = Guard::new(1).banning(1, Duration::from_secs(600));
+        let from = |written: &str| written.parse::<IpAddr>().expect(written);
+        let start = Instant::now();
+        guard.failed(from("2001:db8:1:2::7"), start);
+        guard.failed(from("::ffff:192.0.2.1"), start);
+        assert!(guard.is_banned(from("2001:db8:1:2:ffff::9"), start) && !guard.is_banned(from("2001:db8:1:3::7"), start));
+        assert!(guard.is_banned(from("192.0.2.1"), start) && !guard.is_banned(from("192.0.2.2"), start));
     }
 
     #[test]
