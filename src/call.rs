@@ -200,6 +200,7 @@ impl Call {
             CallInput::Command(command) => self.on_command(command, now),
             CallInput::Moved(taken) => self.on_moved(taken, now),
             CallInput::PutThrough => self.on_put_through(),
+            CallInput::TakenOver(leg) => self.on_taken_over(leg),
             CallInput::Fault(fault) => self.on_fault(fault),
             CallInput::Shutdown => self.on_shutdown(now),
             CallInput::Tick => {}

@@ -109,9 +109,11 @@ pub enum LegEvent {
         /// As it was written.
         target: String,
     },
-    /// Another leg takes the place of this one, which ends by itself: the party has transferred what it talked about to
-    /// another phone (RFC 3891). [`LegEvent::Media`] comes first of it.
+    /// Another leg takes the place of this one, which ends by itself: the party goes on at another phone (RFC 3891).
+    /// [`LegEvent::Media`] comes first of it.
     Replaced(Leg),
+    /// As [`LegEvent::Replaced`], by somebody else: whoever the party has talked to on another line (attended transfer).
+    Brought(Leg),
     /// A REFER of ours came to its end: the party was taken, or not.
     Moved(bool),
     /// The party can't be sent anywhere: it does not allow REFER, or refused ours.

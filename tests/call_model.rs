@@ -109,6 +109,10 @@ fn step(world: &mut World, (kind, which, size): Draw) {
         }
         31 => agent_talks(world, which),
         32 => world.input(CallInput::Command(command(which))),
+        33 if which % 8 == 5 => {
+            let leg = leg(world, which);
+            world.input(CallInput::TakenOver(leg));
+        }
         33 if which % 4 == 3 => world.input(CallInput::PutThrough),
         33 => world.input(CallInput::Moved(which.is_multiple_of(2))),
         34 => world.desk_input(DeskInput::Presence { agent: agent(which), presence: presence(which) }),

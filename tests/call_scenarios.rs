@@ -220,6 +220,20 @@ fn trap_20_an_agent_who_put_the_caller_through_is_free_and_the_call_ends_with_wh
 }
 
 #[test]
+fn trap_20_an_agent_whose_place_is_taken_after_a_consultation_is_free() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    world.input(CallInput::TakenOver(agent));
+    let outside = world.leg_of("outside line");
+    assert!(!world.legs.contains_key(&agent) && world.are_talking(LegId::CALLER, outside));
+    world.input(CallInput::TakenOver(agent));
+    world.run(secs(3));
+    assert!(world.are_talking(LegId::CALLER, outside), "it is told once");
+    hang_up(&mut world);
+    well(world);
+}
+
+#[test]
 fn trap_15_the_bot_hears_no_waiting_caller_and_the_caller_no_briefing() {
     let mut world = World::with_bot(Setup { whisper: true, ..Setup::default() });
     world.caller_asks_for_a_person();

@@ -383,11 +383,34 @@ impl Call {
         let bridged = bridged.clone();
         self.timers.clear(Reason::MoveSlow);
         self.release_seats(EndedBy::Agent);
+        let seats = vec![self.seat_outside()];
+        self.stage = Stage::Bridged(Bridged { seats, ..bridged });
+    }
+
+    /// An attended transfer: one agent's place is taken, and they are free.
+    pub(super) fn on_taken_over(&mut self, leg: LegId) {
+        if !self.is_seat(leg) {
+            self.odd += 1;
+            return;
+        }
+        let new = self.seat_outside();
+        let old = match &mut self.stage {
+            Stage::Bridged(bridged) | Stage::Moving(bridged) => bridged.seats.iter_mut().find(|seat| seat.leg == leg),
+            _ => None,
+        };
+        let Some(old) = old.map(|seat| std::mem::replace(seat, new)) else { return };
+        self.stop_where(|p| p.leg == leg);
+        self.release(leg, EndedBy::Agent);
+        if !old.is_outside {
+            self.tell_desk(DeskInput::Release { ticket: old.ticket, agent: old.agent });
+        }
+    }
+
+    fn seat_outside(&mut self) -> Seat {
         let (leg, agent) = (self.next_leg(), AgentId::from(OUTSIDE));
         self.record(Happening::LegJoined { leg, party: Party::Agent, agent: Some(agent.clone()) });
         self.out.push_back(Effect::JoinOutside(leg));
-        let seat = Seat { leg, agent, ticket: self.next_ticket(), dialled: None, is_outside: true };
-        self.stage = Stage::Bridged(Bridged { seats: vec![seat], ..bridged });
+        Seat { leg, agent, ticket: self.next_ticket(), dialled: None, is_outside: true }
     }
 
     fn on_invite(&mut self, queue: QueueId, now: Time) {

@@ -76,6 +76,8 @@ pub enum CallInput {
     Moved(bool),
     /// The outside target of a transfer was rung by ourselves and has picked up.
     PutThrough,
+    /// Whoever the agent on this leg has talked to on another line takes their place.
+    TakenOver(LegId),
     /// Some part had trouble.
     Fault(Fault),
     /// Segue shuts down: the caller is told and the call ends.

@@ -248,7 +248,12 @@ impl Begun {
                 self.report.reason = Some(reason);
             }
             LegEvent::Gone(gone) => self.on_gone(gone),
-            LegEvent::Key(_) | LegEvent::Referred { .. } | LegEvent::Moved(_) | LegEvent::Unmovable | LegEvent::Replaced(_) => {}
+            LegEvent::Key(_)
+            | LegEvent::Referred { .. }
+            | LegEvent::Moved(_)
+            | LegEvent::Unmovable
+            | LegEvent::Replaced(_)
+            | LegEvent::Brought(_) => {}
         }
         false
     }

@@ -66,7 +66,7 @@ async fn agent() -> (Raw, Leg, SipEdge, Receiver<Invited>) {
 async fn replaced(leg: &mut Leg) -> Leg {
     loop {
         match next(leg).await {
-            LegEvent::Replaced(leg) => return leg,
+            LegEvent::Replaced(leg) | LegEvent::Brought(leg) => return leg,
             LegEvent::Media { .. } => {}
             other => panic!("{other:?} before it was replaced"),
         }

@@ -85,8 +85,10 @@ enum Answered {
 
 /// What others tell a leg that stands.
 pub(super) enum News {
-    /// This leg takes its place.
+    /// This leg takes its place: the party itself at another phone.
     Replacement(Leg),
+    /// This leg takes its place: whoever the party wanted to.
+    Brought(Leg),
     /// Whoever is to take its place: a SIP status.
     Progress(u16),
 }
@@ -255,6 +257,10 @@ impl DialogLeg {
         match news {
             News::Replacement(leg) => {
                 self.tell(LegEvent::Replaced(leg)).await;
+                self.leave("SIP;cause=200;text=\"Replaced\"".into()).await
+            }
+            News::Brought(leg) => {
+                self.tell(LegEvent::Brought(leg)).await;
                 self.notify(refer::DONE);
                 self.leave("SIP;cause=200;text=\"Replaced\"".into()).await
             }

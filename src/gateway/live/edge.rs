@@ -230,6 +230,7 @@ impl LiveEdge {
             (LegEvent::Moved(moved), Role::Joined(_)) => self.on_moved(moved),
             (LegEvent::Unmovable, Role::Joined(_)) => self.on_unmovable(),
             (LegEvent::Replaced(leg), Role::Joined(_) | Role::PickedUp(_)) => self.replace(at, leg),
+            (LegEvent::Brought(leg), _) => self.bring(at, leg),
             // A phone that rings has no dialog that could be replaced; dropped, the other hangs up.
             (LegEvent::Replaced(_), Role::Ringing(_) | Role::Early(..)) => {}
             (LegEvent::Refused { status, reason }, Role::Ringing(offer) | Role::Early(offer, _) | Role::PickedUp(offer)) => {

@@ -257,7 +257,7 @@ async fn bring(mut leg: Leg, news: Sender<News>) {
         }
     }
     let Leg { commands, events: mut later } = leg;
-    if news.send(News::Replacement(Leg { commands, events })).await.is_ok() {
+    if news.send(News::Brought(Leg { commands, events })).await.is_ok() {
         while let Some(event) = later.recv().await {
             if tell.send(event).await.is_err() {
                 return;

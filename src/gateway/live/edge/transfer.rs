@@ -82,7 +82,7 @@ impl LiveEdge {
                 self.contacts.remove(at);
                 self.on_moved(false);
             }
-            LegEvent::Key(_) | LegEvent::Moved(_) | LegEvent::Unmovable | LegEvent::Replaced(_) => {}
+            LegEvent::Key(_) | LegEvent::Moved(_) | LegEvent::Unmovable | LegEvent::Replaced(_) | LegEvent::Brought(_) => {}
             LegEvent::Referred { target } => self.on_referred(at, target),
         }
     }
@@ -106,6 +106,22 @@ impl LiveEdge {
             self.note_stats(leg, old.rtp.as_ref());
         }
         self.add(leg, old.role);
+        if let Some(new) = self.contacts.last_mut() {
+            new.is_outside = old.is_outside;
+        }
+    }
+
+    /// Whoever an agent has talked to on another line takes their place; the agent's own dialog ends by itself.
+    pub(super) fn bring(&mut self, at: usize, leg: Leg) {
+        match self.contacts[at].role {
+            Role::Joined(old) if old != LegId::CALLER => {
+                self.add(leg, Role::Outside);
+                self.news.push_back(CallInput::TakenOver(old));
+            }
+            Role::Joined(_) | Role::PickedUp(_) => self.replace(at, leg),
+            // A phone that rings has transferred nobody; dropped, the other hangs up.
+            Role::Ringing(_) | Role::Early(..) | Role::Outside => {}
+        }
     }
 
     fn end_moving(&mut self, status: u16) {
