@@ -29,7 +29,7 @@ use crate::speech::doctor;
 /// A caller who asks, is not satisfied, and wants a person.
 const CALLER: &[u8] = include_bytes!("../../audio/calls/asks-for-a-person.flac");
 /// What the agent says when they are on.
-const AGENT: &[u8] = include_bytes!("../../audio/calls/calm-served-by-the-bot.flac");
+const AGENT: &[u8] = include_bytes!("../../audio/demo/agent.flac");
 /// The agent lets it ring for so long, and takes the call so long after the pick-up.
 const AGENT_RINGS: Duration = Duration::from_millis(1_500);
 const AGENT_TAKES: Duration = Duration::from_millis(4_500);
@@ -120,7 +120,7 @@ async fn play(mut config: Config, args: &DemoArgs) -> anyhow::Result<Finished> {
         caller::place(&caller_phone, dialling, Part { keys, ..spoken(CALLER, Manners::Turns, CALLER_STAYS) }).await
     });
     let names = BTreeMap::from([(agent.name.clone(), agent.spoken().to_owned())]);
-    let mut progress = Progress::new(names);
+    let mut progress = Progress::new(names, terminal::width());
     let over = loop {
         tokio::select! {
             biased;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anstyle::{AnsiColor, Style};
 
+use super::terminal::wrap;
 use super::transcript::mark;
 use super::verdict::{clock, sentence, who};
 use crate::base::{CallOutcome, HandoffClock, Happening, OfferOutcome, Party, Purpose, Record};
@@ -22,22 +23,29 @@ pub struct Progress {
     /// Names of agents as people say them.
     names: BTreeMap<String, String>,
     t0_s: Option<f64>,
+    /// Columns of the terminal; `None` for lines of any length.
+    width: Option<usize>,
 }
 
+/// Columns before what is told: the time, and who or what it is.
+const MARGIN: usize = 17;
+
 impl Progress {
-    /// Nothing was told yet; `names` are those of agents, by their names in the configuration.
-    pub fn new(names: BTreeMap<String, String>) -> Self {
-        Progress { names, ..Progress::default() }
+    /// Nothing was told yet; `names` are those of agents, by their names in the configuration. Lines are broken to fit into
+    /// `width` columns.
+    pub fn new(names: BTreeMap<String, String>, width: Option<usize>) -> Self {
+        Progress { names, width, ..Progress::default() }
     }
 
     fn name<'a>(&'a self, agent: &'a str) -> &'a str {
         self.names.get(agent).map_or(agent, String::as_str)
     }
 
-    /// The line for a record, if it is worth one.
+    /// The line (or lines, where it does not fit into one) for a record, if it is worth one.
     pub fn line(&mut self, record: &Record) -> Option<String> {
         let at_s = record.at.as_secs_f64();
         let (style, label, text) = self.told(&record.kind, at_s)?;
+        let text = wrap(&text, self.width.map(|width| width.saturating_sub(MARGIN))).join(&format!("\n{:MARGIN$}", ""));
         Some(format!("{DIM}{:>5}{DIM:#}  {style}{label:<9}{style:#} {text}", clock(at_s)))
     }
 
@@ -158,12 +166,21 @@ mod tests {
 
     #[test]
     fn a_bridged_call_is_told_from_the_first_word_to_the_last() {
-        let mut progress = Progress::new(BTreeMap::from([("agent-2".to_owned(), "Ana".to_owned())]));
+        let mut progress = Progress::new(BTreeMap::from([("agent-2".to_owned(), "Ana".to_owned())]), None);
         let lines: Vec<String> = fixture::bridged().iter().filter_map(|record| progress.line(record)).collect();
         let text = anstream::adapter::strip_str(&lines.join("\n")).to_string();
         for said in ["caller", "fires:", "caller and agent hear each other", "agent-1 declines", "ended by"] {
             assert!(text.contains(said), "{said} is not in\n{text}");
         }
         assert!(lines.len() < 60, "{}", lines.len());
+    }
+
+    #[test]
+    fn what_does_not_fit_goes_on_below_itself() {
+        let mut progress = Progress::new(BTreeMap::new(), Some(50));
+        let told: Vec<String> = fixture::bridged().iter().filter_map(|record| progress.line(record)).collect();
+        let text = anstream::adapter::strip_str(&told.join("\n")).to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 50), "{text}");
+        assert!(text.lines().any(|line| line.starts_with(&format!("{:MARGIN$}", "")) && line.len() > MARGIN), "{text}");
     }
 }

@@ -261,7 +261,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Breaks between words; a word that is longer than the line stands alone.
-fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
     let Some(width) = width else { return vec![text.to_owned()] };
     let mut lines = vec![String::new()];
     for word in text.split(' ').filter(|w| !w.is_empty()) {

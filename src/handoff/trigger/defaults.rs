@@ -30,7 +30,7 @@ pub fn default_triggers() -> Vec<TriggerTable> {
         rule("bot_down", Transfer, r#"recent("bot_error", 60) >= 2"#, "the bot failed twice within a minute"),
         rule("raised_and_more", Transfer, &raised_and_more, "raised their voice, and more is wrong: {why}"),
         rule("score", Transfer, "score >= 0.75", "sounds more and more frustrated: {why}"),
-        rule("bot_request", Offer, r#"recent("bot_request", 30) > 0"#, "the bot asks for a person: {why}"),
+        rule("bot_request", Offer, r#"recent("bot_request", 30) > 0"#, "{why}"),
         rule("raised_volume", Offer, r#"turns_with("raised_volume", 3) >= 2 || apart("raised_volume", 5)"#, "raised their voice more than once"),
         rule("profanity", Offer, r#"recent("profanity", 30) > 0"#, "used strong words"),
         rule("repeat", Offer, r#"recent("repeat", 30) > 0"#, "had to say the same again"),
