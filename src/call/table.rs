@@ -56,6 +56,9 @@ pub struct EntryTable {
     pub bridge_patience_secs: f64,
     /// The longest message that a caller may leave.
     pub message_max_secs: f64,
+    /// Whether caller and agent are listened to while they talk. Without it there is no transcript of the bridge, no signal from it,
+    /// no key in band, and a call costs less; keys by RFC 4733 and recordings go on.
+    pub listen_bridged: bool,
     /// The longest call.
     pub call_max_secs: f64,
     /// What agents on a phone do by key.
@@ -86,6 +89,7 @@ impl Default for EntryTable {
             waiting_notice_secs: 45.0,
             bridge_patience_secs: 5.0,
             message_max_secs: 120.0,
+            listen_bridged: true,
             call_max_secs: 43_200.0,
             agent_keys: AgentKeysTable::default(),
         }

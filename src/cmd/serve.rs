@@ -12,6 +12,7 @@ use crate::base::{LegId, Organ};
 use crate::config::{BUILT_IN, Config};
 use crate::edge::sip::{SipCounts, SipEdge};
 use crate::gateway::live::call::Finished;
+use crate::gateway::live::lateness::Lateness;
 use crate::replay::verdict::{clock, verdict};
 use crate::speech::doctor;
 
@@ -100,6 +101,7 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
     }
     serving.abort();
     sip.close().await;
+    tell_lateness(gateway.lateness());
     Ok(Ending::Well)
 }
 
@@ -111,6 +113,15 @@ fn tell(call: &Finished) {
     }
     let object = live::object(call);
     tracing::info!("{} {}{} [{}]", clock(call.duration_s), verdict(&object), on_the_line(call), call.call);
+}
+
+/// How late sound was, for whoever sizes a machine.
+fn tell_lateness(lateness: &Lateness) {
+    if lateness.ticks() == 0 {
+        return;
+    }
+    let most = lateness.quantile(0.999).map_or("more than 100 ms".to_owned(), |late| format!("at most {} ms", late.as_secs_f64() * 1_000.0));
+    tracing::info!("{} ticks of sound: 99.9 % {most} late", lateness.ticks());
 }
 
 /// What the network did to the caller's sound, where a person would have heard it.

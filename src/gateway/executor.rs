@@ -21,7 +21,7 @@ use crate::handoff::packet::ContextPacket;
 use crate::listen::Listener;
 use crate::listen::signal::SignalsTable;
 use crate::listen::table::ListenTable;
-use crate::listen::types::{BotEvent, ListenInput, ListenOutput, ListenerSeat};
+use crate::listen::types::{BotEvent, ListenInput, ListenOutput, ListenerSeat, Scene};
 use crate::sound::bridge::{Bridge, BridgeInput, BridgeOutput, Play};
 use crate::sound::tone;
 use crate::speech::voice::Voice;
@@ -89,6 +89,8 @@ pub struct Equipment {
 struct Ear {
     listener: Listener,
     recognizer: Option<Sender<EarRequest>>,
+    /// It gets no sound: the entry does not want bridges to be listened to.
+    is_deaf: bool,
 }
 
 /// One call at work.
@@ -160,6 +162,11 @@ impl<C: Clock, E: Edge> Executor<C, E> {
         self.ears.get(&leg).map(|ear| &ear.listener)
     }
 
+    /// Whether a leg's sound is listened to now.
+    pub fn listens_to(&self, leg: LegId) -> bool {
+        self.ears.get(&leg).is_some_and(|ear| !ear.is_deaf)
+    }
+
     /// The two legs whose packets need no mixing, if there are such (see [`Bridge::plain_pair`]).
     pub fn plain_pair(&self) -> Option<(LegId, LegId)> {
         self.bridge.plain_pair()
@@ -203,7 +210,9 @@ impl<C: Clock, E: Edge> Executor<C, E> {
     /// A leg sent 20 ms.
     pub fn media(&mut self, leg: LegId, frame: Frame) {
         self.bridge.handle(BridgeInput::Media(leg, frame));
-        self.tell_listener(leg, ListenInput::Audio(frame));
+        if self.listens_to(leg) {
+            self.tell_listener(leg, ListenInput::Audio(frame));
+        }
         self.drain();
     }
 
@@ -467,6 +476,9 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             let ear = self.open_ear(leg);
             self.ears.insert(leg, ear);
         }
+        if let (ListenInput::Scene(scene), Some(ear)) = (&input, self.ears.get_mut(&leg)) {
+            ear.is_deaf = *scene == Scene::WithPerson && leg != RECORDED_BOT && !self.plan.entry.listen_bridged;
+        }
         self.tell_listener(leg, input);
     }
 
@@ -485,7 +497,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             sender
         });
         listener.handle(ListenInput::Ear(recognizer.is_some()), self.clock.now());
-        Ear { listener, recognizer }
+        Ear { listener, recognizer, is_deaf: false }
     }
 
     fn tell_bot(&mut self, request: BotRequest, event: BotEvent) {

@@ -145,7 +145,7 @@ fn note_network(executor: &mut Executor<LiveClock, LiveEdge>) {
 /// Whether packets are forwarded is looked at after everything that happens.
 fn pair_up(executor: &mut Executor<LiveClock, LiveEdge>) {
     let legs = executor.plain_pair();
-    let listens = legs.is_some_and(|(a, b)| executor.listener(a).is_some() || executor.listener(b).is_some());
+    let listens = legs.is_some_and(|(a, b)| executor.listens_to(a) || executor.listens_to(b));
     let now = executor.clock().now();
     let edge = executor.edge();
     let is_tapped = listens || edge.journal_of_calls().keeps();
