@@ -31,9 +31,9 @@ use tokio::task::JoinSet;
 /// What the parties of a load say: callers of the sample calls.
 const RECORDINGS: [&str; 4] = ["calm-served-by-the-bot", "asks-for-a-person", "gets-loud", "repeats-the-question"];
 /// From the last pick-up to the measurement: greetings, notices and briefings are over.
-const SETTLING: Duration = Duration::from_secs(20);
+const SETTLING: Duration = Duration::from_secs(15);
 /// New calls a second.
-const RATE: f64 = 20.0;
+const RATE: f64 = 25.0;
 
 /// Which load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -175,6 +175,7 @@ impl Call {
             self.odd += 1;
             return;
         }
+        let mut has_changed = !matches!(input, CallInput::Tick);
         match input {
             CallInput::Answered => self.on_answered(now),
             CallInput::LegGone(leg, how) => self.on_leg_gone(leg, how, now),
@@ -207,8 +208,12 @@ impl Call {
         }
         while let Some(reason) = self.timers.pop(now) {
             self.on_due(reason, now);
+            has_changed = true;
         }
-        self.align();
+        // Fifty times a second nothing is due, and what was in line still is.
+        if has_changed {
+            self.align();
+        }
     }
 
     /// What to do next; call it until it is [`CallOutput::Idle`].

@@ -259,9 +259,10 @@ fn digit(sample: i16) -> Option<u8> {
     (0.0..16.0).contains(&digit).then_some(digit as u8)
 }
 
-/// The moment that begins in the first of these two packets, in µs.
+/// The moment whose last digit is in the second of these two packets, in µs.
 fn stamp(heard: &[i16; 2 * PAYLOAD]) -> Option<u64> {
     let is_here = |at: &usize| MAGIC.iter().enumerate().all(|(n, wanted)| digit(heard[at + n]) == Some(*wanted));
-    let at = (0..PAYLOAD).find(is_here)? + MAGIC.len();
+    let length = MAGIC.len() + DIGITS;
+    let at = (PAYLOAD + 1 - length..=2 * PAYLOAD - length).find(is_here)? + MAGIC.len();
     (0..DIGITS).try_fold(0, |sent, n| Some(sent | u64::from(digit(heard[at + n])?) << (4 * n)))
 }

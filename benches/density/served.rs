@@ -120,7 +120,7 @@ fn configuration(what: What, calls: usize, address: SocketAddr, agents: SocketAd
     let mut text = format!(
         "[sip]\nbind = [\"udp:{address}\"]\nrtp_first_port = 50000\nrtp_last_port = 65000\ncalls_per_second = 10000\n\
          [gateway]\nmax_calls = 10000\nmedia_threads = 1\n[speech]\nrecognizer = \"off\"\n\
-         [notice.transfer]\ntext = \"One moment.\"\n[[queue]]\nname = \"service\"\n[[entry]]\nname = \"main\"\nqueue = \"service\"\n"
+         [notice.transfer]\ntext = \"One moment.\"\n[[queue]]\nname = \"service\"\nmax_waiting = 10000\n[[entry]]\nname = \"main\"\nqueue = \"service\"\n"
     );
     match what {
         What::Bot => text += "bot = \"mercury\"\ntriggers = []\n",

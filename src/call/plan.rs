@@ -33,7 +33,7 @@ pub struct Plan {
     /// The queues, by name.
     pub queues: BTreeMap<QueueId, QueuePlan>,
     /// Who may be asked.
-    pub agents: BTreeMap<AgentId, AgentPlan>,
+    pub agents: Arc<BTreeMap<AgentId, AgentPlan>>,
     /// The entry's opening hours.
     pub hours: Option<HoursTable>,
     /// Wall time at the origin of [`Time`].

@@ -130,8 +130,13 @@ impl RtpLeg {
 
     /// Takes what has come since the last time.
     pub fn receive(&mut self, now: Time) {
-        self.take(None, now);
+        self.receive_sound(now);
         self.receive_reports(now);
+    }
+
+    /// Takes the sound that has come since the last time.
+    pub fn receive_sound(&mut self, now: Time) {
+        self.take(None, now);
     }
 
     /// Takes what has come, and passes sound on to a leg with the same codec at once ([`Self::can_forward`]).
@@ -409,6 +414,11 @@ impl RtpLeg {
     /// The socket of its RTP.
     pub fn socket(&self) -> &UdpSocket {
         &self.sockets.rtp
+    }
+
+    /// The socket of its reports.
+    pub fn reports_socket(&self) -> &UdpSocket {
+        &self.sockets.rtcp
     }
 }
 

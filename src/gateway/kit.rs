@@ -69,6 +69,8 @@ pub struct Kit {
     listen: Arc<ListenTable>,
     signals: Arc<SignalsTable>,
     missing: Vec<Fault>,
+    /// Who may be asked, for all calls.
+    agents: OnceLock<Arc<BTreeMap<AgentId, AgentPlan>>>,
     /// Whether the notices were spoken, narrow band and wide band.
     spoken: [OnceCell<()>; 2],
     /// The built-in hold music, narrow band and wide band.
@@ -126,6 +128,7 @@ impl Kit {
             listen,
             signals,
             missing,
+            agents: OnceLock::new(),
             tables,
             spoken: Default::default(),
             music: Default::default(),
@@ -183,7 +186,7 @@ impl Kit {
             rules: entry.rules.clone(),
             notices: self.notices.clone(),
             queues: self.queues(),
-            agents: self.agents(),
+            agents: self.agents.get_or_init(|| Arc::new(self.agents())).clone(),
             hours: entry.hours.clone(),
             wall: arrival.wall,
             yields: false,

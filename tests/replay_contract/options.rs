@@ -148,3 +148,17 @@ fn a_drafted_expectation_is_met_and_is_not_overwritten() {
     assert_eq!(scene.replay(&["--json", "--write-expect", "."]).status, 0);
     assert_eq!(scene.read("asks.expect.toml"), "bot = \"none\"\n[expect]\noutcome = \"bridged\"\n");
 }
+
+#[test]
+fn a_bridge_that_is_not_to_be_listened_to_leaves_no_turns() {
+    let scene = straight("unheard");
+    scene.write("unheard.toml", STRAIGHT.replace("queue = \"service\"\n[[queue]]", "queue = \"service\"\nlisten_bridged = false\n[[queue]]"));
+    let call = concat!(env!("CARGO_MANIFEST_DIR"), "/audio/calls/gets-loud.flac");
+    let turns_of_the_bridge = |config: &str| {
+        let object = scene.replay(&["--json", "--config", config, "--agents", "accept:0", call]).object();
+        let bridged = object["handoffs"][0]["bridged_s"].as_f64().unwrap();
+        object["turns"].as_array().unwrap().iter().filter(|turn| turn["start_s"].as_f64().unwrap() > bridged + 1.0).count()
+    };
+    assert!(turns_of_the_bridge("own.toml") >= 2);
+    assert_eq!(turns_of_the_bridge("unheard.toml"), 0);
+}

@@ -107,9 +107,9 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
                 lateness.note(due.elapsed());
                 tick(&mut executor, call);
             }
-            () = executor.edge().packet() => {
+            came = executor.edge().packet() => {
                 let now = executor.clock().now();
-                executor.edge().forward(now);
+                executor.edge().forward(came, now);
                 continue;
             }
             Some(news) = news.recv() => match news {
@@ -155,7 +155,6 @@ fn pair_up(executor: &mut Executor<LiveClock, LiveEdge>) {
 /// 20 ms: what every leg sent goes in, what every leg hears goes out.
 fn tick(executor: &mut Executor<LiveClock, LiveEdge>, call: CallId) {
     let now = executor.clock().now();
-    executor.edge().forward(now);
     let mut caller = None;
     let mut at = 0;
     while at < executor.edge().contacts() {

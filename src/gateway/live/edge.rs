@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::UdpSocket;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::Sender;
 
@@ -26,7 +27,7 @@ use super::clock::LiveClock;
 use super::desk::{DeskLine, Shift};
 use super::journal::Journal;
 use super::pages::{Link, Pages};
-use super::pair::Pair;
+use super::pair::{Pair, has_come};
 use super::phones::PhoneBook;
 use transfer::Moving;
 
@@ -93,6 +94,8 @@ struct Contact {
     role: Role,
     commands: Sender<LegCommand>,
     rtp: Option<RtpLeg>,
+    /// Tells when reports have come.
+    reports: Option<UdpSocket>,
     /// The peer sends sound, unless it has us on hold.
     sends: bool,
     /// [`CallInput::NoMedia`] was told.
@@ -168,7 +171,7 @@ impl LiveEdge {
                 }
             }
         });
-        self.contacts.push(Contact { n, role, commands, rtp: None, sends: true, is_mute: false, is_outside: false });
+        self.contacts.push(Contact { n, role, commands, rtp: None, reports: None, sends: true, is_mute: false, is_outside: false });
     }
 
     /// How many phones the call deals with.
@@ -180,9 +183,11 @@ impl LiveEdge {
     pub fn take_sound(&mut self, at: usize, now: Time) -> Option<Sound> {
         let contact = self.contacts.get_mut(at)?;
         let rtp = contact.rtp.as_mut()?;
-        match (contact.role, &self.pair) {
-            (Role::Joined(leg), Some(pair)) if pair.forwards_to(leg) => rtp.receive_reports(now),
-            _ => rtp.receive(now),
+        if !contact.role.leg().is_some_and(|leg| self.pair.as_ref().is_some_and(|pair| pair.forwards_to(leg))) {
+            rtp.receive_sound(now);
+        }
+        if contact.reports.as_ref().is_none_or(has_come) {
+            rtp.receive_reports(now);
         }
         let frame = rtp.play_out(now);
         let key = rtp.key();
@@ -262,7 +267,11 @@ impl LiveEdge {
         match (&mut contact.rtp, sockets) {
             (Some(rtp), _) => rtp.change(plan),
             (none @ None, Some(sockets)) => match RtpLeg::open(sockets, plan, self.rate) {
-                Ok(rtp) => *none = Some(rtp),
+                Ok(rtp) => {
+                    // Reports come every few seconds; a socket that is watched need not be asked fifty times in each.
+                    contact.reports = rtp.reports_socket().try_clone().and_then(UdpSocket::from_std).ok();
+                    *none = Some(rtp);
+                }
                 Err(fault) => self.news.push_back(CallInput::Fault(fault)),
             },
             (None, None) => tracing::warn!("sound was agreed without sockets"),

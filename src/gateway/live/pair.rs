@@ -6,7 +6,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::Interest;
@@ -56,22 +56,26 @@ impl LiveEdge {
         self.begin_forwarding(is_tapped, now);
     }
 
-    /// Waits until packets have come that are to be forwarded; for ever, if none are.
-    pub async fn packet(&mut self) {
+    /// Waits until packets have come that are to be forwarded, and says from which of the two; for ever, if none are.
+    pub async fn packet(&mut self) -> [bool; 2] {
         let Some(Pair { state: State::Forwarding(sockets), .. }) = &self.pair else { return std::future::pending().await };
         poll_fn(|context| {
-            let [first, second] = sockets.each_ref().map(|socket| has_packets(socket, context));
-            if first || second { Poll::Ready(()) } else { Poll::Pending }
+            let came = sockets.each_ref().map(|socket| has_packets(socket, context));
+            if came.contains(&true) { Poll::Ready(came) } else { Poll::Pending }
         })
-        .await;
+        .await
     }
 
-    /// Passes on what has come, both ways.
-    pub fn forward(&mut self, now: Time) {
+    /// Passes on what has come from either.
+    pub fn forward(&mut self, came: [bool; 2], now: Time) {
         let Some(Pair { legs, state: State::Forwarding(_) }) = &self.pair else { return };
         if let Some((a, b)) = self.both(*legs) {
-            a.forward(b, now);
-            b.forward(a, now);
+            if came[0] {
+                a.forward(b, now);
+            }
+            if came[1] {
+                b.forward(a, now);
+            }
         }
     }
 
@@ -107,6 +111,11 @@ impl LiveEdge {
             }
         }
     }
+}
+
+/// True if packets have come since this was last true; wakes nobody when more do.
+pub(super) fn has_come(socket: &UdpSocket) -> bool {
+    has_packets(socket, &mut Context::from_waker(Waker::noop()))
 }
 
 /// True if packets have come since this was last true; wakes the task when more do.

@@ -15,6 +15,8 @@ use delays::Delays;
 
 /// Packets that are held at most.
 const SLOTS: usize = 64;
+/// Octets that a slot has room for from the beginning: 20 ms of any codec (G.711 takes 160).
+const SLOT_OCTETS: usize = 192;
 /// So much more than wanted, in ms, is dropped when the caller is quiet …
 const SLACK_MS: f64 = 30.0;
 /// … and so much more at once.
@@ -69,12 +71,11 @@ pub struct JitterCounts {
     pub too_long: u64,
 }
 
-#[derive(Clone, Copy)]
 struct Slot {
     sequence: u64,
-    length: usize,
     kind: Option<Kind>,
-    payload: [u8; MAX_DATAGRAM],
+    /// Grows once where a peer sends longer packets than nearly all do.
+    payload: Vec<u8>,
 }
 
 /// Packets of one leg that wait to be played.
@@ -100,9 +101,9 @@ pub struct JitterBuffer {
 impl JitterBuffer {
     /// An empty one, for a codec's RTP clock.
     pub fn new(clock_hz: u32) -> Self {
-        let slot = Slot { sequence: 0, length: 0, kind: None, payload: [0; MAX_DATAGRAM] };
+        let slot = |_| Slot { sequence: 0, kind: None, payload: Vec::with_capacity(SLOT_OCTETS) };
         JitterBuffer {
-            slots: vec![slot; SLOTS].into_boxed_slice(),
+            slots: (0..SLOTS).map(slot).collect(),
             clock_hz,
             source: None,
             extended: Extended::default(),
@@ -213,9 +214,9 @@ impl JitterBuffer {
         self.highest = Some(self.highest.map_or(sequence, |highest| highest.max(sequence)));
         let slot = &mut self.slots[sequence as usize % SLOTS];
         slot.sequence = sequence;
-        slot.length = packet.payload.len();
         slot.kind = Some(kind);
-        slot.payload[..packet.payload.len()].copy_from_slice(packet.payload);
+        slot.payload.clear();
+        slot.payload.extend_from_slice(packet.payload);
         self.note_delay(packet.timestamp, kind, now);
     }
 
@@ -275,7 +276,7 @@ impl JitterBuffer {
             self.counts.lost += 1;
             let has_come = self.kind_of(self.next) == Some(Kind::Audio);
             let after = &self.slots[self.next as usize % SLOTS];
-            return Pull::Lost(has_come.then_some(&after.payload[..after.length]));
+            return Pull::Lost(has_come.then_some(&after.payload[..]));
         }
         // Nothing later has come: it is late, or the peer is silent. What is made up now delays what comes.
         self.made_up += 1;
@@ -293,8 +294,8 @@ impl JitterBuffer {
         self.made_up = 0;
         self.is_pause = kind == Kind::Comfort;
         match kind {
-            Kind::Audio => Pull::Payload(&slot.payload[..slot.length]),
-            Kind::Comfort => Pull::Comfort(&slot.payload[..slot.length]),
+            Kind::Audio => Pull::Payload(&slot.payload),
+            Kind::Comfort => Pull::Comfort(&slot.payload),
             Kind::NoSound => Pull::NoSound,
         }
     }
