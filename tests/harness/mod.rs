@@ -160,7 +160,9 @@ impl World {
                 .iter()
                 .map(|q| (QueueId::from(q.name.as_str()), QueuePlan { title: q.name.clone(), otherwise: q.otherwise.clone(), hours: None }))
                 .collect(),
-            agents: setup.acd.into_iter().map(|picks_up| ("acd".into(), AgentPlan { title: "acd".into(), picks_up, is_heard_early: true })).collect(),
+            agents: Arc::new(
+                setup.acd.into_iter().map(|picks_up| ("acd".into(), AgentPlan { title: "acd".into(), picks_up, is_heard_early: true })).collect(),
+            ),
             hours: None,
             wall: "2026-03-03T10:00:00+00:00[UTC]".parse().expect("a time"),
             yields: false,
