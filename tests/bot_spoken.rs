@@ -19,7 +19,7 @@ use segue::gateway::Kit;
 use segue::replay::expect::ExpectTable;
 use segue::replay::options::Pace;
 use segue::replay::result::ReplayObject;
-use segue::replay::run::{Done, Job, Watcher, run};
+use segue::replay::run::{Done, Job, VirtualTime, Watcher, run};
 use segue::sound::g711::{ulaw_decode, ulaw_encode};
 use segue::sound::tone;
 use segue::speech::flite::Flite;
@@ -220,7 +220,7 @@ fn replay(kit: &Kit, calls: &[&Call], at: &str) -> Vec<Heard> {
     let options = ExpectTable { pace: Some(Pace::Turns), at: Some(at.to_owned()), ..ExpectTable::default() };
     let job = Job { recordings: calls.iter().map(|c| c.recording.clone()).collect(), out: Some(out.clone()), options, ..Job::default() };
     let mut heard = Vec::new();
-    run(kit, &job, &Alone, |n, done: Done| {
+    run(&VirtualTime(kit), &job, &Alone, |n, done: Done| {
         assert!(done.errors.is_empty(), "{:?}", done.errors);
         let events = fs::read_to_string(out.join(&calls[n].name).join("events.jsonl")).expect("the records are filed");
         let records = events.lines().map(|line| serde_json::from_str(line).expect("a record")).collect();

@@ -78,7 +78,7 @@ fn bad_usage_is_one_line_and_status_2() {
         (&["replay", "x.wav", "--linger", "-1"], "segue: unexpected argument '-1' found"),
         (&["replay", "x.wav", "--linger=nan"], "segue: invalid value 'nan' for '--linger <SECONDS>': wanted are seconds from 0 to 3600"),
         (&["replay", "x.wav", "--bot", "speek"], "segue: invalid value 'speek' for '--bot <WHO>'; [possible values: speak, recorded, none]"),
-        (&["replay", "x.wav", "--realtime"], "segue: unexpected argument '--realtime' found"),
+        (&["replay", "/no/such.wav", "--realtime"], "segue: /no/such.wav: there is no such file"),
         (&["replay", "/no/such.wav"], "segue: /no/such.wav: there is no such file"),
     ] {
         let (status, out, err) = run(args);

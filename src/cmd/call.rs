@@ -204,7 +204,7 @@ impl Plan<'_> {
     fn tools(&self, n: u32, stop: &CancellationToken) -> Tools {
         let voice = if self.target.is_some() { Voice::Caller } else { Voice::Agent };
         let record = self.args.record.as_ref().map(|dir| dir.join(format!("call-{:05}.wav", n + 1)));
-        Tools { probe: self.args.probe.then_some(voice), record, stop: stop.clone() }
+        Tools { probe: self.args.probe.then_some(voice), record, stop: stop.clone(), ..Tools::default() }
     }
 
     fn dialling(&self, target: &str, sip: &SipEdge) -> Dialling {

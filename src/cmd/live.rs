@@ -20,10 +20,10 @@ use crate::edge::sip::trunk::TrunkPeer;
 use crate::edge::sip::trunk::table::TrunkTable;
 use crate::edge::sip::{Peers, SipEdge};
 use crate::gateway::Kit;
-use crate::gateway::live::Gateway;
 use crate::gateway::live::call::Finished;
 use crate::gateway::live::pages::Pages;
 use crate::gateway::live::phones::{PhoneBook, Place};
+use crate::gateway::live::{Around, Gateway, RATE};
 use crate::replay::result::{ReplayFacts, ReplayObject};
 use crate::replay::time_map::TimeMap;
 use crate::store::story::Story;
@@ -48,6 +48,16 @@ pub struct Running {
 /// # Errors
 /// Something of the configuration can't be had on this machine: a port, a directory, a certificate.
 pub async fn open(config: &Config, kit: Kit) -> anyhow::Result<Running> {
+    open_at(config, kit, None).await
+}
+
+/// As [`open`], with calls that all begin at this wall time.
+///
+/// # Errors
+/// As with [`open`].
+pub async fn open_at(config: &Config, kit: Kit, wall: Option<jiff::Zoned>) -> anyhow::Result<Running> {
+    // Before anybody can call: who rings is answered at once, and hears the first words at once.
+    kit.speak_ahead(RATE).await;
     let (calls, ringing) = channel(RINGING);
     let ports = Arc::new(ports(&config.sip));
     let (mut places, accounts) = places(&config.phone)?;
@@ -58,7 +68,8 @@ pub async fn open(config: &Config, kit: Kit) -> anyhow::Result<Running> {
     let srtp = config.sip.srtp == SrtpPolicy::Required;
     let book = PhoneBook::new(sip.clone(), places, (config.sip.codecs.clone(), srtp), from);
     let pages = pages(&config.console).await?;
-    let (gateway, finished) = Gateway::open(kit, config.gateway.clone(), book, pages, config.sip.overload_target.clone())?;
+    let around = Around { overload_target: config.sip.overload_target.clone(), wall };
+    let (gateway, finished) = Gateway::open(kit, config.gateway.clone(), book, pages, around)?;
     let serving = tokio::spawn({
         let gateway = gateway.clone();
         async move { gateway.serve(ringing).await }

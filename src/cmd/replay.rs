@@ -1,5 +1,7 @@
 //! `segue replay`: the command line of a replay (DESIGN §7).
 
+mod realtime;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -17,9 +19,10 @@ use crate::replay::expect::ExpectTable;
 use crate::replay::expect::MAX_LINGER_SECS;
 use crate::replay::files;
 use crate::replay::options::{AgentScript, BotChoice, Channel, Pace, parse_at};
-use crate::replay::run::{self as replay, Done, Job, Watcher};
+use crate::replay::run::{self as replay, Done, Job, Player, VirtualTime, Watcher};
 use crate::replay::terminal::{Totals, result, summary};
 use crate::speech::doctor;
+use realtime::RealTime;
 
 /// Replay recorded calls and see what would have happened
 ///
@@ -102,6 +105,10 @@ pub struct ReplayArgs {
     /// How long a caller stays on the line after the recording's end while a person is sought (default: 60)
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "The call")]
     pub linger: Option<f64>,
+
+    /// Play each recording as a phone call to the live gateway, at the speed of life
+    #[arg(long, help_heading = "The call")]
+    pub realtime: bool,
 }
 
 /// Replays, and says what happened: results on standard output, everything else on standard error.
@@ -138,7 +145,10 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Ending> {
     let ending = if unreadable.is_empty() { Ending::Well } else { Ending::Bad };
     let totals = Totals { failed: unreadable.len(), ..Totals::default() };
     let mut told = Told { json: args.json, ending, totals, width: terminal::width(), written: Ok(()) };
-    replay::run(&kit, &job, &bars, |_, done| bars.all.suspend(|| told.tell(&done)));
+    let real_time = RealTime { config: &config, file: args.config.as_deref(), kit: &kit };
+    let virtual_time = VirtualTime(&kit);
+    let player: &dyn Player = if args.realtime { &real_time } else { &virtual_time };
+    replay::run(player, &job, &bars, |_, done| bars.all.suspend(|| told.tell(&done)));
     told.written?;
     if !args.json && job.recordings.len() + unreadable.len() > 1 {
         write!(anstream::stdout(), "{}", summary(&told.totals))?;

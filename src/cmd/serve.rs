@@ -11,6 +11,7 @@ use super::terminal::{self, complain, hint};
 use crate::base::{LegId, Organ};
 use crate::config::{BUILT_IN, Config};
 use crate::edge::sip::{SipCounts, SipEdge};
+use crate::gateway::live::RATE;
 use crate::gateway::live::call::Finished;
 use crate::gateway::live::lateness::Lateness;
 use crate::replay::verdict::{clock, verdict};
@@ -65,7 +66,7 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
             Some(call) = finished.recv() => tell(&call),
             asked = stop.asked() => match asked {
                 Asked::Stop => break,
-                Asked::Reload => reload(&gateway, &sip, file),
+                Asked::Reload => reload(&gateway, &sip, file).await,
             },
         }
     }
@@ -136,7 +137,7 @@ fn on_the_line(call: &Finished) -> String {
     format!(" The network lost {:.0} % of what the caller said, and of late {:.0} % of what they were to hear.", lost * 100.0, theirs * 100.0)
 }
 
-fn reload(gateway: &crate::gateway::live::Gateway, sip: &SipEdge, file: Option<&Path>) {
+async fn reload(gateway: &crate::gateway::live::Gateway, sip: &SipEdge, file: Option<&Path>) {
     if let Err(error) = sip.renew_certificate() {
         complain(&format!("{error}; the certificate before it stays in force"));
     }
@@ -144,6 +145,7 @@ fn reload(gateway: &crate::gateway::live::Gateway, sip: &SipEdge, file: Option<&
         complain("the configuration has mistakes; the old one stays in force");
         return;
     };
+    kit.speak_ahead(RATE).await;
     match gateway.reload(kit) {
         Ok(()) => tracing::info!("the configuration was read again"),
         Err(why) => complain(&why),

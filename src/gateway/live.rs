@@ -17,7 +17,7 @@ pub mod phones;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -54,7 +54,7 @@ const RETRY_AFTER_SECS: u32 = 30;
 /// After the last words of a shutdown calls may take so long to end.
 const LAST_WORDS: Duration = Duration::from_secs(15);
 /// The rate of a call's sound: what a phone gives.
-const RATE: Rate = Rate::Hz8000;
+pub const RATE: Rate = Rate::Hz8000;
 
 /// The live driver.
 pub struct Gateway {
@@ -65,7 +65,16 @@ pub struct Gateway {
     calls: Mutex<BTreeMap<CallId, Sender<News>>>,
     emptied: Notify,
     lateness: Arc<Lateness>,
-    overload_target: Option<String>,
+    around: Around,
+}
+
+/// What a gateway is given for its calls.
+#[derive(Debug, Default)]
+pub struct Around {
+    /// Where calls are sent that there is no room for.
+    pub overload_target: Option<String>,
+    /// The wall time from which all calls are dated, in place of the machine's; for what is played again.
+    pub wall: Option<jiff::Zoned>,
 }
 
 /// The gateway could not be opened.
@@ -90,7 +99,7 @@ impl Gateway {
         table: LiveTable,
         phones: PhoneBook,
         pages: Pages,
-        overload_target: Option<String>,
+        around: Around,
     ) -> Result<(Arc<Gateway>, Receiver<Finished>), GatewayError> {
         let desk = DeskLine::open(&kit.tables().desk, secs(table.no_answer_pause_secs));
         let journal = Journal::open(table.recordings.as_deref()).map_err(GatewayError::Journal)?;
@@ -110,7 +119,7 @@ impl Gateway {
             calls: Mutex::new(BTreeMap::new()),
             emptied: Notify::new(),
             lateness,
-            overload_target,
+            around,
         };
         let mut admissions = Vec::new();
         for _ in 0..count {
@@ -120,7 +129,7 @@ impl Gateway {
         }
         let gateway = Arc::new(gateway);
         for (n, admitted) in admissions.into_iter().enumerate() {
-            let (gateway, finished) = (gateway.clone(), finished.clone());
+            let (gateway, finished) = (Arc::downgrade(&gateway), finished.clone());
             let started = std::thread::Builder::new().name(format!("sound-{n}")).spawn(move || sound_thread(&gateway, admitted, &finished));
             started.map_err(GatewayError::Thread)?;
         }
@@ -130,7 +139,6 @@ impl Gateway {
 
     /// Takes calls until no more can come.
     pub async fn serve(&self, mut calls: Receiver<Invited>) {
-        self.kit().speak_ahead(RATE).await;
         let mut next = 0;
         while let Some(invited) = calls.recv().await {
             next = (next + 1) % self.threads.len().max(1);
@@ -240,7 +248,7 @@ impl Gateway {
         let Invited { called, caller, data, from, reference, leg, .. } = invited;
         if self.active() >= self.table.max_calls as usize {
             tracing::warn!(reference, "refused: {} calls go on already", self.table.max_calls);
-            let contact = self.overload_target.clone();
+            let contact = self.around.overload_target.clone();
             let status = if contact.is_some() { 302 } else { 503 };
             return refuse(&leg.commands, LegCommand::Refuse { status, retry_after_s: Some(RETRY_AFTER_SECS), contact });
         }
@@ -251,7 +259,7 @@ impl Gateway {
             return refuse(&leg.commands, LegCommand::Refuse { status: 302, retry_after_s: None, contact: Some(target.to_owned()) });
         }
         let clock = LiveClock::start();
-        let wall = jiff::Timestamp::now().to_zoned(kit.zone(&called));
+        let wall = self.around.wall.clone().unwrap_or_else(|| jiff::Timestamp::now().to_zoned(kit.zone(&called)));
         let data = data.into_iter().map(|(name, value)| (name, value.0)).collect();
         let arrival = Arrival { call, called: called.clone(), caller: caller.map(|caller| caller.0), data, wall };
         let Some((plan, mut equipment)) = kit.admit(arrival, RATE, None, Handle::current()) else {
@@ -280,8 +288,8 @@ fn refuse(commands: &Sender<LegCommand>, refusal: LegCommand) {
     let _ = commands.try_send(refusal);
 }
 
-/// A thread that moves the sound of its calls, each a task of its own.
-fn sound_thread(gateway: &Arc<Gateway>, mut admitted: Receiver<Admission>, finished: &Sender<Finished>) {
+/// A thread that moves the sound of its calls, each a task of its own, as long as there is a gateway.
+fn sound_thread(gateway: &Weak<Gateway>, mut admitted: Receiver<Admission>, finished: &Sender<Finished>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -293,13 +301,14 @@ fn sound_thread(gateway: &Arc<Gateway>, mut admitted: Receiver<Admission>, finis
     calls.block_on(&runtime, async {
         let pace = Pace::new();
         while let Some(admission) = admitted.recv().await {
-            let (gateway, finished, seat) = (gateway.clone(), finished.clone(), pace.seat());
+            let Some(gateway) = gateway.upgrade() else { return };
+            let (finished, seat) = (finished.clone(), pace.seat());
             tokio::task::spawn_local(async move {
                 let call = admission.plan.call;
                 let over = call::run(admission, gateway.shared.clone(), (gateway.lateness.clone(), seat)).await;
-                gateway.forget(call);
                 // Whoever told of finished calls is gone with the process.
                 let _ = finished.send(over).await;
+                gateway.forget(call);
             });
         }
     });

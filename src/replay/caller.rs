@@ -78,6 +78,8 @@ pub struct Tools {
     pub record: Option<PathBuf>,
     /// Cancelled, the party hangs up.
     pub stop: CancellationToken,
+    /// Cancelled by the party when its recording is over.
+    pub said: CancellationToken,
 }
 
 /// What one party saw of a call.
@@ -127,6 +129,9 @@ pub struct CallReport {
     pub they_hung_up: bool,
     /// Whether the call was lost by the network, or the other side went away without a word.
     pub was_cut: bool,
+    /// When the recording stood still because the other side was waited for, since the pick-up.
+    #[serde(skip)]
+    pub stood: Vec<(Duration, Duration)>,
     /// By how much our own clock was late at worst, in ms; much of it makes the other figures ours.
     pub late_ms: f64,
 }
@@ -306,6 +311,9 @@ impl Begun {
                 due = ticks.tick() => {
                     self.report.late_ms = self.report.late_ms.max(due.elapsed().as_secs_f64() * 1_000.0);
                     self.tick(&mut party, &mut tape, Time::ZERO + began.elapsed(), wall + (due - began));
+                    if party.has_said_all() {
+                        tools.said.cancel();
+                    }
                     party.leaves()
                 }
                 () = tools.stop.cancelled() => true,

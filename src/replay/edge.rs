@@ -126,11 +126,6 @@ impl ReplayEdge {
         self.next += 1;
     }
 
-    fn item(&self, agent: &AgentId) -> ScriptItem {
-        let n = agent.0.strip_prefix("agent-").and_then(|n| n.parse::<usize>().ok()).unwrap_or(1);
-        self.script.0.get(n.saturating_sub(1)).copied().unwrap_or(ScriptItem::Silent)
-    }
-
     fn desk_news(&mut self) {
         loop {
             match self.desk.poll() {
@@ -172,7 +167,7 @@ impl Edge for ReplayEdge {
     fn alert(&mut self, offer: OfferId, agent: &AgentId, _packet: &ContextPacket) {
         self.news.push_back(CallInput::PacketShown(offer));
         self.news.push_back(CallInput::Alerted(offer));
-        match self.item(agent) {
+        match self.script.of(&agent.0) {
             ScriptItem::Accept { after_secs } => self.later(after_secs, CallInput::AgentAnswered(offer)),
             ScriptItem::Decline { after_secs } => self.later(after_secs, CallInput::AgentDeclined(offer)),
             ScriptItem::Vanish { after_secs } => self.later(after_secs, CallInput::AgentVanished(offer)),

@@ -78,6 +78,14 @@ const MAX_SCRIPT_SECS: f64 = 3_600.0;
 /// Most agents in a script.
 const MAX_SCRIPT_AGENTS: usize = 100;
 
+impl AgentScript {
+    /// What the agent of this name (`agent-1` and so on) does.
+    pub fn of(&self, agent: &str) -> ScriptItem {
+        let n = agent.strip_prefix("agent-").and_then(|n| n.parse::<usize>().ok()).unwrap_or(1);
+        self.0.get(n.saturating_sub(1)).copied().unwrap_or(ScriptItem::Silent)
+    }
+}
+
 impl Default for AgentScript {
     fn default() -> Self {
         AgentScript(vec![ScriptItem::Accept { after_secs: ACCEPT_SECS }])

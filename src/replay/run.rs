@@ -66,6 +66,37 @@ pub struct Done {
     pub hints: Vec<String>,
 }
 
+/// Plays one recording to Segue.
+pub trait Player: Sync {
+    /// Plays it as these options say. With a directory, `call.wav` is written there, and what the report draws is given.
+    /// `progress` is told how far it has got, in s, and of how much.
+    ///
+    /// # Errors
+    /// The recording, an option or an engine is bad.
+    fn play(
+        &self,
+        recording: &Path,
+        options: &ExpectTable,
+        dir: Option<&Path>,
+        progress: &mut dyn FnMut(f64, Option<f64>),
+    ) -> Result<Played, RunError>;
+
+    /// What results are made with.
+    fn kit(&self) -> &Kit;
+}
+
+/// A recording that was played.
+pub struct Played {
+    /// The call.
+    pub replayed: Replayed,
+    /// What the report draws, if there is a directory for it.
+    pub drawn: Option<Drawn>,
+    /// CPU time that it took, in s.
+    pub processing_s: f64,
+    /// What may make the result another than it should be.
+    pub doubt: Option<String>,
+}
+
 /// Who watches the work.
 pub trait Watcher: Sync {
     /// Work on this recording has got so far, in s; of so many, if that is known.
@@ -75,7 +106,7 @@ pub trait Watcher: Sync {
 }
 
 /// Replays all of a job's recordings on all cores, and hands over each in order as soon as it and all before it are done.
-pub fn run(kit: &Kit, job: &Job, watcher: &dyn Watcher, mut take: impl FnMut(usize, Done)) {
+pub fn run(player: &dyn Player, job: &Job, watcher: &dyn Watcher, mut take: impl FnMut(usize, Done)) {
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(job.recordings.len()).max(1);
     let next = AtomicUsize::new(0);
     let (sender, results) = channel();
@@ -86,7 +117,7 @@ pub fn run(kit: &Kit, job: &Job, watcher: &dyn Watcher, mut take: impl FnMut(usi
                 loop {
                     let n = next.fetch_add(1, Ordering::Relaxed);
                     let Some(recording) = job.recordings.get(n) else { return };
-                    let done = guarded(kit, job, n, recording, watcher);
+                    let done = guarded(player, job, n, recording, watcher);
                     watcher.over(n);
                     if sender.send((n, done)).is_err() {
                         return;
@@ -108,15 +139,15 @@ pub fn run(kit: &Kit, job: &Job, watcher: &dyn Watcher, mut take: impl FnMut(usi
 }
 
 /// A panic ends one recording, never the others.
-fn guarded(kit: &Kit, job: &Job, n: usize, recording: &Path, watcher: &dyn Watcher) -> Done {
-    catch_unwind(AssertUnwindSafe(|| one(kit, job, n, recording, watcher))).unwrap_or_else(|panic| {
+fn guarded(player: &dyn Player, job: &Job, n: usize, recording: &Path, watcher: &dyn Watcher) -> Done {
+    catch_unwind(AssertUnwindSafe(|| one(player, job, n, recording, watcher))).unwrap_or_else(|panic| {
         let what = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied()).unwrap_or("for an unknown reason");
         Done { errors: vec![format!("{}: Segue failed at it: {what}", recording.display())], ..Done::default() }
     })
 }
 
 /// One recording: expectation, options, replay, judgement, files.
-fn one(kit: &Kit, job: &Job, n: usize, path: &Path, watcher: &dyn Watcher) -> Done {
+fn one(player: &dyn Player, job: &Job, n: usize, path: &Path, watcher: &dyn Watcher) -> Done {
     let mut done = Done::default();
     let expectation = match expectation(job, path) {
         Ok(expectation) => expectation,
@@ -127,13 +158,17 @@ fn one(kit: &Kit, job: &Job, n: usize, path: &Path, watcher: &dyn Watcher) -> Do
         }
     };
     let options = merge(&job.options, expectation.as_ref().map(|e| &e.table));
-    let (mut replayed, drawn, started) = match replay(kit, job, n, path, &options, watcher) {
-        Ok(done) => done,
+    let dir = results_dir(job, path);
+    let mut progress = |done_s: f64, of_s: Option<f64>| watcher.progress(n, path, done_s, of_s);
+    let played = match filed_in(dir.as_deref()).and_then(|()| player.play(path, &options, dir.as_deref(), &mut progress)) {
+        Ok(played) => played,
         Err(error) => {
             done.errors.push(format!("{}: {error}", path.display()));
             return done;
         }
     };
+    let Played { mut replayed, drawn, processing_s, doubt } = played;
+    done.hints.extend(doubt.map(|doubt| format!("{}: {doubt}", path.display())));
     name_call(&mut replayed, &options, job);
     let story = Story::tell(&replayed.records);
     let facts = ReplayFacts {
@@ -141,7 +176,7 @@ fn one(kit: &Kit, job: &Job, n: usize, path: &Path, watcher: &dyn Watcher) -> Do
         duration_s: replayed.duration_s,
         call_s: replayed.call_s,
         truncated: replayed.cut.is_some(),
-        processing_s: started.elapsed().as_secs_f64(),
+        processing_s,
     };
     let object = ReplayObject::of(&story, facts, &replayed.map);
     if let Some(cut) = &replayed.cut {
@@ -155,8 +190,9 @@ fn one(kit: &Kit, job: &Job, n: usize, path: &Path, watcher: &dyn Watcher) -> Do
     }
     judge(job, path, expectation, &options, (&object, &replayed.map), &mut done);
     compare(job, path, &object, &mut done);
-    if let (Some(dir), Some(drawn)) = (results_dir(job, path), drawn)
-        && let Err(error) = file(kit, &dir, Filed { story: &story, object: &object, records: &replayed.records, judgement: &done.judgement }, drawn)
+    if let (Some(dir), Some(drawn)) = (dir, drawn)
+        && let Err(error) =
+            file(player.kit(), &dir, Filed { story: &story, object: &object, records: &replayed.records, judgement: &done.judgement }, drawn)
     {
         done.errors.push(format!("{}: {error}", path.display()));
     }
@@ -196,73 +232,103 @@ fn merge(first: &ExpectTable, second: Option<&ExpectTable>) -> ExpectTable {
 
 /// Why a recording gave no result.
 #[derive(Debug, thiserror::Error)]
-enum RunError {
+pub enum RunError {
+    /// It can't be opened.
     #[error("{}", files::reason(.0))]
     Open(std::io::Error),
+    /// It is no sound that can be read.
     #[error(transparent)]
     Recording(#[from] RecordingError),
+    /// It was not replayed to its end.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// No entry is for it.
     #[error("`{0}` is the number of no entry; see [[entry]] in the configuration, or choose another with --called")]
     NoEntry(String),
+    /// It can't be replayed in the way that was asked for.
     #[error("{0}")]
     Option(String),
+    /// Its results can't be written.
     #[error("{0}")]
     Output(std::io::Error),
 }
 
-fn replay(
-    kit: &Kit,
-    job: &Job,
-    n: usize,
-    path: &Path,
-    options: &ExpectTable,
-    watcher: &dyn Watcher,
-) -> Result<(Replayed, Option<Drawn>, ThreadTime), RunError> {
-    let recording = open(path, options)?;
-    let rate = recording.info().rate;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(RunError::Output)?;
-    // All calls share what is known to be said; it is no part of the work on this recording.
-    runtime.block_on(kit.speak_ahead(rate));
-    let started = ThreadTime::now();
-    let length = recording.info().duration.map(|d| d.as_secs_f64());
-    let arrival = arrival(kit, options)?;
-    let called = arrival.called.clone();
-    let bot = match options.bot.unwrap_or_default() {
-        BotChoice::Speak => None,
-        BotChoice::Recorded => Some(BotPlan::Recorded),
-        BotChoice::None => Some(BotPlan::Mute),
-    };
-    let (mut plan, equipment) = kit.admit(arrival, rate, bot, runtime.handle().clone()).ok_or(RunError::NoEntry(called))?;
-    let in_turns = options.pace == Some(Pace::Turns);
-    plan.yields = !in_turns;
-    let script = match &options.agents {
-        Some(script) => script.parse::<AgentScript>().map_err(RunError::Option)?,
-        None => AgentScript::default(),
-    };
-    let linger = Duration::try_from_secs_f64(options.linger.unwrap_or(LINGER_SECS)).unwrap_or_default();
-    let caller_is_right = options.channel == Some(Channel::Right);
-    let course = Course { in_turns, recorded_bot: plan.bot == BotPlan::Recorded, caller_is_right, linger, engine_patience: driver::ENGINE_PATIENCE };
-    let speech = &kit.tables().speech;
-    let bot_delay = equipment.bot.as_ref().map(|bot| bot.replay_delay()).unwrap_or_default();
-    let delays = Delays { ear: speech.ear_delay(), voice: speech.voice_delay(), bot: bot_delay };
-    let dir = results_dir(job, path);
-    if let Some(dir) = &dir {
-        std::fs::create_dir_all(dir).map_err(|error| RunError::Output(named(dir, error)))?;
-    }
-    let mut progress = |done_s: f64| watcher.progress(n, path, done_s, length);
-    let recognizer = equipment.recognizer.as_ref().map(|r| r.name().to_owned());
-    let mut sound = output::Sound::new(dir.as_deref(), rate, recognizer, &mut progress).map_err(RunError::Output)?;
-    let queue = QueueId::from(plan.entry.queue.as_str());
-    let edge = |clock| ReplayEdge::new(clock, &kit.tables().desk, script, queue, rate);
-    let replayed = runtime.block_on(driver::drive(recording, plan.into(), equipment, edge, (course, delays), &mut sound))?;
-    if let Some(bad) = replayed.cut.clone().filter(|_| replayed.duration_s == 0.0) {
-        return Err(bad.into());
-    }
-    Ok((replayed, sound.finish().map_err(RunError::Output)?, started))
+/// Makes the directory for results, if there is to be one.
+fn filed_in(dir: Option<&Path>) -> Result<(), RunError> {
+    dir.map_or(Ok(()), |dir| std::fs::create_dir_all(dir).map_err(|error| RunError::Output(named(dir, error))))
 }
 
-fn open(path: &Path, options: &ExpectTable) -> Result<Recording, RunError> {
+/// Plays recordings on virtual time.
+pub struct VirtualTime<'k>(pub &'k Kit);
+
+impl Player for VirtualTime<'_> {
+    fn kit(&self) -> &Kit {
+        self.0
+    }
+
+    fn play(&self, path: &Path, options: &ExpectTable, dir: Option<&Path>, progress: &mut dyn FnMut(f64, Option<f64>)) -> Result<Played, RunError> {
+        let VirtualTime(kit) = *self;
+        let recording = open(path, options)?;
+        let rate = recording.info().rate;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(RunError::Output)?;
+        // All calls share what is known to be said; it is no part of the work on this recording.
+        runtime.block_on(kit.speak_ahead(rate));
+        let started = ThreadTime::now();
+        let length = recording.info().duration.map(|d| d.as_secs_f64());
+        let arrival = arrival(kit, options)?;
+        let called = arrival.called.clone();
+        let bot = match options.bot.unwrap_or_default() {
+            BotChoice::Speak => None,
+            BotChoice::Recorded => Some(BotPlan::Recorded),
+            BotChoice::None => Some(BotPlan::Mute),
+        };
+        let (mut plan, equipment) = kit.admit(arrival, rate, bot, runtime.handle().clone()).ok_or(RunError::NoEntry(called))?;
+        let in_turns = options.pace == Some(Pace::Turns);
+        plan.yields = !in_turns;
+        let caller_is_right = options.channel == Some(Channel::Right);
+        let course = Course {
+            in_turns,
+            recorded_bot: plan.bot == BotPlan::Recorded,
+            caller_is_right,
+            linger: linger(options),
+            engine_patience: driver::ENGINE_PATIENCE,
+        };
+        let speech = &kit.tables().speech;
+        let bot_delay = equipment.bot.as_ref().map(|bot| bot.replay_delay()).unwrap_or_default();
+        let delays = Delays { ear: speech.ear_delay(), voice: speech.voice_delay(), bot: bot_delay };
+        let mut progress = |done_s: f64| progress(done_s, length);
+        let recognizer = equipment.recognizer.as_ref().map(|r| r.name().to_owned());
+        let mut sound = output::Sound::new(dir, rate, recognizer, &mut progress).map_err(RunError::Output)?;
+        let queue = QueueId::from(plan.entry.queue.as_str());
+        let script = agents(options)?;
+        let edge = |clock| ReplayEdge::new(clock, &kit.tables().desk, script, queue, rate);
+        let replayed = runtime.block_on(driver::drive(recording, plan.into(), equipment, edge, (course, delays), &mut sound))?;
+        if let Some(bad) = replayed.cut.clone().filter(|_| replayed.duration_s == 0.0) {
+            return Err(bad.into());
+        }
+        let drawn = sound.finish().map_err(RunError::Output)?;
+        Ok(Played { replayed, drawn, processing_s: started.elapsed().as_secs_f64(), doubt: None })
+    }
+}
+
+/// What agents do.
+///
+/// # Errors
+/// The script is none.
+pub fn agents(options: &ExpectTable) -> Result<AgentScript, RunError> {
+    options.agents.as_ref().map_or(Ok(AgentScript::default()), |script| script.parse().map_err(RunError::Option))
+}
+
+/// For how long a handoff may stay open after the recording's end.
+pub fn linger(options: &ExpectTable) -> Duration {
+    Duration::try_from_secs_f64(options.linger.unwrap_or(LINGER_SECS)).unwrap_or_default()
+}
+
+/// The file of a recording.
+///
+/// # Errors
+/// It is no regular file, or can't be opened.
+pub fn source(path: &Path) -> Result<File, RunError> {
     // Asked before it is opened: to open a pipe is to wait for whoever writes into it.
     let kind = std::fs::metadata(path).map_err(RunError::Open)?.file_type();
     if kind.is_dir() {
@@ -271,7 +337,11 @@ fn open(path: &Path, options: &ExpectTable) -> Result<Recording, RunError> {
     if !kind.is_file() {
         return Err(RunError::Option("is no regular file".into()));
     }
-    let file = File::open(path).map_err(RunError::Open)?;
+    File::open(path).map_err(RunError::Open)
+}
+
+fn open(path: &Path, options: &ExpectTable) -> Result<Recording, RunError> {
+    let file = source(path)?;
     let extension = path.extension().and_then(|e| e.to_str());
     let recorded = options.bot == Some(BotChoice::Recorded);
     let choice = match options.channel {
@@ -292,7 +362,11 @@ fn open(path: &Path, options: &ExpectTable) -> Result<Recording, RunError> {
     Ok(recording)
 }
 
-fn arrival(kit: &Kit, options: &ExpectTable) -> Result<Arrival, RunError> {
+/// How the call comes in.
+///
+/// # Errors
+/// The wall time is none.
+pub fn arrival(kit: &Kit, options: &ExpectTable) -> Result<Arrival, RunError> {
     let called = options.called.clone().unwrap_or_else(|| CALLED.to_owned());
     let wall = parse_at(options.at.as_deref().unwrap_or(AT), &kit.zone(&called)).map_err(RunError::Option)?;
     Ok(Arrival { call: CallId(uuid::Uuid::nil()), called, caller: options.caller.clone(), data: Default::default(), wall })

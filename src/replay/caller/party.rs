@@ -25,13 +25,27 @@ pub struct Party {
     heard: u64,
     first_heard: Option<u64>,
     keys_pressed: usize,
+    /// When the recording stood still, since the pick-up.
+    stood: Vec<(Duration, Duration)>,
 }
 
 impl Party {
     /// They have just been connected.
     pub fn new(part: Part, probe: Option<Probe>) -> Party {
         let script = Script::new(&part);
-        Party { script, part, probe, ticks: 0, silence: 0, longest_silence: 0, sent: 0, heard: 0, first_heard: None, keys_pressed: 0 }
+        Party {
+            script,
+            part,
+            probe,
+            ticks: 0,
+            silence: 0,
+            longest_silence: 0,
+            sent: 0,
+            heard: 0,
+            first_heard: None,
+            keys_pressed: 0,
+            stood: Vec::new(),
+        }
     }
 
     /// Since the pick-up.
@@ -61,8 +75,20 @@ impl Party {
             (None, false) => self.script.next(hears),
         };
         self.sent += u64::from(is_audible(&said));
+        let began = self.at();
         self.ticks += 1;
+        if self.script.waits() {
+            match self.stood.last_mut().filter(|(_, until)| *until == began) {
+                Some((_, until)) => *until += Duration::from_millis(FRAME_MILLIS),
+                None => self.stood.push((began, began + Duration::from_millis(FRAME_MILLIS))),
+            }
+        }
         said
+    }
+
+    /// True once the recording is over.
+    pub fn has_said_all(&self) -> bool {
+        self.script.is_done()
     }
 
     /// The next key that is due.
@@ -75,7 +101,7 @@ impl Party {
 
     /// Whether they hang up now.
     pub fn leaves(&self) -> bool {
-        self.at() >= self.part.longest || (self.part.leaves_when_done && self.script.is_done())
+        self.at() >= self.part.longest || (self.part.leaves_when_done && self.has_said_all())
     }
 
     /// What they noted goes into the report.
@@ -84,6 +110,7 @@ impl Party {
         report.sent_s = self.sent as f64 * FRAME_SECS;
         report.heard_s = self.heard as f64 * FRAME_SECS;
         report.longest_silence_s = self.longest_silence as f64 * FRAME_SECS;
+        report.stood.clone_from(&self.stood);
         report.first_sound_ms = self.first_heard.map(|ticks| (ticks * FRAME_MICROS) as f64 / 1_000.0);
         if let Some(probe) = &self.probe {
             report.probes_sent = probe.sent();
@@ -129,7 +156,7 @@ mod tests {
         assert_eq!(report.talked_s, 0.28);
         assert_eq!((report.sent_s, report.heard_s), (0.2, 0.06));
         assert_eq!((report.first_sound_ms, report.longest_silence_s), (Some(100.0), 0.1));
-        assert_eq!(leaves.iter().position(|leaves| *leaves), Some(10), "when everything is said");
+        assert_eq!(leaves.iter().position(|leaves| *leaves), Some(9), "when everything is said");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a test caller says next: a recording as it is, or one utterance after the other.
 
-use std::ops::Range;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,11 +23,11 @@ const FRAME: usize = RATE.frame_samples();
 pub struct Script {
     /// Shared by all calls that play it.
     recording: Arc<[i16]>,
-    manners: Manners,
-    /// Of the utterances that are not said yet, in order.
-    utterances: std::collections::VecDeque<Range<usize>>,
-    /// What is being said; the rest of it.
-    saying: Option<Range<usize>>,
+    /// Frames before which the party waits until the other side has spoken, in order.
+    rests: VecDeque<usize>,
+    /// The next frame.
+    at: usize,
+    waits: bool,
     /// The other side has spoken since our last utterance.
     has_heard: bool,
     /// Frames in which nothing was heard, and nothing said.
@@ -42,41 +42,40 @@ impl Script {
     /// What this party will say.
     pub fn new(part: &Part) -> Script {
         let recording = part.recording.clone();
-        let utterances = match part.manners {
-            Manners::Recording => std::iter::once(0..recording.len().div_ceil(FRAME)).collect(),
-            Manners::Turns => utterances(&recording).into(),
+        let rests = match part.manners {
+            Manners::Recording => VecDeque::new(),
+            Manners::Turns => rests(&recording),
         };
-        Script { recording, manners: part.manners, utterances, saying: None, has_heard: false, silent: 0 }
+        Script { recording, rests, at: 0, waits: false, has_heard: false, silent: 0 }
     }
 
     /// True if everything was said.
     pub fn is_done(&self) -> bool {
-        self.saying.is_none() && self.utterances.is_empty()
+        !self.waits && self.at >= self.recording.len().div_ceil(FRAME)
+    }
+
+    /// True if the last frame was none of the recording, which stands still until the other side has spoken.
+    pub fn waits(&self) -> bool {
+        self.waits
     }
 
     /// The next 20 ms, where `is_heard` says whether the other side speaks.
     pub fn next(&mut self, is_heard: bool) -> Frame {
-        if let Some(saying) = &mut self.saying {
-            if let Some(at) = saying.next() {
-                return frame(&self.recording, at);
-            }
-            self.saying = None;
-            self.has_heard = false;
-            self.silent = 0;
+        if self.rests.front() == Some(&self.at) && !self.is_done() {
+            self.rests.pop_front();
+            (self.waits, self.has_heard, self.silent) = (true, false, 0);
         }
-        self.has_heard |= is_heard;
-        self.silent = if is_heard { 0 } else { self.silent + 1 };
-        let is_our_turn = match self.manners {
-            Manners::Recording => true,
-            Manners::Turns => (self.has_heard && self.silent >= frames(TURN)) || self.silent >= frames(PATIENCE),
-        };
-        if is_our_turn {
-            self.saying = self.utterances.pop_front();
+        if self.waits {
+            self.has_heard |= is_heard;
+            self.silent = if is_heard { 0 } else { self.silent + 1 };
+            self.waits = !(self.has_heard && self.silent >= frames(TURN) || self.silent >= frames(PATIENCE));
         }
-        match self.saying.as_mut().and_then(Iterator::next) {
-            Some(at) => frame(&self.recording, at),
-            None => Frame::silence(RATE),
+        if self.waits {
+            return Frame::silence(RATE);
         }
+        let frame = frame(&self.recording, self.at);
+        self.at += 1;
+        frame
     }
 }
 
@@ -85,20 +84,16 @@ fn frame(recording: &[i16], at: usize) -> Frame {
     Frame::from_samples(RATE, recording.get(at * FRAME..).unwrap_or_default())
 }
 
-/// Stretches of sound between pauses, in frames.
-fn utterances(recording: &[i16]) -> Vec<Range<usize>> {
+/// Where a patient party waits: before the first word, and a little after each utterance but the last, so that soft ends are not cut.
+fn rests(recording: &[i16]) -> VecDeque<usize> {
     let pause = frames(PAUSE) as usize;
-    let mut found: Vec<Range<usize>> = Vec::new();
-    let length = recording.len().div_ceil(FRAME);
-    for at in (0..length).filter(|&at| is_audible(&frame(recording, at))) {
-        match found.last_mut() {
-            Some(last) if at - last.end < pause => last.end = at + 1,
-            Some(_) | None => found.push(at..at + 1),
-        }
-    }
-    // A little of the room on either side, so that soft beginnings and ends are not cut.
     let room = pause / 4;
-    found.into_iter().map(|u| u.start.saturating_sub(room)..(u.end + room).min(length)).collect()
+    let (mut rests, mut last) = (VecDeque::from([0]), None);
+    for at in (0..recording.len().div_ceil(FRAME)).filter(|&at| is_audible(&frame(recording, at))) {
+        rests.extend(last.filter(|last| at - last > pause).map(|last| last + room));
+        last = Some(at);
+    }
+    rests
 }
 
 #[cfg(test)]
