@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::sync::mpsc::{Receiver, Sender};
 
-use crate::base::{Key, Pii};
+use crate::base::{Key, Pii, Rate};
 use crate::call::Gone;
 use crate::sound::codec::Codec;
 
@@ -41,6 +41,8 @@ pub struct Invited {
     pub data: Vec<(String, Pii<String>)>,
     /// The name of the trunk that it came from, if any.
     pub trunk: Option<String>,
+    /// What the agreed codec carries; narrow band where none is agreed yet.
+    pub rate: Rate,
     /// Where it came from.
     pub from: SocketAddr,
     /// The dialog's Call-ID, for the log.

@@ -21,12 +21,12 @@
 //! | [`net`] | what those share who talk to other machines: secrets, TLS, HTTP with bounds |
 //! | [`speech`] | recognizers and synthesizers: traits, and one file for each engine |
 //! | [`bot`] | bot back ends: a trait, and one file for each |
-//! | `edge` | where legs enter and leave: telephony and the web, one file for each dialect |
+//! | [`edge`] | where legs enter and leave: telephony and the web, one file for each dialect |
 //! | `connector` | outside systems of record, one file for each |
 //! | [`store`] | records, and what is told from them |
-//! | `gateway` | carries out what the machines ask for, and the live driver |
+//! | [`gateway`] | carries out what the machines ask for, and the live driver |
 //! | [`replay`] | the other driver: recorded audio on virtual time, its report and its expectations |
-//! | `console` | the API and the pages |
+//! | [`console`] | pages for people; so far that of a handoff |
 //! | [`config`] | the file as written, joined from each room's own table type |
 //! | [`cmd`] | the command line, one file for each subcommand |
 //!
@@ -98,6 +98,24 @@
 //!    crossed (t5); the bot leaves (t6).
 //! 7. Everything that happened was told as a [`base::Record`]. Results, reports and pages are projections of these and of
 //!    nothing else.
+//!
+//! # A live call
+//!
+//! - [`edge::sip`] speaks SIP: a task for each leg's dialog turns [`edge::LegCommand`]s into messages and messages into
+//!   [`edge::LegEvent`]s; what is no SIP, too much or from strangers ends at the door before it. It knows no call.
+//! - [`edge::rtp`] is the sound of one leg: sockets, jitter buffer, codec, RTCP, SRTP. It is asked, and starts nothing.
+//! - [`gateway::live`] has a few *threads for sound*. Each call is a task on one of them, and everything of its machines,
+//!   legs and sockets is touched there and nowhere else; so nothing of a call is locked. Every 20 ms the task takes what
+//!   each leg's jitter buffer gives, drives the machines, and sends what each leg is to hear. A pair of legs that hear each
+//!   other and nothing else is forwarded packet by packet in between.
+//! - Engines, signalling and pages work on other threads and answer through bounded queues; these threads step back
+//!   (`nice`) when sound is due. The desk is one task that calls send messages to ([`gateway::live::desk`]).
+//! - [`gateway::live::journal`] is one thread that writes records and sound of all calls, so that no call waits for a disk.
+//! - A live line's frames come about every 20 ms, never exactly: in [`listen`] and [`sound`] frames are counted, and times
+//!   are only noted.
+//!
+//! `segue replay --realtime` takes a recording through all of this; `tests/replay_realtime.rs` holds it to what virtual
+//! time decides.
 //!
 //! Neither the call nor the desk ever waits for the other. A failed handoff falls to the next agent, then the queue, then
 //! bot, callback or message, and never to a hang-up.

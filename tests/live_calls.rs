@@ -9,7 +9,7 @@ mod phones;
 
 use std::time::Duration;
 
-use phones::{PATIENCE, accepts, call, dialling, finished, gateway, outcomes, part, phone, phone_with, tone};
+use phones::{PATIENCE, accepts, call, dialling, finished, gateway, gateway_with, outcomes, part, phone, phone_with, tone};
 use segue::base::{EndedBy, Frame, Happening, LegId, Network, OfferOutcome, Purpose, Rate};
 use segue::cmd::live;
 use segue::edge::sip::SipEdge;
@@ -47,6 +47,49 @@ async fn a_caller_is_bridged_to_an_agent_who_takes_the_call_by_key() {
         let forwarded: Vec<u64> = finished.network.iter().map(|(_, stats)| stats.forwarded).collect();
         assert!(forwarded.len() == 2 && forwarded.iter().all(|n| *n > 20), "equal codecs are passed on as they come: {forwarded:?}");
     }
+}
+
+/// The share of a sound's power between 4.5 and 7.5 kHz, of 20 ms frames at 16 kHz.
+fn high_share(samples: &[f64]) -> f64 {
+    let (mut high, mut all) = (0.0, 0.0);
+    for frame in samples.chunks_exact(320).filter(|frame| frame.iter().any(|x| x.abs() > 500.0)) {
+        all += frame.iter().map(|x| x * x).sum::<f64>() * 160.0;
+        for bin in 90..150 {
+            let turn = std::f64::consts::TAU * f64::from(bin) / 320.0;
+            let (re, im) = frame.iter().zip(0..).fold((0.0, 0.0), |(re, im), (x, n)| {
+                let at = turn * f64::from(n);
+                (re + x * at.cos(), im + x * at.sin())
+            });
+            high += re * re + im * im;
+        }
+    }
+    high / f64::max(all, 1.0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_in_wide_band_hears_wide_band_though_the_agent_has_not() {
+    let (agent, mut rung) = phone_with(vec![Codec::Pcmu]).await;
+    let (caller_phone, _rung) = phone().await;
+    let kept = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("wide-{}", uuid::Uuid::now_v7()));
+    let recordings = format!("[gateway]\nrecordings = \"{}\"\n", kept.display());
+    let mut running = gateway_with("codecs = [\"g722\", \"pcmu\"]", &[agent.local()], &recordings).await;
+    let target = format!("sip:1000@{}", running.sip.local());
+    let agent = tokio::spawn(async move {
+        let invited = rung.recv().await.unwrap();
+        assert_eq!(invited.rate, Rate::Hz8000);
+        caller::attend(invited.leg, Duration::from_millis(300), accepts(Duration::from_millis(2_500), part(30))).await
+    });
+    let heard = call(&caller_phone, &target, Codec::G722, part(9)).await;
+    let agent = tokio::time::timeout(PATIENCE, agent).await.unwrap().unwrap();
+    let finished = finished(&mut running).await;
+    assert!(heard.heard_s > 4.0 && agent.heard_s > 4.0, "{heard:?} {agent:?}");
+    assert_eq!(outcomes(&finished), [("agent-1".to_owned(), OfferOutcome::Accepted)]);
+    let mut wav = hound::WavReader::open(finished.dir.unwrap().join("call.wav")).unwrap();
+    assert_eq!(wav.spec().sample_rate, 16_000);
+    let samples: Vec<f64> = wav.samples::<i16>().map(|sample| f64::from(sample.unwrap())).collect();
+    let second = |n: usize| 2 * 16_000 * n;
+    let notice: Vec<f64> = samples[..second(3)].iter().skip(1).step_by(2).copied().collect();
+    assert!(high_share(&notice) > 0.002, "of the notice {} is above 4.5 kHz", high_share(&notice));
 }
 
 #[tokio::test(flavor = "multi_thread")]

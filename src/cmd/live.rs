@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 
-use crate::base::AgentId;
+use crate::base::{AgentId, Rate};
 use crate::config::Config;
 use crate::console::{self, ConsoleTable};
 use crate::edge::Ports;
@@ -23,7 +23,7 @@ use crate::gateway::Kit;
 use crate::gateway::live::call::Finished;
 use crate::gateway::live::pages::Pages;
 use crate::gateway::live::phones::{PhoneBook, Place};
-use crate::gateway::live::{Around, Gateway, RATE};
+use crate::gateway::live::{Around, Gateway};
 use crate::replay::result::{ReplayFacts, ReplayObject};
 use crate::replay::time_map::TimeMap;
 use crate::store::story::Story;
@@ -57,7 +57,7 @@ pub async fn open(config: &Config, kit: Kit) -> anyhow::Result<Running> {
 /// As with [`open`].
 pub async fn open_at(config: &Config, kit: Kit, wall: Option<jiff::Zoned>) -> anyhow::Result<Running> {
     // Before anybody can call: who rings is answered at once, and hears the first words at once.
-    kit.speak_ahead(RATE).await;
+    speak_ahead(config, &kit).await;
     let (calls, ringing) = channel(RINGING);
     let ports = Arc::new(ports(&config.sip));
     let (mut places, accounts) = places(&config.phone)?;
@@ -75,6 +75,14 @@ pub async fn open_at(config: &Config, kit: Kit, wall: Option<jiff::Zoned>) -> an
         async move { gateway.serve(ringing).await }
     });
     Ok(Running { gateway, sip, finished, serving })
+}
+
+/// Synthesizes what is known to be said, in every band in which callers may hear it.
+pub async fn speak_ahead(config: &Config, kit: &Kit) {
+    kit.speak_ahead(Rate::Hz8000).await;
+    if config.sip.codecs.iter().any(|codec| codec.band() == Rate::Hz16000) {
+        kit.speak_ahead(Rate::Hz16000).await;
+    }
 }
 
 /// What a configuration is made into; mistakes that only show then are told by key.

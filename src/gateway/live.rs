@@ -25,7 +25,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::LocalSet;
 
-use crate::base::{AgentId, CallId, Rate, Record};
+use crate::base::{AgentId, CallId, Record};
 use crate::call::CallInput;
 use crate::edge::{Invited, LegCommand};
 use crate::handoff::desk::{DeskInput, Presence};
@@ -53,8 +53,6 @@ const FINISHED: usize = 1_024;
 const RETRY_AFTER_SECS: u32 = 30;
 /// After the last words of a shutdown calls may take so long to end.
 const LAST_WORDS: Duration = Duration::from_secs(15);
-/// The rate of a call's sound: what a phone gives.
-pub const RATE: Rate = Rate::Hz8000;
 
 /// The live driver.
 pub struct Gateway {
@@ -245,7 +243,7 @@ impl Gateway {
     }
 
     fn admit(&self, invited: Invited, thread: usize) {
-        let Invited { called, caller, data, from, reference, leg, .. } = invited;
+        let Invited { called, caller, data, rate, from, reference, leg, .. } = invited;
         if self.active() >= self.table.max_calls as usize {
             tracing::warn!(reference, "refused: {} calls go on already", self.table.max_calls);
             let contact = self.around.overload_target.clone();
@@ -262,7 +260,7 @@ impl Gateway {
         let wall = self.around.wall.clone().unwrap_or_else(|| jiff::Timestamp::now().to_zoned(kit.zone(&called)));
         let data = data.into_iter().map(|(name, value)| (name, value.0)).collect();
         let arrival = Arrival { call, called: called.clone(), caller: caller.map(|caller| caller.0), data, wall };
-        let Some((plan, mut equipment)) = kit.admit(arrival, RATE, None, Handle::current()) else {
+        let Some((plan, mut equipment)) = kit.admit(arrival, rate, None, Handle::current()) else {
             tracing::info!(reference, %from, called, "refused: no entry has this number");
             return refuse(&leg.commands, LegCommand::Refuse { status: 404, retry_after_s: None, contact: None });
         };

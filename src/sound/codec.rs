@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::Rate;
+
 /// A codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -18,6 +20,14 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// The rate of a call whose caller speaks it: no codec here carries more.
+    pub const fn band(self) -> Rate {
+        match self {
+            Codec::Opus | Codec::G722 => Rate::Hz16000,
+            Codec::Pcma | Codec::Pcmu => Rate::Hz8000,
+        }
+    }
+
     /// Its encoding name in `a=rtpmap`.
     pub const fn name(self) -> &'static str {
         match self {

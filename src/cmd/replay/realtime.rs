@@ -40,6 +40,8 @@ const WITH_PERSON: Duration = Duration::from_secs(1);
 const LAST_TURN: Duration = Duration::from_secs(1);
 /// A test caller who is later than this speaks with gaps.
 const LATE_MS: f64 = 100.0;
+/// What a gateway that is closed may take for it.
+const CLEANING_UP: Duration = Duration::from_secs(2);
 /// How often progress is told, and whether the caller leaves is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// A call that stands still longer than this after its recording and whatever may follow is ended.
@@ -91,8 +93,8 @@ impl Player for RealTime<'_> {
         let caller = options.caller.clone().unwrap_or_else(|| "anonymous".into());
         let call = Call { config: self.tables(&script, &kept), file: self.file, script, part, caller, linger: run::linger(options), arrival };
         let (finished, report) = runtime.block_on(call.play(&mut |said_s| progress(said_s, Some(length)))).map_err(|error| failed(&error))?;
-        // Whatever still lingers there (a socket's close) is not waited for.
-        runtime.shutdown_background();
+        // Whatever still lingers there (a socket's close) is waited for a moment, so that it cleans up behind itself.
+        runtime.shutdown_timeout(CLEANING_UP);
         if !finished.is_sound {
             return Err(RunError::Option("Segue failed at it; see the log".into()));
         }

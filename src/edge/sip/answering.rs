@@ -39,7 +39,7 @@ pub(super) struct Prepared {
     sockets: MediaSockets,
     body: Vec<u8>,
     /// `None` if the caller left the offer to us: the answer comes with the ACK.
-    plan: Option<MediaPlan>,
+    pub plan: Option<MediaPlan>,
     session: Option<Session>,
     /// The caller wants to acknowledge that it rings.
     is_reliable: bool,

@@ -19,6 +19,7 @@ use super::leg::{News, SDP};
 use super::params::{split, unescaped};
 use super::peer::{EXTENSIONS, named, replaces, tokens};
 use super::{Inner, METHODS, auth, caller, register};
+use crate::base::Rate;
 use crate::edge::{Invited, LEG_QUEUE, Leg, LegCommand};
 
 /// A caller who comes during a shutdown may try again after this, in s.
@@ -157,6 +158,7 @@ async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sende
         caller: caller.number,
         data: caller.data,
         trunk: trunk.map(|trunk| trunk.table.name.clone()),
+        rate: prepared.plan.as_ref().map_or(Rate::Hz8000, |plan| plan.codec.band()),
         from: from.unwrap_or(inner.local),
         reference: request.call_id_header().map(|id| id.value().to_owned()).unwrap_or_default(),
         leg,
