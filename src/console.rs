@@ -32,7 +32,8 @@ pub async fn open(bind: SocketAddr, pages: Pages) -> Result<SocketAddr, ConsoleE
     let fail = |reason| ConsoleError { bind, reason };
     let listener = TcpListener::bind(bind).await.map_err(fail)?;
     let local = listener.local_addr().map_err(fail)?;
-    let routes = Router::new().route("/handoff/{key}", get(handoff::page)).route("/handoff.css", get(handoff::style)).with_state(pages);
+    let routes =
+        Router::new().route("/handoff/{key}", get(handoff::page).head(handoff::no_head)).route("/handoff.css", get(handoff::style)).with_state(pages);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, routes).await {
             tracing::error!(%error, "pages are not served any more");

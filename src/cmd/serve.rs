@@ -74,7 +74,7 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
             Some(call) = finished.recv() => tell(&call),
             asked = stop.asked() => match asked {
                 Asked::Stop => break,
-                Asked::Reload => reload(&gateway, &sip, file).await,
+                Asked::Reload => reload(config, &gateway, &sip, file).await,
             },
         }
     }
@@ -92,9 +92,12 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
             tokio::select! {
                 () = &mut drained => break,
                 Some(call) = finished.recv() => tell(&call),
-                Asked::Stop = stop.asked() => {
-                    gateway.shut_down().await;
-                    break;
+                asked = stop.asked() => match asked {
+                    Asked::Stop => {
+                        gateway.shut_down().await;
+                        break;
+                    }
+                    Asked::Reload => complain("the configuration is not read again: we are stopping"),
                 }
             }
         }
@@ -145,7 +148,7 @@ fn on_the_line(call: &Finished) -> String {
     format!(" The network lost {:.0} % of what the caller said, and of late {:.0} % of what they were to hear.", lost * 100.0, theirs * 100.0)
 }
 
-async fn reload(gateway: &crate::gateway::live::Gateway, sip: &SipEdge, file: Option<&Path>) {
+async fn reload(old: &Config, gateway: &crate::gateway::live::Gateway, sip: &SipEdge, file: Option<&Path>) {
     if let Err(error) = sip.renew_certificate() {
         complain(&format!("{error}; the certificate before it stays in force"));
     }
@@ -155,9 +158,24 @@ async fn reload(gateway: &crate::gateway::live::Gateway, sip: &SipEdge, file: Op
     };
     live::speak_ahead(&config, &kit).await;
     match gateway.reload(kit) {
-        Ok(()) => tracing::info!("the configuration was read again"),
+        Ok(()) => match fixed(old, &config).join(", ") {
+            none if none.is_empty() => tracing::info!("the configuration was read again"),
+            these => tracing::warn!("the configuration was read again, but changes of these need a restart: {these}"),
+        },
         Err(why) => complain(&why),
     }
+}
+
+/// The tables that have changed and are not read again.
+fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
+    let changed = [
+        ("sip", old.sip != new.sip),
+        ("phone", old.phone != new.phone),
+        ("trunk", old.trunk != new.trunk),
+        ("gateway", old.gateway != new.gateway),
+        ("console", old.console != new.console),
+    ];
+    changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
 }
 
 /// Tells systemd, where it started us.

@@ -23,25 +23,32 @@ pub(super) async fn style() -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "max-age=3600")], include_str!("handoff.css"))
 }
 
+/// A program that only looks whether a link works must not spend it.
+pub(super) async fn no_head() -> StatusCode {
+    StatusCode::METHOD_NOT_ALLOWED
+}
+
 pub(super) async fn page(State(pages): State<Pages>, Path(key): Path<String>, headers: HeaderMap) -> Response {
     let wants_json = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.starts_with("application/json"));
+    let (is_https, path) = pages.reached();
     let visit = pages.visit(&key, cookie(&headers).as_deref());
     let mut response = match (&visit, wants_json) {
         (Visit::Shown { packet, .. }, true) => axum::Json(packet).into_response(),
-        (Visit::Shown { packet, .. }, false) => written(StatusCode::OK, &packet.headline, &card(packet)),
+        (Visit::Shown { packet, .. }, false) => written(StatusCode::OK, path, &packet.headline, &card(packet)),
         (Visit::Taken, true) => {
             (StatusCode::GONE, axum::Json(serde_json::json!({ "error": "this page was opened by somebody else" }))).into_response()
         }
         (Visit::Unknown, true) => (StatusCode::NOT_FOUND, axum::Json(serde_json::json!({ "error": "there is no such handoff" }))).into_response(),
-        (Visit::Taken, false) => written(StatusCode::GONE, "Opened already", &taken()),
-        (Visit::Unknown, false) => written(StatusCode::NOT_FOUND, "No such handoff", &unknown()),
+        (Visit::Taken, false) => written(StatusCode::GONE, path, "Opened already", &taken()),
+        (Visit::Unknown, false) => written(StatusCode::NOT_FOUND, path, "No such handoff", &unknown()),
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     if let Visit::Shown { token, .. } = visit
-        && let Ok(cookie) = HeaderValue::from_str(&format!("{TOKEN}={token}; Path=/handoff/{key}; Max-Age={TOKEN_SECS}; HttpOnly; SameSite=Lax"))
+        && let Ok(cookie) =
+            HeaderValue::from_str(&format!("{TOKEN}={token}; Path={path}/handoff/{key}; Max-Age={TOKEN_SECS}; HttpOnly; {}", same_site(is_https)))
     {
         headers.insert(SET_COOKIE, cookie);
     }
@@ -53,7 +60,12 @@ fn cookie(headers: &HeaderMap) -> Option<String> {
     sent.filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == TOKEN).map(|(_, value)| value.to_owned())
 }
 
-fn written(status: StatusCode, title: &str, main: &Markup) -> Response {
+/// In the frame of a CRM the page is another site's, and browsers keep its cookie only over TLS.
+fn same_site(is_https: bool) -> &'static str {
+    if is_https { "SameSite=None; Secure; Partitioned" } else { "SameSite=Lax" }
+}
+
+fn written(status: StatusCode, path: &str, title: &str, main: &Markup) -> Response {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -62,7 +74,7 @@ fn written(status: StatusCode, title: &str, main: &Markup) -> Response {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " – Segue" }
-                link rel="stylesheet" href="/handoff.css";
+                link rel="stylesheet" href={ (path) "/handoff.css" };
             }
             body { main { (main) } }
         }

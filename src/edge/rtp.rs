@@ -110,6 +110,10 @@ impl RtpLeg {
         if plan.remote != self.plan.remote {
             self.source = Source::new(plan.remote, plan.remote_rtcp);
         }
+        if (plan.remote, plan.sends, plan.receives) != (self.plan.remote, self.plan.sends, self.plan.receives) {
+            // Silence counts anew: who comes back from hold has not been lost.
+            (self.heard_at, self.opened_at) = (None, None);
+        }
         if plan.codec != self.plan.codec {
             self.change_codec(plan.codec);
         }

@@ -178,6 +178,11 @@ impl Desk {
         self.callbacks.iter()
     }
 
+    /// A call's tickets that wait or have an agent.
+    pub fn tickets_of(&self, call: CallId) -> Vec<TicketId> {
+        self.tickets.keys().filter(|ticket| ticket.call == call).copied().collect()
+    }
+
     /// What every agent is doing, in the order of the tables.
     pub fn agents(&self) -> impl Iterator<Item = (&AgentId, AgentState)> {
         self.agents.iter().map(|a| (&a.id, a.state()))

@@ -3,6 +3,7 @@
 //! A gateway of its own is opened for each recording, on this machine only; a test caller places the call and test
 //! agents pick up as the script says. What is *not* here: how a result is made of the records (`replay::run`).
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,8 +37,8 @@ use crate::sound::recording::{ChannelChoice, Recording, RecordingError};
 const MAX_RECORDING: Duration = Duration::from_secs(12 * 3_600);
 /// A caller whose recording is over stays this long with the person they were brought to, as on virtual time.
 const WITH_PERSON: Duration = Duration::from_secs(1);
-/// Nothing is said after this much of silence: the last turn is over.
-const LAST_TURN: Duration = Duration::from_secs(1);
+/// How long the end of the caller's last words is waited for, as on virtual time.
+const LAST_TURN: Duration = Duration::from_secs(4);
 /// A test caller who is later than this speaks with gaps.
 const LATE_MS: f64 = 100.0;
 /// What a gateway that is closed may take for it.
@@ -81,7 +82,7 @@ impl Player for RealTime<'_> {
         let called = arrival.called.clone();
         let (_, equipment) = self.kit.admit(arrival.clone(), RATE, None, runtime.handle().clone()).ok_or(RunError::NoEntry(called))?;
         let recognizer = equipment.recognizer.map(|recognizer| recognizer.name().to_owned());
-        let kept = Kept::new();
+        let kept = Kept::new().map_err(RunError::Output)?;
         let part = Part {
             recording: recording.clone(),
             manners: if options.pace == Some(Pace::Turns) { Manners::Turns } else { Manners::Recording },
@@ -312,14 +313,17 @@ fn secs(secs: f64) -> Duration {
 struct Kept(PathBuf);
 
 impl Kept {
-    fn new() -> Kept {
-        Kept(std::env::temp_dir().join(format!("segue-{}", uuid::Uuid::now_v7())))
+    /// Nobody else may read what was said.
+    fn new() -> std::io::Result<Kept> {
+        let dir = std::env::temp_dir().join(format!("segue-realtime-{}", uuid::Uuid::now_v7()));
+        std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
+        Ok(Kept(dir))
     }
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // It may never have been made; whoever cleans up the directory for temporary files finds it by its name.
+        // Whoever cleans up the directory for temporary files finds it by its name.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -107,11 +107,6 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
                 lateness.note(due.elapsed());
                 tick(&mut executor, call);
             }
-            came = executor.edge().packet() => {
-                let now = executor.clock().now();
-                executor.edge().forward(came, now);
-                continue;
-            }
             Some(news) = news.recv() => match news {
                 News::Call(CallInput::Desk(told)) => {
                     let told = executor.edge().to_call(told);
@@ -126,6 +121,12 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
                 }
             },
             Some(answer) = answers.recv() => executor.answer(answer),
+            // Last, so that who floods us with packets keeps nothing else from the call.
+            came = executor.edge().packet() => {
+                let now = executor.clock().now();
+                executor.edge().forward(came, now);
+                continue;
+            }
         }
         pair_up(&mut executor);
         note_network(&mut executor);

@@ -144,6 +144,10 @@ impl DeskService {
             }
             Told::Ended(call) => {
                 self.calls.remove(&call);
+                // A call that Segue failed at has left its ticket; its agent is free again.
+                for ticket in self.desk.tickets_of(call) {
+                    self.desk.handle(DeskInput::Cancel { ticket }, self.now());
+                }
             }
             Told::Message(message) => self.desk.handle(message, self.now()),
         }

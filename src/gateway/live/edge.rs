@@ -31,6 +31,8 @@ use super::pair::{Pair, has_come};
 use super::phones::PhoneBook;
 use transfer::Moving;
 
+/// A key that comes both in the sound and by INFO comes within this; by INFO often only as it is let go.
+const SAME_KEY: Duration = Duration::from_secs(1);
 /// Records of one call that are kept in memory for its last word; further ones are only written down.
 const MAX_RECORDS: usize = 100_000;
 /// Q.850 cause of a call that ended in the ordinary way.
@@ -102,6 +104,17 @@ struct Contact {
     is_mute: bool,
     /// Nobody of ours.
     is_outside: bool,
+    /// The last key, of whom its other way may still come: whether it came in signalling, and when.
+    key: Option<(Key, bool, Time)>,
+}
+
+impl Contact {
+    /// Whether this is a key of its own: a phone may send each both as an event in its sound and by INFO.
+    fn presses(&mut self, key: Key, by_info: bool, now: Time) -> bool {
+        let is_second = self.key.is_some_and(|(last, info, at)| last == key && info != by_info && now.since(at) <= SAME_KEY);
+        self.key = (!is_second).then_some((key, by_info, now));
+        !is_second
+    }
 }
 
 /// Everything beyond a live call.
@@ -171,7 +184,7 @@ impl LiveEdge {
                 }
             }
         });
-        self.contacts.push(Contact { n, role, commands, rtp: None, reports: None, sends: true, is_mute: false, is_outside: false });
+        self.contacts.push(Contact { n, role, commands, rtp: None, reports: None, sends: true, is_mute: false, is_outside: false, key: None });
     }
 
     /// How many phones the call deals with.
@@ -190,9 +203,10 @@ impl LiveEdge {
             rtp.receive_reports(now);
         }
         let frame = rtp.play_out(now);
-        let key = rtp.key();
+        let (key, silent) = (rtp.key(), rtp.silent_for(now));
+        let key = key.filter(|key| contact.presses(*key, false, now));
         let leg = contact.role.leg()?;
-        let is_lost = contact.sends && !contact.is_mute && rtp.silent_for(now) > self.shared.media_timeout;
+        let is_lost = contact.sends && !contact.is_mute && silent > self.shared.media_timeout;
         contact.is_mute |= is_lost;
         Some(Sound { leg, frame, key, is_lost })
     }
@@ -230,7 +244,10 @@ impl LiveEdge {
             (LegEvent::Ringing, Role::Ringing(offer) | Role::Early(offer, _)) => self.news.push_back(CallInput::Alerted(offer)),
             (LegEvent::Answered, Role::Ringing(offer) | Role::Early(offer, _)) => self.on_picked_up(at, offer),
             (LegEvent::Answered, Role::Joined(LegId::CALLER)) => self.news.push_back(CallInput::Answered),
-            (LegEvent::Key(key), Role::Joined(leg)) => return Some((leg, key)),
+            (LegEvent::Key(key), Role::Joined(leg)) => {
+                let now = self.clock.now();
+                return self.contacts[at].presses(key, true, now).then_some((leg, key));
+            }
             (LegEvent::Referred { target }, _) => self.on_referred(at, target),
             (LegEvent::Moved(moved), Role::Joined(_)) => self.on_moved(moved),
             (LegEvent::Unmovable, Role::Joined(_)) => self.on_unmovable(),
@@ -263,7 +280,9 @@ impl LiveEdge {
 
     fn on_media(&mut self, at: usize, plan: &MediaPlan, sockets: Option<MediaSockets>) {
         let contact = &mut self.contacts[at];
-        contact.sends = plan.receives;
+        // Who holds us may send music, or nothing.
+        contact.sends = plan.receives && plan.sends;
+        contact.is_mute = false;
         match (&mut contact.rtp, sockets) {
             (Some(rtp), _) => rtp.change(plan),
             (none @ None, Some(sockets)) => match RtpLeg::open(sockets, plan, self.rate) {

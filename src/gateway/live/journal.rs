@@ -76,8 +76,10 @@ impl Journal {
 
     /// It is over. Comes back when its files are whole.
     pub async fn end(&self, call: CallId) {
+        let Some(entries) = self.entries.clone() else { return };
         let (done, whole) = oneshot::channel();
-        self.put(Entry::Ended(call, done));
+        // However slow the disk is, this may not get lost: files would stay open.
+        tokio::task::spawn_blocking(move || entries.send(Entry::Ended(call, done)));
         // The sender ends unused, when the files are done with or there are none.
         let _ = whole.await;
     }

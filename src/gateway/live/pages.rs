@@ -109,6 +109,13 @@ impl Pages {
         Visit::Shown { packet: Box::new(page.packet.clone()), token }
     }
 
+    /// Whether browsers reach pages over TLS, and below which path.
+    pub fn reached(&self) -> (bool, &str) {
+        let url = self.public_url.as_deref().unwrap_or_default();
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        (scheme == "https", rest.find('/').map_or("", |at| &rest[at..]))
+    }
+
     fn all(&self) -> MutexGuard<'_, BTreeMap<String, Page>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
