@@ -160,7 +160,7 @@ fn one(player: &dyn Player, job: &Job, n: usize, path: &Path, watcher: &dyn Watc
     let options = merge(&job.options, expectation.as_ref().map(|e| &e.table));
     let dir = results_dir(job, path);
     let mut progress = |done_s: f64, of_s: Option<f64>| watcher.progress(n, path, done_s, of_s);
-    let played = match filed_in(dir.as_deref()).and_then(|()| player.play(path, &options, dir.as_deref(), &mut progress)) {
+    let played = match player.play(path, &options, dir.as_deref(), &mut progress) {
         Ok(played) => played,
         Err(error) => {
             done.errors.push(format!("{}: {error}", path.display()));
@@ -253,8 +253,11 @@ pub enum RunError {
     Output(std::io::Error),
 }
 
-/// Makes the directory for results, if there is to be one.
-fn filed_in(dir: Option<&Path>) -> Result<(), RunError> {
+/// Makes the directory for results, if there is to be one; once it is clear that there will be some.
+///
+/// # Errors
+/// It can't be made.
+pub fn make_dir(dir: Option<&Path>) -> Result<(), RunError> {
     dir.map_or(Ok(()), |dir| std::fs::create_dir_all(dir).map_err(|error| RunError::Output(named(dir, error))))
 }
 
@@ -297,6 +300,7 @@ impl Player for VirtualTime<'_> {
         let bot_delay = equipment.bot.as_ref().map(|bot| bot.replay_delay()).unwrap_or_default();
         let delays = Delays { ear: speech.ear_delay(), voice: speech.voice_delay(), bot: bot_delay };
         let mut progress = |done_s: f64| progress(done_s, length);
+        make_dir(dir)?;
         let recognizer = equipment.recognizer.as_ref().map(|r| r.name().to_owned());
         let mut sound = output::Sound::new(dir, rate, recognizer, &mut progress).map_err(RunError::Output)?;
         let queue = QueueId::from(plan.entry.queue.as_str());

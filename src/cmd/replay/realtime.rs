@@ -99,6 +99,7 @@ impl Player for RealTime<'_> {
         if !finished.is_sound {
             return Err(RunError::Option("Segue failed at it; see the log".into()));
         }
+        run::make_dir(dir)?;
         let drawn = draw(dir, &finished, recognizer).map_err(RunError::Output)?;
         let doubt = (report.late_ms > LATE_MS)
             .then(|| format!("this machine was too busy for real time (up to {:.0} ms late); what was heard may differ", report.late_ms));
