@@ -2,36 +2,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")]
 
+#[path = "harness/phones.rs"]
+mod phones;
 mod standins {
     pub mod acd;
 }
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use phones::{on_loopback, open, part, phone};
 use segue::base::{CallOutcome, HandoffClock, Happening, OfferOutcome};
-use segue::cmd::live::{self, Running};
-use segue::config::Config;
-use segue::edge::sip::table::SipTable;
-use segue::edge::sip::{Dialling, SipEdge};
-use segue::edge::{LegCommand, LegEvent, Ports};
+use segue::cmd::live::Running;
 use segue::gateway::live::call::Finished;
+use segue::replay::caller::Part;
 use segue::sound::codec::Codec;
 use standins::acd::{AGENT_HZ, Acd, MUSIC_HZ, Script, Seen, value};
 
-/// Nothing here takes longer.
-const PATIENCE: Duration = Duration::from_secs(40);
 /// Samples a second of a live call's recording.
 const RATE: usize = 8_000;
-
-fn ports() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    52_000 + 200 * NEXT.fetch_add(1, Ordering::Relaxed)
-}
 
 struct Line {
     running: Running,
@@ -43,61 +35,25 @@ async fn line(script: Script, more: &str) -> Line {
     let acd = Acd::start(script);
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("acd-{}", uuid::Uuid::now_v7()));
     let console = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).unwrap();
-    let (first, target) = (ports(), acd.address);
     let text = format!(
         "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\nask_topic = false\n\
          [[queue]]\nname = \"service\"\nring_secs = 1.0\notherwise = [\"message\"]\n\
-         [[acd]]\nname = \"acd\"\nqueues = [\"service\"]\ntarget = \"sip:service@{target}\"\n{more}\n\
-         [sip]\nbind = [\"udp:127.0.0.1:0\"]\nrtp_first_port = {first}\nrtp_last_port = {}\n\
-         [gateway]\nrecordings = \"{}\"\n[console]\nbind = \"{console}\"\n[speech]\nrecognizer = \"off\"\n",
-        first + 99,
+         [[acd]]\nname = \"acd\"\nqueues = [\"service\"]\ntarget = \"sip:service@{}\"\n{more}\n\
+         [gateway]\nrecordings = \"{}\"\n[console]\nbind = \"{console}\"\n{}",
+        acd.address,
         kept.display(),
+        on_loopback(""),
     );
-    let config = Config::read(Some(("test.toml", &text)), [], |_| Err(io::ErrorKind::NotFound.into())).unwrap_or_else(|p| panic!("{p}"));
-    let kit = live::kit(&config, None).unwrap_or_else(|p| panic!("{p}"));
-    Line { running: live::open(&config, kit).await.unwrap(), acd, console }
+    Line { running: open(&text).await, acd, console }
 }
 
 /// A silent caller who stays for so long.
 async fn call(line: &mut Line, stays: Duration) -> Finished {
-    let first = ports();
-    let (sender, _rung) = tokio::sync::mpsc::channel(1);
-    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into()], ..SipTable::default() };
-    let sip = SipEdge::open(&table, Arc::new(Ports::new([127, 0, 0, 1].into(), first, first + 99)), sender).await.unwrap();
-    let mut leg = sip.dial(Dialling {
-        target: format!("sip:1000@{}", line.running.sip.local()),
-        from: format!("sip:+15550100@{}", sip.local()),
-        from_name: None,
-        headers: Vec::new(),
-        codecs: vec![Codec::Pcmu],
-        srtp: false,
-        ring_limit: PATIENCE,
-        trunks: Vec::new(),
-    });
-    let mut until = tokio::time::Instant::now() + PATIENCE;
-    let mut silence = tokio::time::interval(Duration::from_millis(20));
-    let (mut socket, mut sent) = (None, 0_u16);
-    loop {
-        tokio::select! {
-            event = leg.events.recv() => match event {
-                Some(LegEvent::Answered) => until = tokio::time::Instant::now() + stays,
-                Some(LegEvent::Media { plan, sockets: Some(sockets) }) => socket = Some((sockets, plan.remote)),
-                Some(LegEvent::Gone(_)) | None => break,
-                Some(_) => {}
-            },
-            _ = silence.tick() => if let Some((sockets, remote)) = &socket {
-                let mut packet = vec![0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
-                packet[2..4].copy_from_slice(&sent.to_be_bytes());
-                packet[4..8].copy_from_slice(&(u32::from(sent) * 160).to_be_bytes());
-                packet.extend([0xff; 160]);
-                sent += 1;
-                let _ = sockets.rtp.send_to(&packet, remote);
-            },
-            () = tokio::time::sleep_until(until) => break,
-        }
-    }
-    let _ = leg.commands.send(LegCommand::HangUp { cause: 16, text: "done".into() }).await;
-    let finished = tokio::time::timeout(PATIENCE, line.running.finished.recv()).await.unwrap().unwrap();
+    let (sip, _rung) = phone().await;
+    let target = format!("sip:1000@{}", line.running.sip.local());
+    let silent = Part { recording: Arc::default(), longest: stays, ..part(1) };
+    phones::call(&sip, &target, Codec::Pcmu, silent).await;
+    let finished = phones::finished(&mut line.running).await;
     sip.close().await;
     finished
 }

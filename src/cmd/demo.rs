@@ -3,22 +3,19 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc::channel;
 
 use super::live::{self, Running};
 use super::terminal::{self, hint};
 use super::{Ending, call};
 use crate::base::Key;
 use crate::config::Config;
-use crate::edge::Ports;
+use crate::edge::sip::Dialling;
 use crate::edge::sip::table::{PhoneTable, SipTable};
-use crate::edge::sip::{Dialling, SipEdge};
 use crate::gateway::live::call::Finished;
 use crate::replay::caller::{self, Manners, Part};
 use crate::replay::progress::Progress;
@@ -85,8 +82,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Ending> {
 }
 
 async fn play(mut config: Config, args: &DemoArgs) -> anyhow::Result<Finished> {
-    let (agent_phone, mut rung) = phone(31_000).await.context("the agent's phone")?;
-    let (caller_phone, _) = phone(33_000).await.context("the caller's phone")?;
+    let (agent_phone, mut rung) = live::phone(31_000).await.context("the agent's phone")?;
+    let (caller_phone, _) = live::phone(33_000).await.context("the caller's phone")?;
     config.sip = SipTable { bind: vec!["udp:127.0.0.1:0".into()], rtp_first_port: 35_000, rtp_last_port: 36_999, ..config.sip };
     config.gateway.recordings = Some(std::path::absolute(&args.out)?);
     let agent = config.agent.first().context("the built-in configuration has no agent")?.clone();
@@ -100,7 +97,7 @@ async fn play(mut config: Config, args: &DemoArgs) -> anyhow::Result<Finished> {
     let mut records = gateway.watch();
     let picking_up = tokio::spawn(async move {
         let Some(call) = rung.recv().await else { return };
-        let part = Part { keys: vec![(AGENT_TAKES, accept())], ..spoken(AGENT, Manners::Recording, LONGEST) };
+        let part = Part { keys: vec![(AGENT_TAKES, live::accept_key())], ..spoken(AGENT, Manners::Recording, LONGEST) };
         caller::attend(call.leg, AGENT_RINGS, part).await;
     });
     let target = format!("sip:{CALLED}@{}", sip.local());
@@ -143,21 +140,9 @@ async fn play(mut config: Config, args: &DemoArgs) -> anyhow::Result<Finished> {
     Ok(over)
 }
 
-/// A SIP phone on loopback, and the calls that ring there.
-async fn phone(first_port: u16) -> anyhow::Result<(SipEdge, tokio::sync::mpsc::Receiver<crate::edge::Invited>)> {
-    let (sender, rung) = channel(4);
-    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into()], ..SipTable::default() };
-    let ports = Ports::new([127, 0, 0, 1].into(), first_port, first_port + 999);
-    Ok((SipEdge::open(&table, Arc::new(ports), sender).await?, rung))
-}
-
 /// Somebody who says what is in this recording.
 fn spoken(recording: &'static [u8], manners: Manners, longest: Duration) -> Part {
     let recording = call::decode(Box::new(std::io::Cursor::new(recording)), Path::new("x.flac").extension().and_then(|e| e.to_str()));
     let recording = recording.expect("the sample calls are in order: a test replays them").into();
     Part { recording, manners, keys: Vec::new(), echoes: false, leaves_when_done: false, longest }
-}
-
-fn accept() -> Key {
-    Key::new(crate::call::ACCEPT_KEY).expect("the accept key is a key")
 }

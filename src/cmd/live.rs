@@ -1,4 +1,5 @@
-//! What `segue serve` and `segue demo` have in common: from a configuration to a gateway that takes calls.
+//! What `segue serve`, `segue demo` and `segue replay --realtime` have in common: from a configuration to a gateway that
+//! takes calls, and phones to call it with.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,15 +11,16 @@ use anyhow::Context as _;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 
-use crate::base::{AgentId, Rate};
+use crate::base::{AgentId, Key, Rate};
+use crate::call::ACCEPT_KEY;
 use crate::config::Config;
 use crate::console::{self, ConsoleTable};
-use crate::edge::Ports;
 use crate::edge::sip::digest::Credentials;
 use crate::edge::sip::table::{PhoneTable, SipTable, SrtpPolicy};
 use crate::edge::sip::trunk::TrunkPeer;
 use crate::edge::sip::trunk::table::TrunkTable;
 use crate::edge::sip::{Peers, SipEdge};
+use crate::edge::{Invited, Ports};
 use crate::gateway::Kit;
 use crate::gateway::live::call::Finished;
 use crate::gateway::live::pages::Pages;
@@ -30,6 +32,8 @@ use crate::store::story::Story;
 
 /// Calls that ring and may wait to be looked at.
 const RINGING: usize = 256;
+/// Calls that ring at a phone of ours and may wait to be looked at.
+const PHONE_CALLS: usize = 16;
 
 /// A gateway that takes calls.
 pub struct Running {
@@ -99,6 +103,22 @@ pub fn object(finished: &Finished) -> ReplayObject {
     let recording = finished.dir.as_ref().map(|dir| dir.join("call.wav").display().to_string()).unwrap_or_default();
     let facts = ReplayFacts { recording, duration_s: finished.duration_s, call_s: finished.duration_s, truncated: false, processing_s: 0.0 };
     ReplayObject::of(&story, facts, &TimeMap::new())
+}
+
+/// A SIP phone of ours on loopback, and the calls that ring there. It takes 2,000 ports from `first_port` on for sound.
+///
+/// # Errors
+/// No port can be had.
+pub async fn phone(first_port: u16) -> anyhow::Result<(SipEdge, Receiver<Invited>)> {
+    let (sender, rung) = channel(PHONE_CALLS);
+    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into()], ..SipTable::default() };
+    let ports = Ports::new([127, 0, 0, 1].into(), first_port, first_port + 1_999);
+    Ok((SipEdge::open(&table, Arc::new(ports), sender).await?, rung))
+}
+
+/// The key with which an agent takes a call.
+pub fn accept_key() -> Key {
+    Key::new(ACCEPT_KEY).expect("the accept key is a key")
 }
 
 /// Pages of handoffs, served where that is configured.

@@ -10,16 +10,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
-use tokio::sync::mpsc::channel;
 use tokio_util::sync::CancellationToken;
 
 use super::super::live::{self, Running};
-use crate::base::{Frame, HandoffClock, Happening, Key, Record, StageName, Time};
-use crate::call::ACCEPT_KEY;
+use crate::base::{Frame, HandoffClock, Happening, Record, StageName, Time};
 use crate::config::Config;
+use crate::edge::sip::Dialling;
 use crate::edge::sip::table::{PhoneTable, SipTable};
-use crate::edge::sip::{Dialling, SipEdge};
-use crate::edge::{Invited, LegCommand, LegEvent, Ports};
+use crate::edge::{Invited, LegCommand, LegEvent};
 use crate::gateway::Kit;
 use crate::gateway::live::call::Finished;
 use crate::replay::caller::{self, CallReport, Manners, Part, RATE, Tools};
@@ -147,8 +145,8 @@ struct Call<'c> {
 
 impl Call<'_> {
     async fn play(mut self, progress: &mut dyn FnMut(f64)) -> anyhow::Result<(Finished, CallReport)> {
-        let (agents, mut rung) = phone(PORTS[0]).await.context("the agents' phone")?;
-        let (phone, _) = phone(PORTS[1]).await.context("the caller's phone")?;
+        let (agents, mut rung) = live::phone(PORTS[0]).await.context("the agents' phone")?;
+        let (phone, _) = live::phone(PORTS[1]).await.context("the caller's phone")?;
         let dialled = |name: &str| format!("sip:{name}@{}", agents.local());
         self.config.phone = self.config.agent.iter().map(|agent| PhoneTable::dialled(&agent.name, dialled(&agent.name))).collect();
         for acd in &mut self.config.acd {
@@ -200,11 +198,10 @@ async fn act(call: Invited, item: ScriptItem) {
     let Invited { mut leg, .. } = call;
     let (after, status) = match item {
         ScriptItem::Accept { after_secs } => {
-            let key = Key::new(ACCEPT_KEY).expect("the accept key is a key");
             let part = Part {
                 recording: Arc::default(),
                 manners: Manners::Recording,
-                keys: vec![(secs(after_secs), key)],
+                keys: vec![(secs(after_secs), live::accept_key())],
                 echoes: false,
                 leaves_when_done: false,
                 longest: MAX_RECORDING,
@@ -292,14 +289,6 @@ fn read(path: &Path, options: &ExpectTable) -> Result<Arc<[i16]>, RunError> {
         return Err(RecordingError::NoRightChannel.into());
     }
     Ok(recording.read_all(MAX_RECORDING)?)
-}
-
-/// A SIP phone on loopback, and the calls that ring there.
-async fn phone(first_port: u16) -> anyhow::Result<(SipEdge, tokio::sync::mpsc::Receiver<Invited>)> {
-    let (sender, rung) = channel(16);
-    let table = SipTable { bind: vec!["udp:127.0.0.1:0".into()], ..SipTable::default() };
-    let ports = Ports::new([127, 0, 0, 1].into(), first_port, first_port + 1_999);
-    Ok((SipEdge::open(&table, Arc::new(ports), sender).await?, rung))
 }
 
 fn failed(error: &anyhow::Error) -> RunError {

@@ -122,7 +122,7 @@ pub fn user(uri: &str) -> Option<String> {
 }
 
 /// Where the first `<` stands that is not in the quoted name.
-fn first_bracket(text: &str) -> Option<usize> {
+pub fn first_bracket(text: &str) -> Option<usize> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     for (at, c) in text.char_indices() {
         match c {

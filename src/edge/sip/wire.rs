@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use super::params::{is_token, split, unquoted};
+use super::params::{first_bracket, is_token, split, unquoted};
 
 /// Largest sequence number (RFC 3261, 8.1.1.5).
 const MAX_SEQUENCE: u64 = (1 << 31) - 1;
@@ -306,7 +306,7 @@ fn uri_fault(uri: &str) -> Option<Fault> {
 
 /// Whether this is a URI, with or without a name before it; parameters may follow, and each says something.
 fn is_address(written: &str) -> bool {
-    let (name, uri, rest) = match bracket(written) {
+    let (name, uri, rest) = match first_bracket(written) {
         Some(open) => match written[open..].find('>') {
             Some(length) => (&written[..open], &written[open + 1..open + length], &written[open + length + 1..]),
             None => return false,
@@ -325,21 +325,6 @@ fn is_address(written: &str) -> bool {
     let is_uri = uri.split_once(':').is_some_and(|(scheme, rest)| is_token(scheme) && !rest.is_empty() && !rest.contains(char::is_whitespace));
     let rest = rest.trim();
     is_name && is_uri && (rest.is_empty() || rest.strip_prefix(';').is_some_and(|params| split(params, ';').iter().all(|param| !param.is_empty())))
-}
-
-/// Where the URI's bracket opens, outside of a quoted name.
-fn bracket(written: &str) -> Option<usize> {
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    for (at, c) in written.char_indices() {
-        match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' if is_quoted => is_escaped = true,
-            '"' => is_quoted = !is_quoted,
-            '<' if !is_quoted => return Some(at),
-            _ => {}
-        }
-    }
-    None
 }
 
 /// Whether this says how a message came (RFC 3261, 20.42).
@@ -381,7 +366,7 @@ fn squeezed(via: &str) -> String {
 
 /// An address whose parameters have no spaces.
 fn squeezed_behind(address: &str) -> String {
-    let start = bracket(address).and_then(|open| Some(open + address[open..].find('>')? + 1)).unwrap_or(0);
+    let start = first_bracket(address).and_then(|open| Some(open + address[open..].find('>')? + 1)).unwrap_or(0);
     format!("{}{}", &address[..start], squeezed(&address[start..]))
 }
 
