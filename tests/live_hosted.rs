@@ -116,16 +116,8 @@ fn caller(recording: Vec<i16>, manners: Manners, longest_secs: u64) -> Part {
 /// The call, from dialling to its record. The agent picks up and takes it, if it comes to that.
 async fn serve(hosted: &mut Hosted, part: Part) -> (CallReport, Vec<Record>) {
     let (phone, _rung) = phone().await;
-    let dialling = Dialling {
-        target: format!("sip:1000@127.0.0.1:{}", hosted.port),
-        from: format!("sip:+15550100@{}", phone.local()),
-        from_name: None,
-        headers: Vec::new(),
-        codecs: vec![Codec::Pcmu],
-        srtp: false,
-        ring_limit: PATIENCE,
-        trunks: Vec::new(),
-    };
+    let dialling =
+        Dialling::new(format!("sip:1000@127.0.0.1:{}", hosted.port), format!("sip:+15550100@{}", phone.local()), vec![Codec::Pcmu], PATIENCE);
     let takes = Part { keys: vec![(Duration::from_secs(2), Key::new('1').unwrap())], ..caller(speech(3.0).repeat(20), Manners::Recording, 60) };
     let mut rung = hosted.rung.take().unwrap();
     let agent = tokio::spawn(async move {

@@ -262,16 +262,7 @@ async fn ask(leg: &Leg, command: LegCommand) {
 }
 
 fn dialling(edge: &SipEdge) -> Dialling {
-    Dialling {
-        target: format!("sip:1000@{}", edge.local()),
-        from: "sip:segue@127.0.0.1".into(),
-        from_name: None,
-        headers: Vec::new(),
-        codecs: vec![Codec::Pcmu],
-        srtp: false,
-        ring_limit: DEADLINE,
-        trunks: Vec::new(),
-    }
+    Dialling::new(format!("sip:1000@{}", edge.local()), "sip:segue@127.0.0.1", vec![Codec::Pcmu], DEADLINE)
 }
 
 /// A call to the edge that stands: the caller's phone, both legs, and who rings from now on.

@@ -106,14 +106,9 @@ async fn called_by(scenario: &str, transport: &str) -> Option<(Child, Leg, Media
 
 fn dialling(port: u16, transport: &str) -> Dialling {
     Dialling {
-        target: format!("sip:anna@127.0.0.1:{port}{transport}"),
-        from: "sip:segue@127.0.0.1".into(),
         from_name: Some("Segue".into()),
         headers: vec![("X-Packet".into(), "41".into())],
-        codecs: vec![Codec::Pcmu, Codec::Pcma],
-        srtp: false,
-        ring_limit: DEADLINE,
-        trunks: Vec::new(),
+        ..Dialling::new(format!("sip:anna@127.0.0.1:{port}{transport}"), "sip:segue@127.0.0.1", vec![Codec::Pcmu, Codec::Pcma], DEADLINE)
     }
 }
 

@@ -95,16 +95,7 @@ async fn until(edge: &SipEdge, is_there: bool) {
 }
 
 fn dial(edge: &SipEdge, target: String) -> Leg {
-    edge.dial(Dialling {
-        target,
-        from: "sip:segue@127.0.0.1".into(),
-        from_name: None,
-        headers: Vec::new(),
-        codecs: vec![Codec::Pcmu],
-        srtp: false,
-        ring_limit: DEADLINE,
-        trunks: Vec::new(),
-    })
+    edge.dial(Dialling::new(target, "sip:segue@127.0.0.1", vec![Codec::Pcmu], DEADLINE))
 }
 
 #[tokio::test(flavor = "multi_thread")]

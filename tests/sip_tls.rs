@@ -99,16 +99,7 @@ async fn ends(leg: &mut Leg) {
 }
 
 fn dialling(target: String) -> Dialling {
-    Dialling {
-        target,
-        from: "sip:segue@127.0.0.1".into(),
-        from_name: None,
-        headers: Vec::new(),
-        codecs: vec![Codec::Pcmu, Codec::Pcma],
-        srtp: false,
-        ring_limit: DEADLINE,
-        trunks: Vec::new(),
-    }
+    Dialling::new(target, "sip:segue@127.0.0.1", vec![Codec::Pcmu, Codec::Pcma], DEADLINE)
 }
 
 /// Starts baresip as anna's phone over TLS, whose sound must be encrypted; it takes every call, and first does what it is told.

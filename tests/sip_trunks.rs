@@ -51,14 +51,8 @@ async fn open(trunks: Vec<TrunkPeer>) -> SipEdge {
 
 fn dialling(target: &str, trunks: &[&str]) -> Dialling {
     Dialling {
-        target: target.into(),
-        from: "sip:segue@127.0.0.1".into(),
-        from_name: None,
-        headers: Vec::new(),
-        codecs: vec![Codec::Pcmu, Codec::Pcma],
-        srtp: false,
-        ring_limit: DEADLINE,
         trunks: trunks.iter().map(|name| (*name).to_owned()).collect(),
+        ..Dialling::new(target, "sip:segue@127.0.0.1", vec![Codec::Pcmu, Codec::Pcma], DEADLINE)
     }
 }
 

@@ -75,16 +75,8 @@ impl Load {
 
     /// Calls, and talks until the call is over or this is dropped.
     pub async fn call(self: Arc<Self>, target: SocketAddr) {
-        let dialling = Dialling {
-            target: format!("sip:1000@{target}"),
-            from: format!("sip:load@{}", self.sip.local()),
-            from_name: None,
-            headers: Vec::new(),
-            codecs: vec![self.codec],
-            srtp: false,
-            ring_limit: Duration::from_secs(60),
-            trunks: Vec::new(),
-        };
+        let dialling =
+            Dialling::new(format!("sip:1000@{target}"), format!("sip:load@{}", self.sip.local()), vec![self.codec], Duration::from_secs(60));
         let leg = self.sip.dial(dialling);
         self.talk(leg, false).await;
     }

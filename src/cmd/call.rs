@@ -209,14 +209,8 @@ impl Plan<'_> {
 
     fn dialling(&self, target: &str, sip: &SipEdge) -> Dialling {
         Dialling {
-            target: target.to_owned(),
-            from: format!("sip:{}@{}", self.args.from, sip.local()),
-            from_name: None,
-            headers: Vec::new(),
-            codecs: self.codecs.clone(),
             srtp: self.args.srtp,
-            ring_limit: Duration::from_secs_f64(self.args.max),
-            trunks: Vec::new(),
+            ..Dialling::new(target, format!("sip:{}@{}", self.args.from, sip.local()), self.codecs.clone(), Duration::from_secs_f64(self.args.max))
         }
     }
 

@@ -103,14 +103,8 @@ async fn play(mut config: Config, args: &DemoArgs) -> anyhow::Result<Finished> {
     let target = format!("sip:{CALLED}@{}", sip.local());
     let calling = tokio::spawn(async move {
         let dialling = Dialling {
-            target,
-            from: format!("sip:dana@{}", caller_phone.local()),
             from_name: Some("Dana".into()),
-            headers: Vec::new(),
-            codecs: vec![Codec::Pcmu],
-            srtp: false,
-            ring_limit: LONGEST,
-            trunks: Vec::new(),
+            ..Dialling::new(target, format!("sip:dana@{}", caller_phone.local()), vec![Codec::Pcmu], LONGEST)
         };
         let (after, label) = CALLER_PRESSES;
         let keys = Key::new(label).map(|key| (after, key)).into_iter().collect();

@@ -129,6 +129,14 @@ pub struct Dialling {
     pub trunks: Vec<String>,
 }
 
+impl Dialling {
+    /// Rings the target directly, with neither name, further headers nor encryption.
+    pub fn new(target: impl Into<String>, from: impl Into<String>, codecs: Vec<Codec>, ring_limit: Duration) -> Dialling {
+        let (target, from) = (target.into(), from.into());
+        Dialling { target, from, from_name: None, headers: Vec::new(), codecs, srtp: false, ring_limit, trunks: Vec::new() }
+    }
+}
+
 /// Whom an edge knows.
 #[derive(Clone, Debug, Default)]
 pub struct Peers {

@@ -107,16 +107,7 @@ pub fn accepts(after: Duration, part: Part) -> Part {
 
 /// A call to this target, in one codec.
 pub fn dialling(sip: &SipEdge, target: &str, codec: Codec) -> Dialling {
-    Dialling {
-        target: target.into(),
-        from: format!("sip:+15550100@{}", sip.local()),
-        from_name: None,
-        headers: Vec::new(),
-        codecs: vec![codec],
-        srtp: false,
-        ring_limit: PATIENCE,
-        trunks: Vec::new(),
-    }
+    Dialling::new(target, format!("sip:+15550100@{}", sip.local()), vec![codec], PATIENCE)
 }
 
 pub async fn call(sip: &SipEdge, target: &str, codec: Codec, part: Part) -> CallReport {

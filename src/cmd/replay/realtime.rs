@@ -165,16 +165,12 @@ impl Call<'_> {
                 tokio::spawn(act(call, item));
             }
         });
-        let dialling = Dialling {
-            target: format!("sip:{}@{}", self.arrival.called, sip.local()),
-            from: format!("sip:{}@{}", self.caller, phone.local()),
-            from_name: None,
-            headers: Vec::new(),
-            codecs: vec![Codec::Pcmu],
-            srtp: false,
-            ring_limit: PATIENCE,
-            trunks: Vec::new(),
-        };
+        let dialling = Dialling::new(
+            format!("sip:{}@{}", self.arrival.called, sip.local()),
+            format!("sip:{}@{}", self.caller, phone.local()),
+            vec![Codec::Pcmu],
+            PATIENCE,
+        );
         let (stop, said) = (CancellationToken::new(), CancellationToken::new());
         let tools = Tools { stop: stop.clone(), said: said.clone(), ..Tools::default() };
         let call = caller::place_with(&phone, dialling, self.part, tools);

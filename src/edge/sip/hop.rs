@@ -209,14 +209,8 @@ mod tests {
 
     fn dialling(target: &str, trunks: &[&str]) -> Dialling {
         Dialling {
-            target: target.into(),
-            from: "sip:segue@192.0.2.1".into(),
-            from_name: None,
-            headers: Vec::new(),
-            codecs: vec![Codec::Pcmu],
-            srtp: false,
-            ring_limit: Duration::from_secs(1),
             trunks: trunks.iter().map(|name| (*name).to_owned()).collect(),
+            ..Dialling::new(target, "sip:segue@192.0.2.1", vec![Codec::Pcmu], Duration::from_secs(1))
         }
     }
 

@@ -164,14 +164,9 @@ impl DialogLeg {
     /// know the caller's network, so we ring them ourselves.
     fn bring(&mut self, target: String, replaces: String) {
         let leg = self.inner.dial(Dialling {
-            target,
-            from: self.inner.contact(None).to_string(),
-            from_name: None,
             headers: vec![("Replaces".into(), replaces), ("Require".into(), "replaces".into())],
-            trunks: Vec::new(),
-            codecs: self.terms.codecs.clone(),
             srtp: self.terms.srtp == Encryption::Required,
-            ring_limit: REFER_LIMIT,
+            ..Dialling::new(target, self.inner.contact(None).to_string(), self.terms.codecs.clone(), REFER_LIMIT)
         });
         tokio::spawn(bring(leg, self.news.0.clone()));
     }
