@@ -1,0 +1,175 @@
+// What an agent can do with a call. Each asks the server; the button says *asked* until the event says *done*.
+
+import { api } from "../lib/api.js";
+import { asking, button, done } from "../lib/asked.js";
+import { el, fill, put, say } from "../lib/dom.js";
+import { toast } from "../lib/page.js";
+
+/** @typedef {import("./model.js").View} View */
+/** @typedef {import("./ear.js").Ear} Ear */
+/** @typedef {"keypad"|"note"|"transfer"|"back"} Panel */
+
+const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
+/** Hanging up is asked for again within this, in ms. */
+const SURE = 4_000;
+
+/** @param {Ear} ear */
+export function makeActions(ear) {
+  /** @type {View|null} */
+  let view = null;
+  /** @type {Panel|null} */
+  let opened = null;
+  let sure = 0;
+  const mute = button({ word: "Mute", key: "M", mark: "⊘" }, () => act.mute());
+  const hold = button({ word: "Hold", key: "H", mark: "⏸" }, () => act.hold());
+  const keypad = button({ word: "Keypad", key: "K", mark: "⌗" }, () => open("keypad"));
+  const note = button({ word: "Note", key: "N", mark: "✎" }, () => open("note"));
+  const transfer = button({ word: "Transfer", key: "T", mark: "→" }, () => open("transfer"));
+  const back = button({ word: "To the bot", key: "B", mark: "↩" }, () => open("back"));
+  const hangUp = button({ word: "Hang up", mark: "✕", class: "danger" }, () => end());
+  const bar = el("div", { class: "bar", role: "toolbar", "aria-label": "The call" }, mute, hold, keypad, note, transfer, back, hangUp);
+  const panels = { keypad: makeKeypad(), note: makeNote(() => open(null)), transfer: makeTransfer(() => open(null)), back: makeBack() };
+  const place = el("div", { class: "panel-place" });
+  const node = el("div", { class: "actions" }, place, bar);
+
+  const act = {
+    async mute() {
+      const call = view?.call;
+      if (!call || call.over) return;
+      const wanted = !call.muted, before = ear.muted;
+      // Nothing leaves the microphone from now on, whatever the network does; being heard again waits for the server.
+      if (wanted) ear.mute(true);
+      if (!(await asking(mute, () => api.mute(wanted)))) ear.mute(before);
+    },
+    hold() {
+      const call = view?.call;
+      if (call && !call.over) asking(hold, () => api.hold(!call.held));
+    },
+    open: (/** @type {Panel} */ which) => open(which),
+    close: () => open(null),
+  };
+
+  function end() {
+    if (sure) {
+      clearTimeout(sure);
+      sure = 0;
+      hangUp.classList.remove("sure");
+      say(/** @type {Element} */ (hangUp.querySelector(".word")), "Hang up");
+      asking(hangUp, api.hangUp, "Hanging up");
+      return;
+    }
+    hangUp.classList.add("sure");
+    say(/** @type {Element} */ (hangUp.querySelector(".word")), "Press again");
+    sure = window.setTimeout(() => { sure = 0; hangUp.classList.remove("sure"); say(/** @type {Element} */ (hangUp.querySelector(".word")), "Hang up"); }, SURE);
+  }
+
+  /** Opens a panel, or closes it if it is open. @param {Panel|null} which */
+  function open(which) {
+    const call = view?.call;
+    const before = opened;
+    opened = which === opened || !call || call.over ? null : which;
+    [[keypad, "keypad"], [note, "note"], [transfer, "transfer"], [back, "back"]].forEach(([one, name]) => put(/** @type {Element} */ (one), "aria-expanded", String(opened === name)));
+    fill(place, opened && panels[opened].node);
+    if (opened) panels[opened].begin(/** @type {View} */ (view));
+    else if (before && place.contains(document.activeElement)) bar.querySelector("button")?.focus();
+  }
+
+  /** @param {View} now */
+  function draw(now) {
+    view = now;
+    const call = now.call;
+    node.hidden = !call || Boolean(call.over);
+    if (!call || call.over) { if (opened) open(null); return; }
+    toggle(mute, call.muted, "Unmute", "Mute");
+    toggle(hold, call.held, "Take back", "Hold");
+  }
+
+  /** @param {HTMLButtonElement} one @param {boolean} on @param {string} yes @param {string} no */
+  function toggle(one, on, yes, no) {
+    put(one, "aria-pressed", String(on));
+    if (!one.getAttribute("aria-busy")) say(/** @type {Element} */ (one.querySelector(".word")), on ? yes : no);
+  }
+
+  /** An event says that it is done. @param {string} type */
+  function settle(type) {
+    if (type === "muted") done(mute);
+    if (type === "held") done(hold);
+    if (type === "call_over" || type === "state") { [mute, hold, hangUp].forEach(done); Object.values(panels).forEach((panel) => panel.settle()); }
+    if (type === "call_over") open(null);
+  }
+
+  return { node, draw, settle, ...act, key: (/** @type {string} */ key) => opened === "keypad" && panels.keypad.press(key), isOpen: () => opened };
+}
+
+/** @param {string} title @param {...import("../lib/dom.js").Child} body */
+function panel(title, ...body) {
+  return el("div", { class: "panel", role: "group", "aria-label": title }, el("h3", {}, title), ...body);
+}
+
+function makeKeypad() {
+  const typed = el("output", { class: "typed", "aria-label": "Keys that were sent" });
+  const press = (/** @type {string} */ key) => {
+    typed.append(key);
+    api.key(key).catch((error) => toast(error.message, "fault"));
+  };
+  const keys = DIGITS.map((digit) => el("button", { type: "button", on: { click: () => press(digit) } }, digit));
+  const node = panel("Keypad", typed, el("div", { class: "pad" }, ...keys), el("p", { class: "hint" }, "The caller's side gets these keys. You can type them too."));
+  return { node, press, begin: () => { typed.textContent = ""; keys[0].focus(); }, settle: () => {} };
+}
+
+/** @param {() => void} close */
+function makeNote(close) {
+  const text = el("textarea", { "aria-label": "Note", placeholder: "For the record of this call" });
+  const save = button({ word: "Save note", class: "primary" }, async () => {
+    if (!text.value.trim()) return text.focus();
+    if (await asking(save, () => api.note(text.value.trim()), "Saving")) { done(save); text.value = ""; toast("The note was taken."); close(); }
+  });
+  return { node: panel("Note", text, el("div", { class: "row" }, save, el("button", { type: "button", on: { click: close } }, "Cancel"))), begin: () => text.focus(), settle: () => done(save) };
+}
+
+function makeBack() {
+  const text = el("textarea", { "aria-label": "Note for the bot", placeholder: "What the bot should know, in a sentence" });
+  const give = button({ word: "Give the caller back to the bot", class: "primary" }, () => asking(give, () => api.handBack(text.value.trim())));
+  const node = panel("Back to the bot", el("p", { class: "hint" }, "The caller is told, and the bot goes on. If they need a person again, they come back first."), text, el("div", { class: "row" }, give));
+  return { node, begin: () => { text.value = ""; text.focus(); }, settle: () => done(give) };
+}
+
+/** @param {() => void} close */
+function makeTransfer(close) {
+  /** @type {"queue"|"agent"|"number"} */
+  let kind = "queue";
+  const queue = el("select", { "aria-label": "Queue" });
+  const names = el("datalist", { id: "colleagues" });
+  const agent = el("input", { "aria-label": "Colleague", list: "colleagues", placeholder: "Name of the colleague", autocomplete: "off" });
+  const number = el("input", { "aria-label": "Number", type: "tel", placeholder: "+49 30 …, or sip:…", autocomplete: "off" });
+  const fields = { queue, agent, number };
+  const note = el("input", { "aria-label": "Note for whoever takes over", placeholder: "What they should know (optional)", autocomplete: "off" });
+  const kinds = el("div", { class: "row", role: "group", "aria-label": "To whom" }, ...[["queue", "Queue"], ["agent", "Colleague"], ["number", "Number"]].map(([name, title]) =>
+    el("button", { type: "button", "aria-pressed": "false", "data-kind": name, on: { click: () => choose(/** @type {typeof kind} */ (name)) } }, title)));
+  const send = (/** @type {HTMLButtonElement} */ one, /** @type {(to: import("../lib/api.js").To) => Promise<unknown>} */ ask) => {
+    const value = fields[kind].value.trim();
+    if (!value) return fields[kind].focus();
+    asking(one, () => ask(/** @type {import("../lib/api.js").To} */ ({ [kind]: value })));
+  };
+  const now = button({ word: "Transfer now", class: "primary" }, () => send(now, (to) => api.transfer(to, false, note.value.trim())));
+  const warm = button({ word: "Talk to them first" }, () => send(warm, (to) => api.transfer(to, true, note.value.trim())));
+  const add = button({ word: "Add to this call" }, () => send(add, (to) => api.conference(to)));
+  const node = panel("Transfer", kinds, el("div", {}, queue, agent, names, number), note, el("div", { class: "row" }, now, warm, add, el("button", { type: "button", class: "plain", on: { click: close } }, "Cancel")),
+    el("p", { class: "hint" }, "“Talk to them first” puts the caller on hold meanwhile. With “Add”, all three of you talk."));
+
+  /** @param {typeof kind} which */
+  function choose(which) {
+    kind = which;
+    kinds.querySelectorAll("button").forEach((one) => put(one, "aria-pressed", String(one.dataset.kind === kind)));
+    Object.entries(fields).forEach(([name, field]) => { field.hidden = name !== kind; });
+    fields[kind].focus();
+  }
+
+  /** @param {View} view */
+  function begin(view) {
+    queue.replaceChildren(...view.queues.map((one) => el("option", { value: one.name }, `${one.title} (${one.waiting} waiting, ${one.on_duty} on duty)`)));
+    names.replaceChildren(...(view.colleagues ?? []).map((one) => el("option", { value: one.name }, one.title)));
+    choose(view.queues.length ? "queue" : "agent");
+  }
+  return { node, begin, settle: () => [now, warm, add].forEach(done) };
+}
