@@ -34,6 +34,7 @@ use crate::call::EntryTable;
 use crate::console::ConsoleTable;
 use crate::edge::sip::table::{PhoneTable, SipTable};
 use crate::edge::sip::trunk::table::TrunkTable;
+use crate::edge::webrtc::WebRtcTable;
 use crate::gateway::KitTables;
 use crate::gateway::live::LiveTable;
 use crate::handoff::desk::{AcdTable, AgentTable, DeskTables, HoursTable, QueueTable};
@@ -64,6 +65,8 @@ pub struct Config {
     pub speech: SpeechTable,
     /// Where phone calls come in.
     pub sip: SipTable,
+    /// Where the sound of browsers comes in.
+    pub webrtc: WebRtcTable,
     /// Over whom calls are dialled, and who sends us theirs.
     pub trunk: Vec<TrunkTable>,
     /// Where agents are rung.

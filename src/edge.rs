@@ -6,6 +6,8 @@
 
 pub mod rtp;
 pub mod sip;
+pub mod webrtc;
+mod wire;
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -15,6 +17,8 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use crate::base::{Key, Pii, Rate};
 use crate::call::Gone;
 use crate::sound::codec::Codec;
+
+pub use wire::{LINE_QUEUE, LineEnd, LineWire, Wire};
 
 /// Commands and events that may wait for a leg.
 pub const LEG_QUEUE: usize = 64;
@@ -95,12 +99,12 @@ pub enum LegCommand {
 pub enum LegEvent {
     /// The dialled party's phone rings (180, or 183 without sound).
     Ringing,
-    /// Sound is agreed, for the first time (with its sockets; early media, if [`LegEvent::Answered`] has not come), or changed.
+    /// Sound is agreed, for the first time (with its wire; early media, if [`LegEvent::Answered`] has not come), or changed.
     Media {
         /// What was agreed.
         plan: MediaPlan,
-        /// The sockets that the leg's sound goes through, the first time.
-        sockets: Option<MediaSockets>,
+        /// What the leg's sound goes through, the first time.
+        wire: Option<Wire>,
     },
     /// The dialog is confirmed: for an incoming leg the ACK came, for a dialled one the 200.
     Answered,

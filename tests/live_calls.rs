@@ -13,7 +13,7 @@ use phones::{PATIENCE, accepts, call, dialling, finished, gateway, gateway_with,
 use segue::base::{EndedBy, Frame, Happening, LegId, Network, OfferOutcome, Purpose, Rate};
 use segue::cmd::live;
 use segue::edge::sip::SipEdge;
-use segue::edge::{LegCommand, LegEvent};
+use segue::edge::{LegCommand, LegEvent, Wire};
 use segue::replay::caller;
 use segue::sound::codec::{Codec, Encoder, MAX_ENCODED};
 use segue::sound::rtp::Packet;
@@ -217,7 +217,7 @@ async fn bare_caller(sip: &SipEdge, target: String, talks: Duration) -> Vec<(u32
     let mut media = None;
     loop {
         match leg.events.recv().await.unwrap() {
-            LegEvent::Media { plan, sockets: Some(sockets) } => media = Some((plan, sockets)),
+            LegEvent::Media { plan, wire: Some(Wire::Sockets(sockets)) } => media = Some((plan, sockets)),
             LegEvent::Answered => break,
             _ => {}
         }

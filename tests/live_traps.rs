@@ -18,7 +18,7 @@ use phones::{PATIENCE, accepts, agent, dialling, finished, gateway, on_loopback,
 use segue::base::{CallOutcome, EndedBy, Frame, HandoffClock, Happening, Key, OfferOutcome, Party, Rate, Record, StageName, Time};
 use segue::cmd::live::Running;
 use segue::edge::rtp::RtpLeg;
-use segue::edge::{Invited, Leg, LegCommand, LegEvent};
+use segue::edge::{Invited, Leg, LegCommand, LegEvent, Wire};
 use segue::gateway::live::call::Finished;
 use segue::replay::caller;
 use segue::sound::codec::{Codec, Encoder, MAX_ENCODED};
@@ -123,8 +123,8 @@ async fn talk(mut leg: Leg, says: Vec<i16>, mut keys: Vec<(Duration, Key)>, (see
                 rtp.send(Some(&says.next().unwrap_or(Frame::silence(Rate::Hz8000))), now);
             }
             event = leg.events.recv() => match event {
-                Some(LegEvent::Media { plan, sockets: Some(sockets) }) => rtp = RtpLeg::open(sockets, &plan, Rate::Hz8000).ok(),
-                Some(LegEvent::Media { plan, sockets: None }) => {
+                Some(LegEvent::Media { plan, wire: Some(wire) }) => rtp = RtpLeg::open(wire, &plan, Rate::Hz8000).ok(),
+                Some(LegEvent::Media { plan, wire: None }) => {
                     let _ = seen.send(Seen::Changed(plan.sends));
                     if let Some(rtp) = &mut rtp {
                         rtp.change(&plan);
@@ -282,7 +282,7 @@ async fn trap_12_a_caller_whose_stream_begins_anew_goes_on_to_be_heard() {
     let mut records = running.gateway.watch();
     let mut leg = caller_phone.dial(dialling(&caller_phone, &format!("sip:1000@{}", running.sip.local()), Codec::Pcma));
     let (plan, sockets) = loop {
-        if let LegEvent::Media { plan, sockets: Some(sockets) } = leg.events.recv().await.unwrap() {
+        if let LegEvent::Media { plan, wire: Some(Wire::Sockets(sockets)) } = leg.events.recv().await.unwrap() {
             break (plan, sockets);
         }
     };

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use phones::{PATIENCE, dialling, phone};
 use segue::edge::sip::SipEdge;
-use segue::edge::{Leg, LegCommand, LegEvent, MediaSockets};
+use segue::edge::{Leg, LegCommand, LegEvent, MediaSockets, Wire};
 use segue::sound::codec::Codec;
 
 /// A second of sound.
@@ -117,7 +117,7 @@ async fn stands(phone: &SipEdge, target: &str) -> Standing {
     let mut media = None;
     loop {
         match next(&mut leg).await {
-            LegEvent::Media { sockets: Some(sockets), .. } => media = Some(sockets),
+            LegEvent::Media { wire: Some(Wire::Sockets(sockets)), .. } => media = Some(sockets),
             LegEvent::Answered => return Standing { leg, sockets: media.unwrap() },
             LegEvent::Ringing | LegEvent::Media { .. } => {}
             other => panic!("{other:?}"),

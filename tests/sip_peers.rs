@@ -177,7 +177,7 @@ async fn a_caller_who_gives_up_while_it_rings_is_gone() {
 async fn trap_14_a_caller_who_holds_us_is_answered_recvonly_and_comes_back() {
     let Some((child, mut leg, ..)) = called_by("caller_holds.xml", "u1").await else { return };
     for takes in [false, true] {
-        let LegEvent::Media { plan, sockets: None } = next(&mut leg).await else { panic!("no change") };
+        let LegEvent::Media { plan, wire: None } = next(&mut leg).await else { panic!("no change") };
         assert_eq!((plan.sends, plan.receives), (takes, true));
     }
     ends(&mut leg).await;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use segue::base::{Key, Time};
 use segue::edge::sip::table::SipTable;
 use segue::edge::sip::{Dialling, SipEdge};
-use segue::edge::{Invited, Leg, LegCommand, LegEvent, MediaPlan, Ports};
+use segue::edge::{Invited, Leg, LegCommand, LegEvent, MediaPlan, Ports, Wire};
 use segue::sound::codec::Codec;
 use segue::sound::g711;
 use segue::sound::rtp::Packet;
@@ -92,7 +92,7 @@ impl Load {
         let mut media: Option<(MediaPlan, UdpSocket)> = None;
         loop {
             match leg.events.recv().await {
-                Some(LegEvent::Media { plan, sockets: Some(sockets) }) => media = UdpSocket::from_std(sockets.rtp).ok().map(|rtp| (plan, rtp)),
+                Some(LegEvent::Media { plan, wire: Some(Wire::Sockets(sockets)) }) => media = UdpSocket::from_std(sockets.rtp).ok().map(|rtp| (plan, rtp)),
                 Some(LegEvent::Answered) => break,
                 Some(LegEvent::Refused { status, reason }) => return eprintln!("refused: {status} {reason}"),
                 Some(_) => {}

@@ -38,6 +38,8 @@ pub struct Plan {
     pub hours: Option<HoursTable>,
     /// Wall time at the origin of [`Time`].
     pub wall: jiff::Zoned,
+    /// For how long an agent whose line broke is waited for before others are asked.
+    pub return_patience: Duration,
     /// A recorded caller can't react to the bot: whenever they begin to speak, the bot's words stop, and that is no barge-in.
     pub yields: bool,
 }

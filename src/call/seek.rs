@@ -17,9 +17,6 @@ use super::{BotPlan, Call, Effect, RECORDED_BOT, Reason};
 const NOTICE_DUE: Duration = Duration::from_millis(120);
 /// A desk that has said nothing for this long counts as gone.
 const DESK_PATIENCE: Duration = Duration::from_secs(5);
-/// How long an agent whose line broke is waited for before others are asked.
-const RETURN_PATIENCE: Duration = Duration::from_secs(8);
-
 /// How often an agent on a phone is asked for the key that accepts; after that the offer's deadline decides.
 const KEY_ASKED: u8 = 3;
 
@@ -47,7 +44,7 @@ impl Call {
             priority: handoff.fired.priority,
             since: handoff.since,
             except: self.declined.clone(),
-            prefer_until: prefer.is_some().then(|| now + RETURN_PATIENCE),
+            prefer_until: prefer.is_some().then(|| now + self.plan.return_patience),
             prefer,
         }
     }

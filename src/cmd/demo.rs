@@ -90,7 +90,7 @@ async fn play(mut config: Config, args: &DemoArgs) -> anyhow::Result<Finished> {
     config.agent.truncate(1);
     config.phone = vec![PhoneTable::dialled(&agent.name, format!("sip:{}@{}", agent.name, agent_phone.local()))];
     let kit = live::kit(&config, None).map_err(|problems| anyhow::anyhow!("the built-in configuration: {problems}"))?;
-    let Running { gateway, sip, mut finished, serving } = live::open(&config, kit).await?;
+    let Running { gateway, sip, mut finished, serving, .. } = live::open(&config, kit).await?;
     if !args.json {
         writeln!(anstream::stdout(), "A caller, a bot and {} on SIP phones at {}, all on this machine:\n", agent.spoken(), sip.local())?;
     }

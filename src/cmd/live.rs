@@ -20,6 +20,7 @@ use crate::edge::sip::table::{PhoneTable, SipTable, SrtpPolicy};
 use crate::edge::sip::trunk::TrunkPeer;
 use crate::edge::sip::trunk::table::TrunkTable;
 use crate::edge::sip::{Peers, SipEdge};
+use crate::edge::webrtc::WebRtcEdge;
 use crate::edge::{Invited, Ports};
 use crate::gateway::Kit;
 use crate::gateway::live::call::Finished;
@@ -39,8 +40,10 @@ const PHONE_CALLS: usize = 16;
 pub struct Running {
     /// The driver.
     pub gateway: Arc<Gateway>,
-    /// Its edge.
+    /// Its edge for phones.
     pub sip: SipEdge,
+    /// Its edge for browsers.
+    pub webrtc: WebRtcEdge,
     /// Calls that are over.
     pub finished: Receiver<Finished>,
     /// Takes calls from the edge.
@@ -68,6 +71,7 @@ pub async fn open_at(config: &Config, kit: Kit, wall: Option<jiff::Zoned>) -> an
     places.extend(config.acd.iter().map(|acd| (AgentId::from(acd.name.as_str()), vec![Place::Dialled(acd.target.clone(), acd.trunks.clone())])));
     let peers = Peers { accounts, trunks: trunks(&config.trunk)? };
     let sip = SipEdge::open_with(&config.sip, peers, ports, calls).await.context("sip")?;
+    let webrtc = WebRtcEdge::open(&config.webrtc)?;
     let from = format!("sip:segue@{}", sip.local());
     let srtp = config.sip.srtp == SrtpPolicy::Required;
     let book = PhoneBook::new(sip.clone(), places, (config.sip.codecs.clone(), srtp), from);
@@ -78,7 +82,7 @@ pub async fn open_at(config: &Config, kit: Kit, wall: Option<jiff::Zoned>) -> an
         let gateway = gateway.clone();
         async move { gateway.serve(ringing).await }
     });
-    Ok(Running { gateway, sip, finished, serving })
+    Ok(Running { gateway, sip, webrtc, finished, serving })
 }
 
 /// Synthesizes what is known to be said, in every band in which callers may hear it.

@@ -66,7 +66,7 @@ fn load(file: Option<&Path>) -> Option<(Config, crate::gateway::Kit)> {
 
 async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -> anyhow::Result<Ending> {
     let mut stop = Stop::new()?;
-    let Running { gateway, sip, mut finished, serving } = live::open(config, kit).await?;
+    let Running { gateway, sip, mut finished, serving, .. } = live::open(config, kit).await?;
     tracing::info!("serving {} on {}", file.map_or_else(|| BUILT_IN.to_owned(), |file| file.display().to_string()), config.sip.bind.join(", "));
     notify(sd_notify::NotifyState::Ready);
     loop {
@@ -170,6 +170,7 @@ async fn reload(old: &Config, gateway: &crate::gateway::live::Gateway, sip: &Sip
 fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
     let changed = [
         ("sip", old.sip != new.sip),
+        ("webrtc", old.webrtc != new.webrtc),
         ("phone", old.phone != new.phone),
         ("trunk", old.trunk != new.trunk),
         ("gateway", old.gateway != new.gateway),

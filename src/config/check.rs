@@ -19,6 +19,7 @@ pub fn check(fitted: &Fitted<Config>, mistakes: &mut Mistakes) {
     config.signal.check("signal", &mut problems);
     config.speech.check("speech", &mut problems);
     config.sip.check("sip", &mut problems);
+    config.webrtc.check("webrtc", &mut problems);
     config.gateway.check("gateway", &mut problems);
     for (n, trunk) in config.trunk.iter().enumerate() {
         trunk.check(&format!("trunk[{n}]"), &mut problems);

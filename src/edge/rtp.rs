@@ -1,4 +1,4 @@
-//! One leg's sound, from its sockets to frames and back.
+//! One leg's sound, from its wire to frames and back.
 //!
 //! Each 20 ms: [`RtpLeg::receive`] takes what has come, [`RtpLeg::play_out`] gives one frame, [`RtpLeg::send`] sends one.
 //! Where a leg hears another and nothing else, [`RtpLeg::forward`] passes packets on as they come, and [`RtpLeg::rest`]
@@ -14,12 +14,12 @@ mod srtp;
 mod stats;
 
 use std::collections::VecDeque;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::{MediaPlan, MediaSockets};
+use super::{MediaPlan, Wire};
 use crate::base::{Fault, Frame, Key, Organ, Rate, Time};
 use crate::sound::codec::{Codec, MAX_ENCODED};
 use crate::sound::rtp::egress::Egress;
@@ -44,7 +44,7 @@ const MAX_OTHER_SOURCES: u64 = 256;
 
 /// One leg's sound.
 pub struct RtpLeg {
-    sockets: MediaSockets,
+    wire: Wire,
     plan: MediaPlan,
     source: Source,
     srtp: Option<Srtp>,
@@ -76,16 +76,16 @@ fn fault(what: impl std::fmt::Display) -> Fault {
 }
 
 impl RtpLeg {
-    /// A leg on these sockets, with frames at this rate.
+    /// A leg on this wire, with frames at this rate.
     ///
     /// # Errors
     /// A codec or a key that can't be set up.
-    pub fn open(sockets: MediaSockets, plan: &MediaPlan, rate: Rate) -> Result<RtpLeg, Fault> {
+    pub fn open(wire: impl Into<Wire>, plan: &MediaPlan, rate: Rate) -> Result<RtpLeg, Fault> {
         let clock = plan.codec.clock_hz();
         let [a, b, c, d, e, f, g, h, i, j] = random::<10>();
         let egress = Egress::new(u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([e & 0x7f, f]), u32::from_be_bytes([g, h, i, j]), clock);
         Ok(RtpLeg {
-            sockets,
+            wire: wire.into(),
             source: Source::new(plan.remote, plan.remote_rtcp),
             srtp: plan.srtp.as_ref().map(Srtp::new).transpose().map_err(fault)?,
             inlet: Inlet::new(plan.codec, rate).map_err(fault)?,
@@ -152,14 +152,16 @@ impl RtpLeg {
     pub fn receive_reports(&mut self, now: Time) {
         let mut datagram = [0; MAX_DATAGRAM];
         for _ in 0..MAX_REPORTS_AT_ONCE {
-            let Ok((length, from)) = self.sockets.rtcp.recv_from(&mut datagram) else { break };
+            let Ok((length, from)) = self.wire.rtcp().and_then(|socket| socket.recv_from(&mut datagram)) else { break };
             self.on_rtcp(&datagram[..length], from, now);
         }
     }
 
     /// True if this leg's packets, as they are, are what the other peer wants.
     pub fn can_forward(&self, to: &RtpLeg) -> bool {
-        let fits = self.plan.codec == to.plan.codec && self.inlet.buffer.packet_ms() == f64::from(to.plan.ptime_ms);
+        // What a line needs has no socket of its own that could be watched.
+        let have_sockets = self.wire.sockets().is_ok() && to.wire.sockets().is_ok();
+        let fits = have_sockets && self.plan.codec == to.plan.codec && self.inlet.buffer.packet_ms() == f64::from(to.plan.ptime_ms);
         fits && self.plan.receives && to.plan.sends && !to.outlet.is_pressing()
     }
 
@@ -177,9 +179,8 @@ impl RtpLeg {
         self.opened_at.get_or_insert(now);
         let mut datagram = [0; MAX_DATAGRAM];
         for _ in 0..MAX_AT_ONCE {
-            // A datagram that was refused (ICMP) is an error of the one before; both mean that nothing is here.
-            let Ok((length, from)) = self.sockets.rtp.recv_from(&mut datagram) else { break };
-            self.on_datagram(&datagram[..length], from, to.as_deref_mut(), now);
+            let Some((length, from)) = self.wire.receive(&mut datagram) else { break };
+            self.on_datagram(&datagram[..length], from.unwrap_or(self.source.peer), to.as_deref_mut(), now);
         }
     }
 
@@ -359,15 +360,15 @@ impl RtpLeg {
     }
 
     fn keep_alive(&self) {
-        // If it can't be sent, the next one may.
-        let _ = self.sockets.rtp.send_to(&[], self.source.peer);
+        // If it can't be sent, the next one may; a line is kept open without our help.
+        let _ = self.wire.rtp().and_then(|socket| socket.send_to(&[], self.source.peer));
     }
 
     fn transmit(&mut self, datagram: &[u8]) {
-        let (socket, peer) = (&self.sockets.rtp, self.source.peer);
+        let (wire, peer) = (&self.wire, self.source.peer);
         let done = match &mut self.srtp {
-            None => socket.send_to(datagram, peer).is_ok(),
-            Some(srtp) => srtp.protect(datagram).is_ok_and(|protected| socket.send_to(&protected, peer).is_ok()),
+            None => wire.send(datagram, peer),
+            Some(srtp) => srtp.protect(datagram).is_ok_and(|protected| wire.send(&protected, peer)),
         };
         if done {
             self.stats.sent += 1;
@@ -383,6 +384,8 @@ impl RtpLeg {
     }
 
     fn report(&mut self, now: Time, is_bye: bool) {
+        // A line reports by itself.
+        let Ok(sockets) = self.wire.sockets() else { return };
         let egress = &self.outlet.egress;
         let (packets, octets) = egress.sent();
         let sending = rtcp::Sending { ssrc: egress.ssrc(), timestamp: egress.timestamp(), packets, octets, is_active: packets > 0 };
@@ -390,7 +393,7 @@ impl RtpLeg {
         let mut out = [0; rtcp::MAX_REPORT];
         let length = self.reports.write(&sending, self.heard_at.map(|_| heard), now, is_bye, &mut out);
         let (peer, to) = (self.source.peer, self.source.peer_rtcp);
-        let socket = if to == peer { &self.sockets.rtp } else { &self.sockets.rtcp };
+        let socket = if to == peer { &sockets.rtp } else { &sockets.rtcp };
         // A report that can't be sent is followed by the next one.
         let _ = match &mut self.srtp {
             None => socket.send_to(&out[..length], to),
@@ -415,14 +418,9 @@ impl RtpLeg {
         RtpStats { codec, bad, jitter_buffer: buffer.counts(), jitter_ms, held_ms: buffer.held_ms(), peer: self.reports.peer, ..self.stats }
     }
 
-    /// The socket of its RTP.
-    pub fn socket(&self) -> &UdpSocket {
-        &self.sockets.rtp
-    }
-
-    /// The socket of its reports.
-    pub fn reports_socket(&self) -> &UdpSocket {
-        &self.sockets.rtcp
+    /// What it goes through.
+    pub fn wire(&self) -> &Wire {
+        &self.wire
     }
 }
 

@@ -26,6 +26,8 @@ use super::Equipment;
 
 /// Hold music for entries that name none.
 const HOLD_MUSIC: &[u8] = include_bytes!("../../audio/prompts/hold.flac");
+/// How long an agent whose line broke is waited for, unless the gateway says otherwise.
+const RETURN_PATIENCE: Duration = Duration::from_secs(8);
 /// The longest hold music.
 const MUSIC_LIMIT: Duration = Duration::from_secs(600);
 
@@ -189,6 +191,7 @@ impl Kit {
             agents: self.agents.get_or_init(|| Arc::new(self.agents())).clone(),
             hours: entry.hours.clone(),
             wall: arrival.wall,
+            return_patience: RETURN_PATIENCE,
             yields: false,
         };
         // A cache of its own: what another call has said must not change when this one can speak.

@@ -10,6 +10,7 @@ pub mod desk;
 mod edge;
 pub mod journal;
 pub mod lateness;
+pub mod lines;
 mod pace;
 mod pair;
 pub mod pages;
@@ -26,7 +27,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio::task::LocalSet;
 
 use crate::base::{AgentId, CallId, Record};
-use crate::call::CallInput;
+use crate::call::{CallInput, Command};
 use crate::edge::{Invited, LegCommand};
 use crate::handoff::desk::{DeskInput, Presence};
 
@@ -37,6 +38,7 @@ use desk::DeskLine;
 use edge::Shared;
 use journal::Journal;
 use lateness::Lateness;
+use lines::Lines;
 use pace::Pace;
 use pages::Pages;
 use phones::PhoneBook;
@@ -102,7 +104,9 @@ impl Gateway {
         let desk = DeskLine::open(&kit.tables().desk, secs(table.no_answer_pause_secs));
         let journal = Journal::open(table.recordings.as_deref()).map_err(GatewayError::Journal)?;
         let (watchers, _) = broadcast::channel(WATCHED);
-        let shared = Shared { desk, journal, phones: Arc::new(phones), pages, watchers, media_timeout: secs(table.media_timeout_secs) };
+        let lines = Lines::new(desk.clone(), secs(table.line_grace_secs));
+        let media_timeout = secs(table.media_timeout_secs);
+        let shared = Shared { desk, journal, phones: Arc::new(phones), lines, pages, watchers, media_timeout };
         let (finished, over) = channel(FINISHED);
         let lateness = Arc::new(Lateness::default());
         let count = match table.media_threads {
@@ -172,6 +176,17 @@ impl Gateway {
         self.calls().len()
     }
 
+    /// Agents at screens.
+    pub fn lines(&self) -> &Lines {
+        &self.shared.lines
+    }
+
+    /// Somebody wants something of a running call; false if there is no such call, or it does not react.
+    pub fn command(&self, call: CallId, command: Command) -> bool {
+        let inbox = self.calls().get(&call).cloned();
+        inbox.is_some_and(|inbox| inbox.try_send(News::Call(CallInput::Command(command))).is_ok())
+    }
+
     /// The desk, for whoever tells it of agents.
     pub fn desk(&self) -> &DeskLine {
         &self.shared.desk
@@ -236,7 +251,7 @@ impl Gateway {
 
     /// An agent's phone can be rung from now on, or not any more. Who has a phone that can be rung is available.
     pub fn on_line(&self, agent: &AgentId, up: bool) {
-        self.shared.desk.tell(DeskInput::Line { agent: agent.clone(), up });
+        self.shared.lines.phone(agent, up);
         if up {
             self.shared.desk.tell(DeskInput::Presence { agent: agent.clone(), presence: Presence::Available });
         }
@@ -260,11 +275,12 @@ impl Gateway {
         let wall = self.around.wall.clone().unwrap_or_else(|| jiff::Timestamp::now().to_zoned(kit.zone(&called)));
         let data = data.into_iter().map(|(name, value)| (name, value.0)).collect();
         let arrival = Arrival { call, called: called.clone(), caller: caller.map(|caller| caller.0), data, wall };
-        let Some((plan, mut equipment)) = kit.admit(arrival, rate, None, Handle::current()) else {
+        let Some((mut plan, mut equipment)) = kit.admit(arrival, rate, None, Handle::current()) else {
             tracing::info!(reference, %from, called, "refused: no entry has this number");
             return refuse(&leg.commands, LegCommand::Refuse { status: 404, retry_after_s: None, contact: None });
         };
         equipment.voice = kit.voice();
+        plan.return_patience = secs(self.table.line_grace_secs);
         tracing::debug!(%call, reference, %from, called, "a call begins");
         let inbox = call::inbox();
         self.calls().insert(call, inbox.0.clone());

@@ -188,6 +188,11 @@ impl Desk {
         self.agents.iter().map(|a| (&a.id, a.state()))
     }
 
+    /// What an agent has said of themselves, or was put on for what they did.
+    pub fn presence(&self, agent: &AgentId) -> Option<&Presence> {
+        self.agents.iter().find(|a| a.id == *agent).map(|a| &a.presence)
+    }
+
     fn queue(&self, id: &QueueId) -> Option<(usize, &Queue)> {
         self.queues.iter().enumerate().find(|(_, q)| q.id == *id)
     }

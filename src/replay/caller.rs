@@ -23,7 +23,7 @@ use crate::base::{FRAME_MILLIS, Frame, Key, Rate, Time};
 use crate::call::Gone;
 use crate::edge::rtp::RtpLeg;
 use crate::edge::sip::{Dialling, SipEdge};
-use crate::edge::{Leg, LegCommand, LegEvent, MediaPlan, MediaSockets};
+use crate::edge::{Leg, LegCommand, LegEvent, MediaPlan, Wire};
 use crate::sound::codec::Codec;
 use party::Party;
 use probe::{Probe, Voice};
@@ -242,7 +242,7 @@ impl Begun {
         let since = Some(self.started.elapsed().as_secs_f64() * 1_000.0);
         match event {
             LegEvent::Ringing => self.report.ring_ms = self.report.ring_ms.or(since),
-            LegEvent::Media { plan, sockets } => self.on_media(&plan, sockets),
+            LegEvent::Media { plan, wire } => self.on_media(&plan, wire),
             LegEvent::Answered => {
                 self.report.answer_ms = since;
                 self.report.status = OK;
@@ -270,11 +270,11 @@ impl Begun {
         }
     }
 
-    fn on_media(&mut self, plan: &MediaPlan, sockets: Option<MediaSockets>) {
+    fn on_media(&mut self, plan: &MediaPlan, wire: Option<Wire>) {
         self.report.codec = Some(plan.codec);
-        match (self.sound.as_mut(), sockets) {
+        match (self.sound.as_mut(), wire) {
             (Some(rtp), _) => rtp.change(plan),
-            (None, Some(sockets)) => match RtpLeg::open(sockets, plan, RATE) {
+            (None, Some(wire)) => match RtpLeg::open(wire, plan, RATE) {
                 Ok(rtp) => self.sound = Some(rtp),
                 Err(error) => tracing::error!(%error, "no sound"),
             },
@@ -326,8 +326,8 @@ impl Begun {
                         self.on_gone(gone);
                         break;
                     }
-                    Some(LegEvent::Media { plan, sockets }) => {
-                        self.on_media(&plan, sockets);
+                    Some(LegEvent::Media { plan, wire }) => {
+                        self.on_media(&plan, wire);
                         arrivals = Arrivals::of(self.sound.as_ref());
                         false
                     }
@@ -386,7 +386,7 @@ struct Arrivals {
 impl Arrivals {
     fn of(sound: Option<&RtpLeg>) -> Arrivals {
         // Without it packets are taken on each tick.
-        let socket = sound.and_then(|sound| sound.socket().try_clone().ok()).and_then(|socket| tokio::net::UdpSocket::from_std(socket).ok());
+        let socket = sound.and_then(|sound| sound.wire().rtp().and_then(std::net::UdpSocket::try_clone).ok()).and_then(|socket| tokio::net::UdpSocket::from_std(socket).ok());
         Arrivals { socket }
     }
 

@@ -165,6 +165,7 @@ impl World {
             ),
             hours: None,
             wall: "2026-03-03T10:00:00+00:00[UTC]".parse().expect("a time"),
+            return_patience: Duration::from_secs(8),
             yields: false,
         };
         let mut world = World {

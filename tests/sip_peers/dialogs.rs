@@ -19,7 +19,7 @@ async fn standing(table: SipTable, headers: &str) -> (Raw, Leg, SipEdge) {
 
 async fn changed(leg: &mut Leg) -> MediaPlan {
     match next(leg).await {
-        LegEvent::Media { plan, sockets: None } => plan,
+        LegEvent::Media { plan, wire: None } => plan,
         other => panic!("{other:?} instead of a change"),
     }
 }

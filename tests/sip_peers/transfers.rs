@@ -128,7 +128,7 @@ async fn an_attended_transfer_brings_whom_the_agent_has_talked_to() {
 /// The port of a leg that stood already when it was handed over.
 async fn stands_or_stood(leg: &mut Leg) -> u16 {
     match next(leg).await {
-        LegEvent::Media { plan, sockets: Some(_) } => plan.remote.port(),
+        LegEvent::Media { plan, wire: Some(_) } => plan.remote.port(),
         other => panic!("{other:?} instead of sound"),
     }
 }

@@ -156,7 +156,7 @@ impl Call<'_> {
             entry.share = 1.0;
         }
         let kit = live::kit(&self.config, self.file).map_err(|problems| anyhow::anyhow!("{problems}"))?;
-        let Running { gateway, sip, mut finished, serving } = live::open_at(&self.config, kit, Some(self.arrival.wall.clone())).await?;
+        let Running { gateway, sip, mut finished, serving, .. } = live::open_at(&self.config, kit, Some(self.arrival.wall.clone())).await?;
         let records = gateway.watch();
         let script = self.script;
         let picking_up = tokio::spawn(async move {

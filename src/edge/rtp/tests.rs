@@ -1,7 +1,7 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 
 use super::*;
-use crate::edge::{Ports, SrtpKeys};
+use crate::edge::{MediaSockets, Ports, SrtpKeys};
 
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -111,7 +111,7 @@ fn who_lacks_the_keys_does_not_win_a_leg_whose_peer_has_not_sent_yet() {
 fn a_flood_of_reports_is_taken_in_portions() {
     let (_a, mut b) = pair(Codec::Pcmu, None);
     let stranger = sockets();
-    let to = b.sockets.rtcp.local_addr().expect("bound");
+    let to = b.wire().rtcp().and_then(UdpSocket::local_addr).expect("bound");
     for _ in 0..50 {
         stranger.rtcp.send_to(&[0; 8], to).expect("sent");
     }
@@ -159,7 +159,7 @@ fn strangers_are_never_heard_once_the_peer_is_known() {
         let packet = Packet { marker: false, payload_type: 0, sequence: n, timestamp: u32::from(n) * 160, ssrc: 99, payload: &[0; 160] };
         let mut datagram = [0; 172];
         packet.encode(&mut datagram).expect("room");
-        stranger.rtp.send_to(&datagram, b.socket().local_addr().expect("bound")).expect("sent");
+        stranger.rtp.send_to(&datagram, b.wire().rtp().and_then(UdpSocket::local_addr).expect("bound")).expect("sent");
     }
     let before = b.stats().received;
     b.receive(Time::from_millis(1_000));
@@ -369,7 +369,7 @@ fn a_way_through_nat_is_kept_open_while_nothing_is_sent() {
     let (mut datagrams, mut datagram) = (0, [0; 64]);
     for n in 0..1_600 {
         a.send(None, Time::from_millis(n * 20));
-        while let Ok((length, _)) = b.sockets.rtp.recv_from(&mut datagram) {
+        while let Ok((length, _)) = b.wire().rtp().and_then(|socket| socket.recv_from(&mut datagram)) {
             assert_eq!(length, 0);
             datagrams += 1;
         }
@@ -385,7 +385,7 @@ fn replayed_packets_are_told_from_forged_ones() {
     let (mut a, mut b) = pair(Codec::Pcmu, Some((SrtpKeys { ours: [1; 30], theirs: [2; 30] }, SrtpKeys { ours: [2; 30], theirs: [1; 30] })));
     a.send(Some(&tone(0)), Time::ZERO);
     let mut datagram = [0; 300];
-    let (length, from) = b.sockets.rtp.recv_from(&mut datagram).expect("sent");
+    let (length, from) = b.wire().rtp().and_then(|socket| socket.recv_from(&mut datagram)).expect("sent");
     b.on_datagram(&datagram[..length], from, None, Time::ZERO);
     b.on_datagram(&datagram[..length], from, None, Time::ZERO);
     datagram[20] ^= 1;

@@ -189,7 +189,7 @@ impl Answering {
         }
         let mut sockets = Some(sockets);
         if let Some(plan) = plan {
-            leg.tell(LegEvent::Media { plan, sockets: sockets.take() }).await;
+            leg.tell(LegEvent::Media { plan, wire: sockets.take().map(Into::into) }).await;
         }
         loop {
             tokio::select! {
@@ -211,7 +211,7 @@ impl Answering {
         if sockets.is_some() {
             let body = self.dialog.last_remote_ack().map(|ack| ack.body).unwrap_or_default();
             match sdp::accept(&leg.terms, &body) {
-                Ok(plan) => leg.tell(LegEvent::Media { plan, sockets }).await,
+                Ok(plan) => leg.tell(LegEvent::Media { plan, wire: sockets.map(Into::into) }).await,
                 Err(error) => {
                     tracing::info!(%error, "a call ends: the caller's answer can't be used");
                     leg.tell(LegEvent::Gone(Gone::Lost)).await;

@@ -246,8 +246,8 @@ impl Ringing<'_, '_> {
             match sdp::accept(&self.terms, &response.body) {
                 Ok(plan) => {
                     self.has_media = true;
-                    let sockets = self.party.sockets.take();
-                    self.say(LegEvent::Media { plan, sockets }).await;
+                    let wire = self.party.sockets.take().map(Into::into);
+                    self.say(LegEvent::Media { plan, wire }).await;
                 }
                 Err(error) => tracing::debug!(%error, "early media that can't be used"),
             }
@@ -279,8 +279,8 @@ impl Ringing<'_, '_> {
         }
         match sdp::accept(&self.terms, &response.body) {
             Ok(plan) => {
-                let sockets = self.party.sockets.take();
-                self.say(LegEvent::Media { plan, sockets }).await;
+                let wire = self.party.sockets.take().map(Into::into);
+                self.say(LegEvent::Media { plan, wire }).await;
                 Ok(true)
             }
             Err(error) => {

@@ -289,7 +289,7 @@ impl DialogLeg {
             // What is encrypted stays so, whoever offers next.
             self.terms.srtp = Encryption::Required;
         }
-        self.tell(LegEvent::Media { plan, sockets: None }).await;
+        self.tell(LegEvent::Media { plan, wire: None }).await;
     }
 
     /// Tells whoever drives the call; over after the last word.

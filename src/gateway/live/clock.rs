@@ -20,6 +20,11 @@ impl LiveClock {
         Time::from_micros(u64::try_from(moment.saturating_duration_since(self.0).as_micros()).unwrap_or(u64::MAX))
     }
 
+    /// When this is by the machine's clock.
+    pub fn moment(&self, time: Time) -> Instant {
+        self.0 + std::time::Duration::from_micros(time.as_micros())
+    }
+
     /// How long after `origin` this clock started.
     pub fn since(&self, origin: Instant) -> std::time::Duration {
         self.0.saturating_duration_since(origin)

@@ -6,13 +6,15 @@
 //! [`LiveTable::no_answer_pause_secs`](super::LiveTable).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::watch;
 
 use crate::base::{AgentId, CallId, OfferOutcome, QueueId, Time};
 use crate::call::CallInput;
-use crate::handoff::desk::{Desk, DeskInput, DeskOutput, DeskTables, Presence, QueueView};
+use crate::handoff::desk::{AgentState, Desk, DeskInput, DeskOutput, DeskTables, Presence, QueueView};
 
 use super::call::News;
 
@@ -37,6 +39,21 @@ enum Told {
 pub struct DeskLine {
     told: Sender<Told>,
     origin: Instant,
+    agents: watch::Receiver<Agents>,
+}
+
+/// All agents, as they are now.
+pub type Agents = Arc<BTreeMap<AgentId, AgentNow>>;
+
+/// How an agent is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentNow {
+    /// What they are doing.
+    pub state: AgentState,
+    /// What they have said of themselves, or was said for them.
+    pub presence: Presence,
+    /// Since when `state` is so.
+    pub since: jiff::Timestamp,
 }
 
 impl DeskLine {
@@ -44,9 +61,18 @@ impl DeskLine {
     pub fn open(tables: &DeskTables, no_answer_pause: Duration) -> DeskLine {
         let (told, messages) = channel(QUEUE);
         let origin = Instant::now();
-        let service = DeskService { desk: Desk::new(tables), origin, calls: BTreeMap::new(), back: Vec::new(), no_answer_pause };
+        let desk = Desk::new(tables);
+        let since = jiff::Timestamp::now();
+        let now = |(agent, state): (&AgentId, AgentState)| (agent.clone(), AgentNow { state, presence: Presence::Offline, since });
+        let (agents, watched) = watch::channel(Arc::new(desk.agents().map(now).collect()));
+        let service = DeskService { desk, origin, calls: BTreeMap::new(), back: Vec::new(), no_answer_pause, agents };
         tokio::spawn(service.run(messages));
-        DeskLine { told, origin }
+        DeskLine { told, origin, agents: watched }
+    }
+
+    /// All agents, now and whenever one of them changes.
+    pub fn agents(&self) -> watch::Receiver<Agents> {
+        self.agents.clone()
     }
 
     /// When the desk's time began.
@@ -113,6 +139,7 @@ struct DeskService {
     /// Agents on phones who come back from a break by themselves.
     back: Vec<(Time, AgentId)>,
     no_answer_pause: Duration,
+    agents: watch::Sender<Agents>,
 }
 
 impl DeskService {
@@ -149,7 +176,14 @@ impl DeskService {
                     self.desk.handle(DeskInput::Cancel { ticket }, self.now());
                 }
             }
-            Told::Message(message) => self.desk.handle(message, self.now()),
+            Told::Message(message) => {
+                let said = match &message {
+                    DeskInput::Presence { agent, .. } => Some(agent.clone()),
+                    _ => None,
+                };
+                self.desk.handle(message, self.now());
+                said.inspect(|agent| self.show(agent, None));
+            }
         }
     }
 
@@ -170,6 +204,7 @@ impl DeskService {
                 DeskOutput::Idle(_) => break,
                 DeskOutput::AgentState { agent, state } => {
                     tracing::debug!(agent = %agent, ?state, "agent");
+                    self.show(agent, Some(*state));
                     continue;
                 }
                 DeskOutput::OfferSettled { ticket, agent, outcome, .. } => {
@@ -192,6 +227,21 @@ impl DeskService {
             }
         }
         self.tell_views();
+    }
+
+    /// Shows how an agent is to whoever watches.
+    fn show(&self, agent: &AgentId, state: Option<AgentState>) {
+        let Some(presence) = self.desk.presence(agent) else { return };
+        self.agents.send_if_modified(|agents| {
+            let Some(now) = Arc::make_mut(agents).get_mut(agent) else { return false };
+            let next = state.unwrap_or(now.state);
+            let is_news = now.state != next || now.presence != *presence;
+            if now.state != next {
+                (now.state, now.since) = (next, jiff::Timestamp::now());
+            }
+            now.presence = presence.clone();
+            is_news
+        });
     }
 
     fn tell_views(&mut self) {

@@ -8,7 +8,7 @@ mod transfer;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use tokio::sync::broadcast;
@@ -17,7 +17,7 @@ use tokio::sync::mpsc::Sender;
 use crate::base::{AgentId, CallId, EndedBy, Frame, Key, LegId, OfferId, Rate, Record, Time};
 use crate::call::{CallInput, Gone};
 use crate::edge::rtp::{RtpLeg, RtpStats};
-use crate::edge::{Leg, LegCommand, LegEvent, MediaPlan, MediaSockets};
+use crate::edge::{Leg, LegCommand, LegEvent, MediaPlan, Wire};
 use crate::gateway::{Clock, Edge};
 use crate::handoff::desk::{DeskInput, DeskOutput};
 use crate::handoff::packet::ContextPacket;
@@ -26,6 +26,7 @@ use super::call::News;
 use super::clock::LiveClock;
 use super::desk::{DeskLine, Shift};
 use super::journal::Journal;
+use super::lines::{Card, Lines, Offered, Seat};
 use super::pages::{Link, Pages};
 use super::pair::{Pair, has_come};
 use super::phones::PhoneBook;
@@ -51,6 +52,8 @@ pub struct Shared {
     pub journal: Journal,
     /// How agents are rung.
     pub phones: Arc<PhoneBook>,
+    /// Agents at screens.
+    pub lines: Lines,
     /// What agents at somebody else's system are shown.
     pub pages: Pages,
     /// Whoever watches calls as they go on.
@@ -122,6 +125,8 @@ pub struct LiveEdge {
     clock: LiveClock,
     call: CallId,
     caller: Option<String>,
+    /// The offer that the desk made last, and when it ends by itself.
+    deadline: Option<(OfferId, Instant)>,
     /// What an agent was shown last.
     shown: Option<(OfferId, Box<ContextPacket>)>,
     rate: Rate,
@@ -152,6 +157,7 @@ impl LiveEdge {
             clock,
             call,
             caller,
+            deadline: None,
             shown: None,
             rate,
             shared,
@@ -222,8 +228,12 @@ impl LiveEdge {
     }
 
     /// News of the desk, in the call's time.
-    pub fn to_call(&self, news: DeskOutput) -> DeskOutput {
-        self.shift().to_call(news)
+    pub fn to_call(&mut self, news: DeskOutput) -> DeskOutput {
+        let news = self.shift().to_call(news);
+        if let DeskOutput::Offer { offer, deadline, .. } = &news {
+            self.deadline = Some((*offer, self.clock.moment(*deadline)));
+        }
+        news
     }
 
     /// The journal.
@@ -237,8 +247,8 @@ impl LiveEdge {
         let role = self.contacts[at].role;
         match (event, role) {
             (event, Role::Outside) => self.on_outside(at, event),
-            (LegEvent::Media { plan, sockets }, _) => {
-                self.on_media(at, &plan, sockets);
+            (LegEvent::Media { plan, wire }, _) => {
+                self.on_media(at, &plan, wire);
                 self.news.extend(role.rings_for().map(CallInput::AgentSounds));
             }
             (LegEvent::Ringing, Role::Ringing(offer) | Role::Early(offer, _)) => self.news.push_back(CallInput::Alerted(offer)),
@@ -278,22 +288,22 @@ impl LiveEdge {
         None
     }
 
-    fn on_media(&mut self, at: usize, plan: &MediaPlan, sockets: Option<MediaSockets>) {
+    fn on_media(&mut self, at: usize, plan: &MediaPlan, wire: Option<Wire>) {
         let contact = &mut self.contacts[at];
         // Who holds us may send music, or nothing.
         contact.sends = plan.receives && plan.sends;
         contact.is_mute = false;
-        match (&mut contact.rtp, sockets) {
+        match (&mut contact.rtp, wire) {
             (Some(rtp), _) => rtp.change(plan),
-            (none @ None, Some(sockets)) => match RtpLeg::open(sockets, plan, self.rate) {
+            (none @ None, Some(wire)) => match RtpLeg::open(wire, plan, self.rate) {
                 Ok(rtp) => {
                     // Reports come every few seconds; a socket that is watched need not be asked fifty times in each.
-                    contact.reports = rtp.reports_socket().try_clone().and_then(UdpSocket::from_std).ok();
+                    contact.reports = rtp.wire().rtcp().and_then(|socket| socket.try_clone()).and_then(UdpSocket::from_std).ok();
                     *none = Some(rtp);
                 }
                 Err(fault) => self.news.push_back(CallInput::Fault(fault)),
             },
-            (None, None) => tracing::warn!("sound was agreed without sockets"),
+            (None, None) => tracing::warn!("sound was agreed without a wire"),
         }
     }
 
@@ -385,6 +395,15 @@ impl LiveEdge {
         Some((a.rtp.as_mut()?, b.rtp.as_mut()?))
     }
 
+    /// An agent's line becomes a leg.
+    fn join_line(&mut self, leg: LegId, agent: &AgentId) {
+        let Some(Seat { leg: signalling, plan, wire }) = self.shared.lines.sit_down(agent, (self.call, leg), &self.inbox) else {
+            return self.news.push_back(CallInput::LegGone(leg, Gone::Lost));
+        };
+        self.add(signalling, Role::Joined(leg));
+        self.on_media(self.contacts.len() - 1, &plan, Some(wire.into()));
+    }
+
     fn shift(&self) -> Shift {
         Shift(self.clock.since(self.shared.desk.origin()))
     }
@@ -425,7 +444,7 @@ impl Edge for LiveEdge {
         }
     }
 
-    fn join(&mut self, leg: LegId, _agent: &AgentId, offer: Option<OfferId>) {
+    fn join(&mut self, leg: LegId, agent: &AgentId, offer: Option<OfferId>) {
         let picked_up = offer.and_then(|offer| self.contacts.iter_mut().find(|c| c.role == Role::PickedUp(offer)).map(|c| (c, Role::Joined(leg))));
         let found = match picked_up {
             Some(found) => Some(found),
@@ -436,7 +455,7 @@ impl Edge for LiveEdge {
         };
         match found {
             Some((contact, role)) => contact.role = role,
-            None => self.news.push_back(CallInput::LegGone(leg, Gone::Lost)),
+            None => self.join_line(leg, agent),
         }
     }
 
@@ -444,9 +463,17 @@ impl Edge for LiveEdge {
         self.hang_up_where(|c| c.role.leg() == Some(leg), ended_by(by));
     }
 
-    /// Rings all of the agent's phones. Nothing is shown on a phone, so t2 stays open.
+    /// Asks the agent on their screen, or rings all of their phones. Nothing is shown on a phone, so t2 stays open there.
     fn alert(&mut self, offer: OfferId, agent: &AgentId, packet: &ContextPacket) {
         self.shown = Some((offer, Box::new(packet.clone())));
+        let deadline = self.deadline.filter(|(of, _)| *of == offer).map(|(_, deadline)| deadline);
+        match self.shared.lines.offer(agent, Card { offer, packet: packet.clone(), deadline, resumes: false }, &self.inbox) {
+            Offered::Nowhere => {}
+            Offered::OnScreen => return,
+            Offered::Resumes => {
+                return self.news.extend([CallInput::PacketShown(offer), CallInput::Alerted(offer), CallInput::AgentAnswered(offer)]);
+            }
+        }
         let (key, link) = self.key();
         let headers = self.shared.phones.headers_for(&key, link.as_ref().map(|link| link.url.as_str()));
         let legs = self.shared.phones.ring(agent, self.caller.as_deref(), &headers);
@@ -460,10 +487,12 @@ impl Edge for LiveEdge {
 
     fn update(&mut self, offer: OfferId, packet: &ContextPacket) {
         self.shared.pages.update(offer, packet);
+        self.shared.lines.update(offer, packet);
         self.shown = Some((offer, Box::new(packet.clone())));
     }
 
     fn stop_alert(&mut self, offer: OfferId) {
+        self.shared.lines.over(offer);
         self.busy.retain(|o| *o != offer);
         self.hang_up_where(|c| matches!(c.role, Role::Ringing(o) | Role::PickedUp(o) if o == offer), "not wanted any more");
     }

@@ -102,7 +102,7 @@ impl LiveEdge {
         }
         a.tap(is_tapped);
         b.tap(is_tapped);
-        let watch = |rtp: &RtpLeg| rtp.socket().try_clone().and_then(UdpSocket::from_std);
+        let watch = |rtp: &RtpLeg| rtp.wire().rtp().and_then(std::net::UdpSocket::try_clone).and_then(UdpSocket::from_std);
         match (watch(a), watch(b)) {
             (Ok(first), Ok(second)) => self.pair = Some(Pair { legs, state: State::Forwarding([first, second]) }),
             (Err(error), _) | (_, Err(error)) => {

@@ -26,11 +26,21 @@ pub struct LiveTable {
     pub drain_secs: f64,
     /// An agent on a phone who let an offer pass is asked again after this.
     pub no_answer_pause_secs: f64,
+    /// An agent whose line breaks in the middle of a call may be back within this and goes on; then another one is asked.
+    pub line_grace_secs: f64,
 }
 
 impl Default for LiveTable {
     fn default() -> Self {
-        LiveTable { media_threads: 0, max_calls: 400, recordings: None, media_timeout_secs: 20.0, drain_secs: 300.0, no_answer_pause_secs: 60.0 }
+        LiveTable {
+            media_threads: 0,
+            max_calls: 400,
+            recordings: None,
+            media_timeout_secs: 20.0,
+            drain_secs: 300.0,
+            no_answer_pause_secs: 60.0,
+            line_grace_secs: 20.0,
+        }
     }
 }
 
@@ -47,6 +57,7 @@ impl LiveTable {
             ("media_timeout_secs", self.media_timeout_secs, 2.0, 3_600.0),
             ("drain_secs", self.drain_secs, 0.0, 86_400.0),
             ("no_answer_pause_secs", self.no_answer_pause_secs, 1.0, 86_400.0),
+            ("line_grace_secs", self.line_grace_secs, 0.0, 3_600.0),
         ] {
             if !(least..=most).contains(&secs) {
                 problems.add(format!("{key}.{name}"), format!("is {secs}; it must be between {least} and {most}"));

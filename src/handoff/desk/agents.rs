@@ -117,6 +117,11 @@ impl Agent {
         self.back_by().is_some_and(|by| now < by)
     }
 
+    /// True if they want calls, and their line was there and is lost.
+    pub(super) fn has_lost_line(&self) -> bool {
+        self.presence == Presence::Available && matches!(self.line, Line::DownSince(_))
+    }
+
     /// Until when a lost line may come back.
     pub(super) fn back_by(&self) -> Option<Time> {
         match (&self.presence, self.line) {

@@ -9,6 +9,7 @@ use crate::base::{OfferId, TicketId, Time};
 impl Desk {
     /// Makes every offer that can be made, and moves callers on who wait in vain.
     pub(super) fn route(&mut self) {
+        self.bring_back();
         loop {
             for id in self.in_order() {
                 if !self.agents.iter().any(Agent::is_free) {
@@ -26,6 +27,31 @@ impl Desk {
             // Each one leaves the desk, or enters a queue where it has not been: this comes to an end.
             in_vain.into_iter().for_each(|(id, why)| self.move_on(id, why));
         }
+    }
+
+    /// Who returns to a caller is not given another one first, however long that one has waited.
+    fn bring_back(&mut self) {
+        for id in self.in_order() {
+            let ticket = &self.tickets[&id];
+            let agent = self.awaited(ticket).filter(|n| self.is_asked_now(*n, &self.agents[*n], ticket));
+            if let Some(agent) = agent.filter(|_| ticket.offers().is_empty()) {
+                self.offer(id, agent);
+            }
+        }
+    }
+
+    /// The agent for whom alone a caller waits now.
+    fn awaited(&self, ticket: &Ticket) -> Option<usize> {
+        let prefer = ticket.seek.prefer.as_ref().filter(|_| ticket.seek.prefer_until.is_some_and(|until| self.now < until))?;
+        self.agents.iter().position(|agent| agent.id == *prefer)
+    }
+
+    /// True if this caller waits for one agent, who takes calls, or would if their line were back.
+    fn waits_for_one(&self, ticket: &Ticket) -> bool {
+        self.awaited(ticket).is_some_and(|n| {
+            let agent = &self.agents[n];
+            (agent.takes_calls() || agent.has_lost_line()) && self.may_ask(n, agent, ticket)
+        })
     }
 
     /// Sends a caller on to the first overflow queue with room where they have not been, or tells why not.
@@ -57,7 +83,7 @@ impl Desk {
         let id = ticket.seek.ticket;
         let hope =
             self.agents.iter().enumerate().any(|(n, agent)| self.may_ask(n, agent, ticket) && (agent.takes_calls() || agent.may_be_back(self.now)));
-        if !hope {
+        if !hope && !self.waits_for_one(ticket) {
             return Some(DeskOutput::NobodyOnDuty { ticket: id });
         }
         (self.now >= self.gives_up_at(ticket)).then_some(DeskOutput::GaveUp { ticket: id })
@@ -79,8 +105,7 @@ impl Desk {
             if self.is_asked_now(n, agent, ticket) {
                 return Some(n);
             }
-            let waits_for_them = ticket.seek.prefer_until.is_some_and(|until| self.now < until);
-            if waits_for_them && agent.takes_calls() && self.may_ask(n, agent, ticket) {
+            if self.waits_for_one(ticket) {
                 return None;
             }
         }

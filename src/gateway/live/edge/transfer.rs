@@ -73,7 +73,7 @@ impl LiveEdge {
     pub(super) fn on_outside(&mut self, at: usize, event: LegEvent) {
         match event {
             LegEvent::Ringing => self.tell_referrer(RINGING),
-            LegEvent::Media { plan, sockets } => self.on_media(at, &plan, sockets),
+            LegEvent::Media { plan, wire } => self.on_media(at, &plan, wire),
             LegEvent::Answered => {
                 self.end_moving(MOVED);
                 self.news.push_back(CallInput::PutThrough);
