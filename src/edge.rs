@@ -7,21 +7,22 @@
 pub mod rtp;
 pub mod sip;
 pub mod webrtc;
-mod wire;
 
+use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::base::{Key, Pii, Rate};
 use crate::call::Gone;
 use crate::sound::codec::Codec;
-
-pub use wire::{LINE_QUEUE, LineEnd, LineWire, Wire};
+use crate::sound::rtp::MAX_DATAGRAM;
 
 /// Commands and events that may wait for a leg.
 pub const LEG_QUEUE: usize = 64;
+/// Packets that may wait in each direction of a line: more than a second, which is more than anybody wants to hear late.
+pub const LINE_QUEUE: usize = 64;
 
 /// One party's signalling: an early or confirmed dialog.
 #[derive(Debug)]
@@ -190,6 +191,100 @@ pub struct MediaSockets {
     pub rtcp: UdpSocket,
 }
 
+/// Through what a leg's sound goes.
+#[derive(Debug)]
+pub enum Wire {
+    /// Sockets of its own; reports (RTCP) are the leg's affair.
+    Sockets(MediaSockets),
+    /// A line, which deals with encryption and reports itself.
+    Line(LineWire),
+}
+
+/// A line's sound while it belongs to a leg: plain RTP packets, whole, both ways. Dropping it gives the line back.
+#[derive(Debug)]
+pub struct LineWire {
+    from_peer: Receiver<Vec<u8>>,
+    to_peer: Sender<Vec<u8>>,
+}
+
+/// The line's side of a [`LineWire`].
+#[derive(Debug)]
+pub struct LineEnd {
+    /// What the peer sends.
+    pub to_leg: Sender<Vec<u8>>,
+    /// What the peer is to hear; ends when the wire is dropped.
+    pub from_leg: Receiver<Vec<u8>>,
+}
+
+impl LineWire {
+    /// A wire and its other end.
+    pub fn pair() -> (LineWire, LineEnd) {
+        let (to_leg, from_peer) = channel(LINE_QUEUE);
+        let (to_peer, from_leg) = channel(LINE_QUEUE);
+        (LineWire { from_peer, to_peer }, LineEnd { to_leg, from_leg })
+    }
+}
+
+impl From<MediaSockets> for Wire {
+    fn from(sockets: MediaSockets) -> Self {
+        Wire::Sockets(sockets)
+    }
+}
+
+impl From<LineWire> for Wire {
+    fn from(line: LineWire) -> Self {
+        Wire::Line(line)
+    }
+}
+
+impl Wire {
+    /// The next packet that has come, if any: its length, and from where, if that can be anybody.
+    fn receive(&mut self, datagram: &mut [u8; MAX_DATAGRAM]) -> Option<(usize, Option<SocketAddr>)> {
+        match self {
+            // A datagram that was refused (ICMP) is an error of the one before; both mean that nothing is here.
+            Wire::Sockets(sockets) => sockets.rtp.recv_from(datagram).ok().map(|(length, from)| (length, Some(from))),
+            Wire::Line(line) => {
+                let packet = line.from_peer.try_recv().ok()?;
+                let length = packet.len().min(MAX_DATAGRAM);
+                datagram[..length].copy_from_slice(&packet[..length]);
+                Some((length, None))
+            }
+        }
+    }
+
+    /// Sends a packet; false if it could not be sent.
+    fn send(&self, datagram: &[u8], to: SocketAddr) -> bool {
+        match self {
+            Wire::Sockets(sockets) => sockets.rtp.send_to(datagram, to).is_ok(),
+            Wire::Line(line) => line.to_peer.try_send(datagram.to_vec()).is_ok(),
+        }
+    }
+
+    /// The sockets, if it has any.
+    fn sockets(&self) -> io::Result<&MediaSockets> {
+        match self {
+            Wire::Sockets(sockets) => Ok(sockets),
+            Wire::Line(_) => Err(io::Error::new(io::ErrorKind::NotConnected, "a line has no sockets of its own")),
+        }
+    }
+
+    /// The socket of its RTP.
+    ///
+    /// # Errors
+    /// It is a line.
+    pub fn rtp(&self) -> io::Result<&UdpSocket> {
+        self.sockets().map(|sockets| &sockets.rtp)
+    }
+
+    /// The socket of its reports.
+    ///
+    /// # Errors
+    /// It is a line.
+    pub fn rtcp(&self) -> io::Result<&UdpSocket> {
+        self.sockets().map(|sockets| &sockets.rtcp)
+    }
+}
+
 /// Ports for sound: pairs from a range, in turn.
 #[derive(Debug)]
 pub struct Ports {
@@ -235,7 +330,7 @@ impl Ports {
         Err(NoPort { address: self.address, first: self.first, last: self.first.saturating_add(self.pairs.saturating_mul(2)).saturating_sub(1) })
     }
 
-    fn bind_at(&self, port: u16) -> std::io::Result<MediaSockets> {
+    fn bind_at(&self, port: u16) -> io::Result<MediaSockets> {
         let rtp = UdpSocket::bind((self.address, port))?;
         let rtcp = UdpSocket::bind((self.address, port + 1))?;
         rtp.set_nonblocking(true)?;

@@ -92,7 +92,9 @@ impl Load {
         let mut media: Option<(MediaPlan, UdpSocket)> = None;
         loop {
             match leg.events.recv().await {
-                Some(LegEvent::Media { plan, wire: Some(Wire::Sockets(sockets)) }) => media = UdpSocket::from_std(sockets.rtp).ok().map(|rtp| (plan, rtp)),
+                Some(LegEvent::Media { plan, wire: Some(Wire::Sockets(sockets)) }) => {
+                    media = UdpSocket::from_std(sockets.rtp).ok().map(|rtp| (plan, rtp))
+                }
                 Some(LegEvent::Answered) => break,
                 Some(LegEvent::Refused { status, reason }) => return eprintln!("refused: {status} {reason}"),
                 Some(_) => {}

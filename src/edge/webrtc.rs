@@ -28,9 +28,7 @@ use rtc::ice::mdns::MulticastDnsMode;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MIME_TYPE_TELEPHONE_EVENT};
 use rtc::peer_connection::transport::RTCDtlsRole;
-use rtc::rtp_transceiver::rtp_sender::{
-    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
-};
+use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind};
 use tokio::runtime::Handle;
 
 use crate::net::secret;
@@ -155,7 +153,7 @@ impl WebRtcEdge {
         if self.lines() >= self.inner.max_lines {
             return Err(WebRtcError::Full(self.inner.max_lines));
         }
-        let (inner, offer) = (self.inner.clone(), offer.to_owned());
+        let (inner, offer) = (self.inner.clone(), read.reduced(offer));
         let handle = self.inner.thread.handle().clone();
         let opened = self.inner.thread.handle().spawn(async move {
             let opened = open(&inner, handle, offer, read);
@@ -172,7 +170,7 @@ impl std::fmt::Debug for WebRtcEdge {
 }
 
 async fn open(inner: &Inner, handle: Handle, text: String, offer: Offer) -> Result<(String, Line), WebRtcError> {
-    let ear = Ear::new(handle.clone(), offer.events.iter().map(|(payload, _)| *payload).collect());
+    let ear = Ear::new(handle.clone());
     let share = Arc::new(inner.port.share());
     let loopback = if inner.local.is_ipv4() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { IpAddr::from(Ipv6Addr::LOCALHOST) };
     let peer: Arc<dyn PeerConnection> = Arc::new(
@@ -216,7 +214,7 @@ fn settings() -> SettingEngine {
 fn media(offer: &Offer) -> Result<MediaEngine, WebRtcError> {
     let mut media = MediaEngine::default();
     media.register_codec(RTCRtpCodecParameters { rtp_codec: codec(offer.codec), payload_type: offer.payload }, RtpCodecKind::Audio)?;
-    for &(payload_type, clock_rate) in &offer.events {
+    if let Some((payload_type, clock_rate)) = offer.event {
         let rtp_codec = RTCRtpCodec {
             mime_type: MIME_TYPE_TELEPHONE_EVENT.to_owned(),
             clock_rate,

@@ -386,7 +386,9 @@ struct Arrivals {
 impl Arrivals {
     fn of(sound: Option<&RtpLeg>) -> Arrivals {
         // Without it packets are taken on each tick.
-        let socket = sound.and_then(|sound| sound.wire().rtp().and_then(std::net::UdpSocket::try_clone).ok()).and_then(|socket| tokio::net::UdpSocket::from_std(socket).ok());
+        let socket = sound
+            .and_then(|sound| sound.wire().rtp().and_then(std::net::UdpSocket::try_clone).ok())
+            .and_then(|socket| tokio::net::UdpSocket::from_std(socket).ok());
         Arrivals { socket }
     }
 

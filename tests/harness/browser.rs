@@ -4,12 +4,13 @@
 #![allow(dead_code)]
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::RTCOfferOptions;
 use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind};
 use segue::base::{Frame, Rate};
@@ -19,8 +20,8 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState, RTCOfferOptions, RTCSessionDescription,
-    Registry, SettingEngineBuilder, configure_rtcp_reports,
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState, RTCSessionDescription, Registry,
+    SettingEngineBuilder, configure_rtcp_reports,
 };
 
 const RATE: Rate = Rate::Hz8000;
@@ -45,6 +46,7 @@ pub struct Browser {
     heard: Arc<Mutex<Heard>>,
     gathered: Arc<Notify>,
     clock: Arc<AtomicU32>,
+    sequence: Arc<AtomicU16>,
     speaks: Arc<AtomicBool>,
 }
 
@@ -126,21 +128,26 @@ impl Browser {
         let track = MediaStreamTrack::new("page".into(), "microphone".into(), "microphone".into(), RtpCodecKind::Audio, vec![encoding]);
         let track = Arc::new(TrackLocalStaticRTP::new(track));
         peer.add_track(track.clone() as Arc<dyn TrackLocal>).await.unwrap();
-        let (clock, speaks) = (Arc::default(), Arc::new(AtomicBool::new(true)));
-        Browser { peer, track, codec, payload: payload_type, heard, gathered, clock, speaks }
+        let (clock, sequence, speaks) = (Arc::default(), Arc::default(), Arc::new(AtomicBool::new(true)));
+        Browser { peer, track, codec, payload: payload_type, heard, gathered, clock, sequence, speaks }
     }
 
     /// Its whole offer.
     pub async fn offer(&self, restarts: bool) -> String {
-        let offer = self.peer.create_offer(restarts.then(|| RTCOfferOptions { ice_restart: true })).await.unwrap();
+        let offer = self.peer.create_offer(restarts.then_some(RTCOfferOptions { ice_restart: true })).await.unwrap();
         self.peer.set_local_description(offer).await.unwrap();
         tokio::time::timeout(PATIENCE, self.gathered.notified()).await.unwrap();
-        self.peer.local_description().await.unwrap().sdp
+        self.offer_text().await
     }
 
     /// The offer that it made last.
     pub async fn offer_text(&self) -> String {
-        self.peer.local_description().await.unwrap().sdp
+        let offer = self.peer.local_description().await.unwrap().sdp;
+        // The library leaves out what it has no track for; browsers offer keys all the same.
+        let types: String = EVENTS.iter().map(|(payload, _)| format!(" {payload}")).collect();
+        let maps: String = EVENTS.iter().map(|(payload, clock)| format!("a=rtpmap:{payload} telephone-event/{clock}\r\n")).collect();
+        let line = format!("UDP/TLS/RTP/SAVPF {}", self.payload);
+        offer.replace(&line, &format!("{line}{types}")).replace("a=rtcp-mux\r\n", &format!("a=rtcp-mux\r\n{maps}"))
     }
 
     pub async fn take(&self, answer: String) {
@@ -149,7 +156,7 @@ impl Browser {
 
     /// Speaks this, then silence, until the page is closed.
     pub fn speak(&self, said: Vec<i16>) {
-        let (track, clock, speaks) = (self.track.clone(), self.clock.clone(), self.speaks.clone());
+        let (track, clock, sequence, speaks) = (self.track.clone(), self.clock.clone(), self.sequence.clone(), self.speaks.clone());
         let (payload, codec) = (self.payload, self.codec);
         tokio::spawn(async move {
             let mut encoder = Encoder::new(codec, RATE).unwrap();
@@ -163,7 +170,8 @@ impl Browser {
                 if !speaks.load(Ordering::Relaxed) {
                     continue;
                 }
-                if track.write_rtp(packet(payload, n as u16, timestamp, n == 0, out[..length].to_vec())).await.is_err() {
+                let sequence = sequence.fetch_add(1, Ordering::Relaxed);
+                if track.write_rtp(packet(payload, sequence, timestamp, n == 0, out[..length].to_vec())).await.is_err() {
                     return;
                 }
             }
@@ -175,13 +183,14 @@ impl Browser {
         self.speaks.store(on, Ordering::Relaxed);
     }
 
-    /// Presses a key under this type (RFC 4733), from sequence number `first` on.
-    pub async fn press(&self, payload: u8, code: u8, first: u16) {
+    /// Presses a key under this type (RFC 4733).
+    pub async fn press(&self, payload: u8, code: u8) {
         let timestamp = self.clock.load(Ordering::Relaxed);
         for n in 0..8u16 {
             let ends = if n >= 5 { 0x80 } else { 0 };
             let event = vec![code, ends | 10, 0, 160];
-            self.track.write_rtp(packet(payload, first + n, timestamp, n == 0, event)).await.unwrap();
+            let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+            self.track.write_rtp(packet(payload, sequence, timestamp, n == 0, event)).await.unwrap();
         }
     }
 

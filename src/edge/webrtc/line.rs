@@ -74,8 +74,6 @@ struct Inner {
 pub(super) struct Ear {
     state: watch::Sender<LineState>,
     handle: Handle,
-    /// All types under which keys come, and the one under which the leg takes them.
-    events: Vec<u8>,
     /// The leg that has the line.
     leg: Mutex<Option<Sender<Vec<u8>>>>,
 }
@@ -101,7 +99,9 @@ impl Line {
         handle.spawn(watch_over(peer.clone(), sender, ear.clone()));
         let stream = Arc::new(Mutex::new(stream));
         let plan = plan(&offer, payload);
-        Line { inner: Arc::new(Inner { id, plan, codecs, peer, track, stream, share, addresses, ear, handle, restarts: tokio::sync::Mutex::default() }) }
+        Line {
+            inner: Arc::new(Inner { id, plan, codecs, peer, track, stream, share, addresses, ear, handle, restarts: tokio::sync::Mutex::default() }),
+        }
     }
 
     /// Counts the lines of its edge; never used again.
@@ -153,7 +153,7 @@ impl Line {
         if *self.inner.ear.state.borrow() == LineState::Gone {
             return Err(WebRtcError::Gone);
         }
-        let (line, offer) = (self.clone(), offer.to_owned());
+        let (line, offer) = (self.clone(), read.reduced(offer));
         let restarted = self.inner.handle.spawn(async move {
             let _alone = line.inner.restarts.lock().await;
             let answered = answer(&line.inner.peer, offer, &line.inner.share, &line.inner.addresses);
@@ -199,17 +199,16 @@ pub(super) async fn answer(peer: &Arc<dyn PeerConnection>, offer: String, share:
 /// What the leg of a call is told of the line's sound. Where it goes is the line's affair.
 fn plan(offer: &Offer, payload: u8) -> MediaPlan {
     let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    let event = offer.events.first();
     MediaPlan {
         remote: nowhere,
         remote_rtcp: nowhere,
         codec: offer.codec,
         payload,
         payload_in: offer.payload,
-        event_payload: event.map(|(payload, _)| *payload),
-        event_payload_in: event.map(|(payload, _)| *payload),
-        event_clock_hz: event.map_or(offer.codec.clock_hz(), |(_, clock)| *clock),
-        comfort_noise: offer.comfort_noise,
+        event_payload: offer.event.map(|(payload, _)| payload),
+        event_payload_in: offer.event.map(|(payload, _)| payload),
+        event_clock_hz: offer.event.map_or(offer.codec.clock_hz(), |(_, clock)| clock),
+        comfort_noise: false,
         sends: true,
         receives: true,
         ptime_ms: PTIME_MS,
@@ -270,8 +269,8 @@ async fn watch_over(peer: Arc<dyn PeerConnection>, sender: Arc<dyn RtpSender>, e
 }
 
 impl Ear {
-    pub fn new(handle: Handle, events: Vec<u8>) -> Arc<Ear> {
-        Arc::new(Ear { state: watch::channel(LineState::Connecting).0, handle, events, leg: Mutex::default() })
+    pub fn new(handle: Handle) -> Arc<Ear> {
+        Arc::new(Ear { state: watch::channel(LineState::Connecting).0, handle, leg: Mutex::default() })
     }
 
     /// What is gone stays gone.
@@ -289,10 +288,9 @@ impl Ear {
     fn hear(&self, packet: &rtp::Packet) {
         let Some(leg) = lock(&self.leg).clone() else { return };
         let header = &packet.header;
-        let is_event = self.events.contains(&header.payload_type);
         let plain = Packet {
             marker: header.marker,
-            payload_type: if is_event { self.events[0] } else { header.payload_type },
+            payload_type: header.payload_type,
             sequence: header.sequence_number,
             timestamp: header.timestamp,
             ssrc: header.ssrc,

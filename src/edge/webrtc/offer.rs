@@ -40,10 +40,8 @@ pub struct Offer {
     pub codec: Codec,
     /// Its payload type, both ways.
     pub payload: u8,
-    /// Payload types of telephone-event (RFC 4733) with their clock rates; the one with the codec's clock first.
-    pub events: Vec<(u8, u32)>,
-    /// Browsers bring header extensions; none is needed for sound.
-    pub comfort_noise: bool,
+    /// The payload type of telephone-event (RFC 4733) with its clock rate: that of the codec, where there is a choice.
+    pub event: Option<(u8, u32)>,
 }
 
 /// A payload type and what `a=rtpmap` says of it: name, clock and channels.
@@ -73,11 +71,37 @@ impl Offer {
             .iter()
             .find_map(|codec| payload_of(*codec, &mapped).map(|payload| (*codec, payload)))
             .ok_or_else(|| OfferError::NoCodec(mapped.iter().map(|(_, name, _)| *name).collect::<Vec<_>>().join(", ")))?;
-        let mut events: Vec<(u8, u32)> =
-            mapped.iter().filter(|(_, name, _)| name.eq_ignore_ascii_case("telephone-event")).map(|(payload, _, clock)| (*payload, *clock)).collect();
-        events.sort_by_key(|(_, clock)| *clock != codec.clock_hz());
-        let comfort_noise = codec.clock_hz() == 8_000 && mapped.iter().any(|(payload, ..)| *payload == crate::sound::rtp::comfort::PAYLOAD_TYPE);
-        Ok(Offer { codec, payload, events, comfort_noise })
+        let events = mapped.iter().filter(|(_, name, _)| name.eq_ignore_ascii_case("telephone-event"));
+        let event = events.min_by_key(|(_, _, clock)| *clock != codec.clock_hz()).map(|(payload, _, clock)| (*payload, *clock));
+        Ok(Offer { codec, payload, event })
+    }
+
+    /// The same offer with nothing in its audio but what we take: the library tells two types of keys not apart.
+    pub fn reduced(&self, text: &str) -> String {
+        let is_taken =
+            |payload: &str| payload.parse().is_ok_and(|payload: u8| payload == self.payload || self.event.is_some_and(|(event, _)| event == payload));
+        let mut is_audio = false;
+        let mut reduced = String::with_capacity(text.len());
+        for line in text.lines() {
+            if let Some(media) = line.strip_prefix("m=") {
+                is_audio = media.starts_with("audio ");
+                let mut parts = media.splitn(4, ' ');
+                if let (true, Some(kind), Some(port), Some(protocol), Some(types)) =
+                    (is_audio, parts.next(), parts.next(), parts.next(), parts.next())
+                {
+                    let types = types.split_ascii_whitespace().filter(|payload| is_taken(payload)).fold(String::new(), |all, one| all + " " + one);
+                    reduced += &format!("m={kind} {port} {protocol}{types}\r\n");
+                    continue;
+                }
+            }
+            let of = ["a=rtpmap:", "a=fmtp:", "a=rtcp-fb:"].iter().find_map(|name| line.strip_prefix(name));
+            let payload = of.and_then(|of| of.split_ascii_whitespace().next());
+            if !is_audio || payload.is_none_or(|payload| is_taken(payload) || payload == "*") {
+                reduced += line;
+                reduced += "\r\n";
+            }
+        }
+        reduced
     }
 }
 
@@ -162,12 +186,16 @@ mod tests {
             + "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=rtpmap:0 PCMU/8000\r\n\
                a=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\na=rtpmap:126 telephone-event/8000\r\na=rtpmap:110 telephone-event/48000\r\n";
         let read = Offer::read(&chrome, &OURS).expect("Chrome's");
-        assert_eq!(read, Offer { codec: Codec::Opus, payload: 111, events: vec![(110, 48_000), (126, 8_000)], comfort_noise: false });
+        assert_eq!(read, Offer { codec: Codec::Opus, payload: 111, event: Some((110, 48_000)) });
         let read = Offer::read(&chrome, &[Codec::Pcma]).expect("Chrome's");
-        assert_eq!(read, Offer { codec: Codec::Pcma, payload: 8, events: vec![(126, 8_000), (110, 48_000)], comfort_noise: true });
+        assert_eq!(read, Offer { codec: Codec::Pcma, payload: 8, event: Some((126, 8_000)) });
         let aiortc = offer("m=audio 9 UDP/TLS/RTP/SAVPF 96 0 8\r\n") + "a=rtpmap:96 opus/48000/2\r\n";
         assert_eq!(Offer::read(&aiortc, &OURS).map(|offer| offer.payload), Ok(96));
-        assert_eq!(Offer::read(&aiortc, &[Codec::Pcmu]).map(|offer| (offer.payload, offer.events)), Ok((0, Vec::new())));
+        assert_eq!(Offer::read(&aiortc, &[Codec::Pcmu]).map(|offer| (offer.payload, offer.event)), Ok((0, None)));
+        let only = Offer { codec: Codec::Opus, payload: 111, event: Some((126, 8_000)) }.reduced(&chrome);
+        assert!(only.contains("m=audio 9 UDP/TLS/RTP/SAVPF 111 126\r\n") && only.contains("a=mid:0"), "{only}");
+        let kept: Vec<&str> = only.lines().filter(|line| line.starts_with("a=rtpmap") || line.starts_with("a=fmtp")).collect();
+        assert_eq!(kept, ["a=rtpmap:111 opus/48000/2", "a=fmtp:111 minptime=10;useinbandfec=1", "a=rtpmap:126 telephone-event/8000"]);
     }
 
     #[test]

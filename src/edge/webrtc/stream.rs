@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use crate::base::FRAME_MILLIS;
 use crate::sound::rtp::Packet;
 
 /// The stream of one line.
@@ -65,6 +66,8 @@ impl Stream {
         let is_first = self.shift.is_none();
         let (by, later) = *self.shift.get_or_insert_with(|| {
             let passed = self.sent.map_or(0, |sent| (now.duration_since(sent).as_secs_f64() * f64::from(self.clock_hz)) as u64);
+            // A call's last packet may have waited longer than the next one's first.
+            let passed = passed.max(u64::from(self.clock_hz) * FRAME_MILLIS / 1_000);
             let timestamp = self.timestamp.wrapping_add(passed as u32);
             (self.sequence.wrapping_add(1).wrapping_sub(packet.sequence), timestamp.wrapping_sub(packet.timestamp))
         });

@@ -37,7 +37,7 @@ pub struct WebRtcTable {
 
 /// `[[webrtc.ice_server]]`: a server by which browsers reach us.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct IceServerTable {
     /// Such as `turn:turn.example.com:3478?transport=udp`.
     pub urls: Vec<String>,

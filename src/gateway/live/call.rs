@@ -109,7 +109,7 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
             }
             Some(news) = news.recv() => match news {
                 News::Call(CallInput::Desk(told)) => {
-                    let told = executor.edge().to_call(told);
+                    let told = executor.edge().take_news(told);
                     executor.input(CallInput::Desk(told));
                 }
                 News::Call(input) => executor.input(input),

@@ -227,8 +227,8 @@ impl LiveEdge {
         self.rate
     }
 
-    /// News of the desk, in the call's time.
-    pub fn to_call(&mut self, news: DeskOutput) -> DeskOutput {
+    /// News of the desk, in the call's time. When an offer ends is noted, for whom it is shown to.
+    pub fn take_news(&mut self, news: DeskOutput) -> DeskOutput {
         let news = self.shift().to_call(news);
         if let DeskOutput::Offer { offer, deadline, .. } = &news {
             self.deadline = Some((*offer, self.clock.moment(*deadline)));

@@ -17,7 +17,13 @@ pub(in crate::gateway::live) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(lines: Lines, agent: AgentId, seat: (CallId, LegId), (plan, wire): (MediaPlan, LineWire), broken: oneshot::Receiver<()>) -> Seat {
+    pub(super) fn new(
+        lines: Lines,
+        agent: AgentId,
+        seat: (CallId, LegId),
+        (plan, wire): (MediaPlan, LineWire),
+        broken: oneshot::Receiver<()>,
+    ) -> Seat {
         let ((commands, asked), (tell, events)) = (channel(LEG_QUEUE), channel(LEG_QUEUE));
         tokio::spawn(async move {
             sit(asked, tell, broken).await;
