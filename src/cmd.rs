@@ -11,6 +11,7 @@ pub mod live;
 pub mod man;
 pub mod replay;
 pub mod serve;
+pub mod store;
 mod terminal;
 
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ enum Command {
     Call(Box<call::CallArgs>),
     Replay(Box<replay::ReplayArgs>),
     Check(check::CheckArgs),
+    Store(store::StoreArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -79,6 +81,7 @@ pub fn run() -> ExitCode {
         Command::Call(args) => call::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(args),
+        Command::Store(args) => store::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     };

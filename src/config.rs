@@ -43,6 +43,7 @@ use crate::handoff::trigger::{TriggerTable, default_triggers};
 use crate::listen::signal::SignalsTable;
 use crate::listen::table::ListenTable;
 use crate::speech::SpeechTable;
+use crate::store::StoreTable;
 use key::KeyPath;
 use mistake::Mistakes;
 
@@ -73,6 +74,8 @@ pub struct Config {
     pub phone: Vec<PhoneTable>,
     /// How live calls are driven and what is kept of them.
     pub gateway: LiveTable,
+    /// Where calls, people and what they did are kept.
+    pub store: StoreTable,
     /// Pages for people.
     pub console: ConsoleTable,
     /// What called numbers mean.

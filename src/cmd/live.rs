@@ -30,6 +30,7 @@ use crate::gateway::live::{Around, Gateway};
 use crate::replay::result::{ReplayFacts, ReplayObject};
 use crate::replay::time_map::TimeMap;
 use crate::store::story::Story;
+use crate::store::{Store, StoreTable};
 
 /// Calls that ring and may wait to be looked at.
 const RINGING: usize = 256;
@@ -48,6 +49,8 @@ pub struct Running {
     pub finished: Receiver<Finished>,
     /// Takes calls from the edge.
     pub serving: JoinHandle<()>,
+    /// Where what happens is kept, if it is.
+    pub store: Option<Store>,
 }
 
 /// Opens the edge and the driver.
@@ -55,7 +58,15 @@ pub struct Running {
 /// # Errors
 /// Something of the configuration can't be had on this machine: a port, a directory, a certificate.
 pub async fn open(config: &Config, kit: Kit) -> anyhow::Result<Running> {
-    open_at(config, kit, None).await
+    open_with(config, kit, None, None).await
+}
+
+/// As [`open`], and what happens is kept where `[store]` says.
+///
+/// # Errors
+/// As with [`open`]; or the store can't be had.
+pub async fn open_kept(config: &Config, kit: Kit) -> anyhow::Result<Running> {
+    open_with(config, kit, None, store(&config.store).await?).await
 }
 
 /// As [`open`], with calls that all begin at this wall time.
@@ -63,6 +74,10 @@ pub async fn open(config: &Config, kit: Kit) -> anyhow::Result<Running> {
 /// # Errors
 /// As with [`open`].
 pub async fn open_at(config: &Config, kit: Kit, wall: Option<jiff::Zoned>) -> anyhow::Result<Running> {
+    open_with(config, kit, wall, None).await
+}
+
+async fn open_with(config: &Config, kit: Kit, wall: Option<jiff::Zoned>, store: Option<Store>) -> anyhow::Result<Running> {
     // Before anybody can call: who rings is answered at once, and hears the first words at once.
     speak_ahead(config, &kit).await;
     let (calls, ringing) = channel(RINGING);
@@ -76,13 +91,26 @@ pub async fn open_at(config: &Config, kit: Kit, wall: Option<jiff::Zoned>) -> an
     let srtp = config.sip.srtp == SrtpPolicy::Required;
     let book = PhoneBook::new(sip.clone(), places, (config.sip.codecs.clone(), srtp), from);
     let pages = pages(&config.console).await?;
-    let around = Around { overload_target: config.sip.overload_target.clone(), wall };
+    let around = Around { overload_target: config.sip.overload_target.clone(), wall, store: store.clone() };
     let (gateway, finished) = Gateway::open(kit, config.gateway.clone(), book, pages, around)?;
     let serving = tokio::spawn({
         let gateway = gateway.clone();
         async move { gateway.serve(ringing).await }
     });
-    Ok(Running { gateway, sip, webrtc, finished, serving })
+    Ok(Running { gateway, sip, webrtc, finished, serving, store })
+}
+
+/// The store, if anything is to be kept. Calls that this gateway lost when it last ended are over from now on.
+async fn store(table: &StoreTable) -> anyhow::Result<Option<Store>> {
+    if !table.keeps() {
+        return Ok(None);
+    }
+    let store = Store::open(table).await?;
+    let lost = store.recover().await?;
+    if !lost.is_empty() {
+        tracing::warn!("{} calls were lost when the gateway last ended; `segue store check` tells of each", lost.len());
+    }
+    Ok(Some(store))
 }
 
 /// Synthesizes what is known to be said, in every band in which callers may hear it.

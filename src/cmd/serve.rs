@@ -1,6 +1,7 @@
 //! `segue serve`: takes phone calls until it is told to stop.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,9 +16,13 @@ use crate::gateway::live::call::Finished;
 use crate::gateway::live::lateness::Lateness;
 use crate::replay::verdict::{clock, verdict};
 use crate::speech::doctor;
+use crate::store::Store;
 
 /// From this share of lost packets on people notice (ITU-T G.113, Appendix I: G.711 with concealment).
 const AUDIBLE_LOSS: f64 = 0.02;
+
+/// On leaving, the store may take so long for the last records.
+const LAST_RECORDS: Duration = Duration::from_secs(5);
 
 /// By how much threads that don't move sound are nicer: a third of the time of one that does, where both want the same core.
 const ENGINES_NICE: i32 = 5;
@@ -66,7 +71,7 @@ fn load(file: Option<&Path>) -> Option<(Config, crate::gateway::Kit)> {
 
 async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -> anyhow::Result<Ending> {
     let mut stop = Stop::new()?;
-    let Running { gateway, sip, mut finished, serving, .. } = live::open(config, kit).await?;
+    let Running { gateway, sip, mut finished, serving, store, .. } = live::open_kept(config, kit).await?;
     tracing::info!("serving {} on {}", file.map_or_else(|| BUILT_IN.to_owned(), |file| file.display().to_string()), config.sip.bind.join(", "));
     notify(sd_notify::NotifyState::Ready);
     loop {
@@ -113,8 +118,20 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
     }
     serving.abort();
     sip.close().await;
+    if let Some(store) = store {
+        close(&store).await;
+    }
     tell_lateness(gateway.lateness());
     Ok(Ending::Well)
+}
+
+/// Writes what waits for the store.
+async fn close(store: &Store) {
+    store.close(LAST_RECORDS).await;
+    let dropped = store.counts().dropped;
+    if dropped > 0 {
+        tracing::warn!("{dropped} records were not kept: the store was too slow or away");
+    }
 }
 
 /// One line for a call that is over.
@@ -174,6 +191,7 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
         ("phone", old.phone != new.phone),
         ("trunk", old.trunk != new.trunk),
         ("gateway", old.gateway != new.gateway),
+        ("store", old.store != new.store),
         ("console", old.console != new.console),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()

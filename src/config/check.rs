@@ -24,6 +24,7 @@ pub fn check(fitted: &Fitted<Config>, mistakes: &mut Mistakes) {
     for (n, trunk) in config.trunk.iter().enumerate() {
         trunk.check(&format!("trunk[{n}]"), &mut problems);
     }
+    config.store.check("store", &mut problems);
     config.console.check("console", &mut problems);
     for (n, phone) in config.phone.iter().enumerate() {
         phone.check(&format!("phone[{n}]"), &mut problems);

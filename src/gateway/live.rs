@@ -30,6 +30,7 @@ use crate::base::{AgentId, CallId, Record};
 use crate::call::{CallInput, Command};
 use crate::edge::{Invited, LegCommand};
 use crate::handoff::desk::{DeskInput, Presence};
+use crate::store::Store;
 
 use super::{Arrival, Kit};
 use call::{Admission, Finished, News};
@@ -75,6 +76,8 @@ pub struct Around {
     pub overload_target: Option<String>,
     /// The wall time from which all calls are dated, in place of the machine's; for what is played again.
     pub wall: Option<jiff::Zoned>,
+    /// Where what happens is kept beside recordings.
+    pub store: Option<Store>,
 }
 
 /// The gateway could not be opened.
@@ -102,7 +105,7 @@ impl Gateway {
         around: Around,
     ) -> Result<(Arc<Gateway>, Receiver<Finished>), GatewayError> {
         let desk = DeskLine::open(&kit.tables().desk, secs(table.no_answer_pause_secs));
-        let journal = Journal::open(table.recordings.as_deref()).map_err(GatewayError::Journal)?;
+        let journal = Journal::open(table.recordings.as_deref(), around.store.clone()).map_err(GatewayError::Journal)?;
         let (watchers, _) = broadcast::channel(WATCHED);
         let lines = Lines::new(desk.clone(), secs(table.line_grace_secs));
         let media_timeout = secs(table.media_timeout_secs);

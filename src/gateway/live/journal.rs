@@ -1,4 +1,5 @@
-//! What is kept of live calls: one thread writes records and sound, so that no call waits for a disk.
+//! What is kept of live calls: one thread writes records and sound, so that no call waits for a disk; the store, where there is
+//! one, is handed the records too.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::base::{CallId, Rate, Record};
 use crate::sound::recorder::StereoFrame;
+use crate::store::{Began, Store};
 
 /// Frames and records that may wait to be written: about five seconds of 400 calls.
 const QUEUE: usize = 100_000;
@@ -23,25 +25,26 @@ enum Entry {
     Ended(CallId, oneshot::Sender<()>),
 }
 
-/// Takes what calls leave behind. Without a directory it keeps nothing.
+/// Takes what calls leave behind. Without a directory and a store it keeps nothing.
 #[derive(Clone, Debug)]
 pub struct Journal {
     entries: Option<SyncSender<Entry>>,
     dir: Option<PathBuf>,
+    store: Option<Store>,
 }
 
 impl Journal {
-    /// Writes below this directory, which is made.
+    /// Writes below this directory, which is made, and into the store.
     ///
     /// # Errors
     /// The directory or the thread can't be made.
-    pub fn open(dir: Option<&Path>) -> std::io::Result<Journal> {
-        let Some(dir) = dir else { return Ok(Journal { entries: None, dir: None }) };
+    pub fn open(dir: Option<&Path>, store: Option<Store>) -> std::io::Result<Journal> {
+        let Some(dir) = dir else { return Ok(Journal { entries: None, dir: None, store }) };
         std::fs::create_dir_all(dir)?;
         let (entries, taken) = sync_channel(QUEUE);
         let root = dir.to_owned();
         std::thread::Builder::new().name("journal".into()).spawn(move || write(&root, &taken))?;
-        Ok(Journal { entries: Some(entries), dir: Some(dir.to_owned()) })
+        Ok(Journal { entries: Some(entries), dir: Some(dir.to_owned()), store })
     }
 
     /// Where a call's files are, if anything is kept.
@@ -49,18 +52,24 @@ impl Journal {
         self.dir.as_ref().map(|dir| dir.join(call.to_string()))
     }
 
-    /// True if anything is kept.
+    /// True if sound is kept.
     pub fn keeps(&self) -> bool {
         self.entries.is_some()
     }
 
     /// A call begins.
     pub fn begin(&self, call: CallId, rate: Rate) {
+        if let Some(store) = &self.store {
+            store.begin(Began { call, at: jiff::Timestamp::now(), recordings: self.dir_of(call) });
+        }
         self.put(Entry::Began(call, rate));
     }
 
     /// Something happened in it.
     pub fn record(&self, record: &Record) {
+        if let Some(store) = &self.store {
+            store.record(record);
+        }
         if self.entries.is_some() {
             self.put(Entry::Happened(record.subject, Box::new(record.clone())));
         }
@@ -76,6 +85,9 @@ impl Journal {
 
     /// It is over. Comes back when its files are whole.
     pub async fn end(&self, call: CallId) {
+        if let Some(store) = &self.store {
+            store.end(call);
+        }
         let Some(entries) = self.entries.clone() else { return };
         let (done, whole) = oneshot::channel();
         // However slow the disk is, this may not get lost: files would stay open.
