@@ -137,16 +137,10 @@ impl Store {
         }
         // Callers' words stay out of the log.
         let options = options.disable_statement_logging();
-        look(&options).await.map_err(failed)?;
         let is_sqlite = table.file().is_some();
-        let pool = AnyPoolOptions::new().max_connections(table.connections).acquire_timeout(PATIENCE).after_connect(move |connection, _| {
-            Box::pin(async move {
-                if is_sqlite {
-                    connection.execute(PRAGMAS).await?;
-                }
-                Ok(())
-            })
-        });
+        look(&options, is_sqlite).await.map_err(failed)?;
+        let pool = AnyPoolOptions::new().max_connections(table.connections).acquire_timeout(PATIENCE);
+        let pool = pool.after_connect(move |connection, _| Box::pin(prepare(connection, is_sqlite)));
         let pool = pool.connect_with(options).await.map_err(failed)?;
         MIGRATIONS.run(&pool).await.map_err(|error| StoreError::Open { url: table.url.clone(), reason: error.to_string() })?;
         let line = Line::open(pool.clone(), table);
@@ -174,9 +168,19 @@ impl Store {
 }
 
 /// Connects once: a pool would only say that it got nothing.
-async fn look(options: &AnyConnectOptions) -> Result<(), sqlx::Error> {
+async fn look(options: &AnyConnectOptions, is_sqlite: bool) -> Result<(), sqlx::Error> {
     let connected = tokio::time::timeout(PATIENCE, AnyConnection::connect_with(options)).await;
-    connected.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
+    let mut connection = connected.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    prepare(&mut connection, is_sqlite).await?;
+    connection.close().await
+}
+
+/// What every connection begins with.
+async fn prepare(connection: &mut AnyConnection, is_sqlite: bool) -> Result<(), sqlx::Error> {
+    if is_sqlite {
+        connection.execute(PRAGMAS).await?;
+    }
+    Ok(())
 }
 
 /// Makes the file of SQLite, which only we may read: callers' words are in it.

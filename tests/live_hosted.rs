@@ -69,7 +69,7 @@ async fn hosted(name: &str, hears: &[&str], replies: &[Reply]) -> Hosted {
          [[queue]]\nname = \"service\"\nring_secs = 15.0\n\
          [[agent]]\nname = \"ana\"\n[[phone]]\nagent = \"ana\"\ncontact = \"sip:ana@{}\"\n\
          [sip]\nbind = [\"udp:127.0.0.1:{port}\"]\nrtp_first_port = {first}\nrtp_last_port = {}\n\
-         [gateway]\nrecordings = \"{}\"\n\
+         [gateway]\nrecordings = \"{}\"\n[store]\nurl = \"\"\n\
          [speech]\nrecognizer = \"deepgram\"\nsynthesizer = \"deepgram\"\n\
          [speech.deepgram]\nurl = \"{}\"\napi_key_env = \"HOSTED_KEY\"\n\
          [bot.concierge.chat]\nurl = \"{}\"\napi_key_env = \"HOSTED_KEY\"\nmodel = \"{MODEL}\"\nfirst_secs = 1.0\n\

@@ -41,7 +41,7 @@ impl Drop for Served {
 fn configuration(at: SocketAddr, first_port: u16, more: &str) -> String {
     format!(
         "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\n[[queue]]\nname = \"service\"\n[[agent]]\nname = \"nobody\"\n\
-         [sip]\nbind = [\"udp:{at}\"]\nrtp_first_port = {first_port}\nrtp_last_port = {}\n[speech]\nrecognizer = \"off\"\n{more}",
+         [sip]\nbind = [\"udp:{at}\"]\nrtp_first_port = {first_port}\nrtp_last_port = {}\n[speech]\nrecognizer = \"off\"\n[store]\nurl = \"\"\n{more}",
         first_port + 99
     )
 }
