@@ -14,7 +14,7 @@ mod people;
 
 use std::time::{Duration, Instant};
 
-use calls::{call, last, moment, nth, replayed, whole};
+use calls::{call, in_json, last, moment, nth, replayed, whole};
 use databases::{Cluster, rows_of, sqlite};
 use segue::base::{CallOutcome, Record};
 use segue::replay::result::{ReplayFacts, ReplayObject};
@@ -98,10 +98,9 @@ mod kept {
         store.end(id);
         written(&store).await;
         let kept = store.find_call(id).await.unwrap().expect("it was written");
-        // The last bit of a number is not kept by JSON.
-        let in_json = |record: &Record| serde_json::from_str::<Record>(&serde_json::to_string(record).unwrap()).unwrap();
-        assert_eq!(kept.records, records.iter().map(in_json).collect::<Vec<_>>());
-        let facts = ReplayFacts { recording: object.recording.clone(), duration_s: object.duration_s, call_s: object.call_s, ..ReplayFacts::default() };
+        assert_eq!(kept.records, in_json(&records));
+        let facts =
+            ReplayFacts { recording: object.recording.clone(), duration_s: object.duration_s, call_s: object.call_s, ..ReplayFacts::default() };
         let again = ReplayObject::of(&kept.story(), facts, &TimeMap::new());
         assert_eq!((&again.handoffs, &again.frustration, again.outcome), (&object.handoffs, &object.frustration, object.outcome));
         let listed = &kept.listed;
@@ -262,12 +261,10 @@ mod kept {
         written(&store).await;
         written(&others).await;
         let before = store.check().await.unwrap();
-        assert_eq!(before.lost.iter().map(|lost| (lost.call, lost.is_over)).collect::<Vec<_>>(), [
-            (call(2), false),
-            (call(3), false),
-            (call(4), false),
-            (call(5), true)
-        ]);
+        assert_eq!(
+            before.lost.iter().map(|lost| (lost.call, lost.is_over)).collect::<Vec<_>>(),
+            [(call(2), false), (call(3), false), (call(4), false), (call(5), true)]
+        );
         store.close(PATIENCE).await;
         let store = opened(&table).await;
         let marked = store.recover().await.unwrap();

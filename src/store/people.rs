@@ -175,7 +175,9 @@ impl Store {
     /// # Errors
     /// The database is away.
     pub async fn list_users(&self) -> Result<Vec<User>, StoreError> {
-        let rows = sqlx::query("SELECT shown, title, role, agent, password_hash, disabled, created_us FROM users ORDER BY name").fetch_all(&self.pool).await?;
+        let rows = sqlx::query("SELECT shown, title, role, agent, password_hash, disabled, created_us FROM users ORDER BY name")
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(user).collect()
     }
 
@@ -202,17 +204,16 @@ impl Store {
     /// # Errors
     /// The database is away.
     pub async fn update_user(&self, user: &User) -> Result<bool, StoreError> {
-        let done =
-            sqlx::query("UPDATE users SET shown = $2, title = $3, role = $4, agent = $5, password_hash = $6, disabled = $7 WHERE name = $1")
-                .bind(folded(&user.name))
-                .bind(user.name.clone())
-                .bind(user.title.clone())
-                .bind(user.role.name())
-                .bind(user.agent.clone())
-                .bind(user.password_hash.clone())
-                .bind(i64::from(user.disabled))
-                .execute(&self.pool)
-                .await?;
+        let done = sqlx::query("UPDATE users SET shown = $2, title = $3, role = $4, agent = $5, password_hash = $6, disabled = $7 WHERE name = $1")
+            .bind(folded(&user.name))
+            .bind(user.name.clone())
+            .bind(user.title.clone())
+            .bind(user.role.name())
+            .bind(user.agent.clone())
+            .bind(user.password_hash.clone())
+            .bind(i64::from(user.disabled))
+            .execute(&self.pool)
+            .await?;
         Ok(done.rows_affected() > 0)
     }
 

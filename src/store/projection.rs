@@ -9,18 +9,14 @@ use serde::Serialize;
 
 use super::rows::{Again, Field, Row, Target};
 use super::story::{Handoff, Story};
-use crate::base::{CallId, Happening, HandoffClock, Mode, Record, Time};
+use crate::base::{CallId, HandoffClock, Happening, Mode, Record, Time};
 
 /// How a call ended of which the gateway knows no end: it was killed, or failed.
 pub const GATEWAY_LOST: &str = "gateway_lost";
 
 const RECORDS: Target = Target { name: "records", columns: &["call", "seq", "at_us", "kind", "body"], keys: 2, again: Again::Stays };
-const TURNS: Target = Target {
-    name: "turns",
-    columns: &["call", "seq", "who", "start_us", "end_us", "text", "confidence", "cut"],
-    keys: 2,
-    again: Again::Stays,
-};
+const TURNS: Target =
+    Target { name: "turns", columns: &["call", "seq", "who", "start_us", "end_us", "text", "confidence", "cut"], keys: 2, again: Again::Stays };
 const SIGNALS: Target = Target {
     name: "signals",
     columns: &["call", "seq", "at_us", "who", "kind", "start_us", "end_us", "value", "unit", "weight", "why"],
@@ -90,12 +86,8 @@ const HANDOFFS: Target = Target {
     keys: 2,
     again: Again::IsRenewed,
 };
-const OFFERS: Target = Target {
-    name: "offers",
-    columns: &["call", "offer", "handoff", "agent", "at_us", "settled_us", "outcome"],
-    keys: 2,
-    again: Again::IsRenewed,
-};
+const OFFERS: Target =
+    Target { name: "offers", columns: &["call", "offer", "handoff", "agent", "at_us", "settled_us", "outcome"], keys: 2, again: Again::IsRenewed };
 
 /// Everything that a call's records are written to, in an order in which no row refers to one that is not there yet.
 pub(super) const TARGETS: [Target; 8] = [CALLS, RECORDS, TURNS, SIGNALS, SCORES, LEGS, HANDOFFS, OFFERS];
@@ -127,12 +119,14 @@ pub(super) struct Projection {
     last_kind: String,
     stage: Option<String>,
     lost: bool,
+    /// What was told last of what changes, by the place of its target.
+    told: Rows,
 }
 
 impl Projection {
     /// A call of which nothing is known yet.
     pub fn new(call: CallId, facts: Facts) -> Self {
-        Projection { call, facts, story: Story::default(), records: 0, next: 0, last_kind: String::new(), stage: None, lost: false }
+        Projection { call, facts, story: Story::default(), records: 0, next: 0, last_kind: String::new(), stage: None, lost: false, told: Rows::default() }
     }
 
     /// The facts are known better.
@@ -180,8 +174,17 @@ impl Projection {
         self.lost = self.story.ended.is_none();
     }
 
-    /// Everything of it that may have changed.
-    pub fn tell(&self, rows: &mut Rows) {
+    /// Everything of it that has changed since this was last asked.
+    pub fn tell(&mut self, rows: &mut Rows) {
+        let mut now = Rows::default();
+        self.tell_all(&mut now);
+        for (n, (now, told)) in now.iter().zip(&self.told).enumerate() {
+            rows[n].extend(now.iter().filter(|row| !told.contains(row)).cloned());
+        }
+        self.told = now;
+    }
+
+    fn tell_all(&self, rows: &mut Rows) {
         let id = self.call.to_string();
         rows[0] = vec![self.row()];
         // A leg or offer that is told twice counts once.
@@ -338,9 +341,20 @@ mod tests {
         let (mut projection, once) = projected(&records);
         let mut again = Rows::default();
         records.iter().for_each(|record| projection.note(record, &mut again));
-        assert!(again.iter().all(Vec::is_empty));
         projection.tell(&mut again);
+        assert!(again.iter().all(Vec::is_empty));
+        projection.tell_all(&mut again);
         assert_eq!((&again[0], &again[6]), (&once[0], &once[6]));
+    }
+
+    #[test]
+    fn only_what_has_changed_is_told_again() {
+        let records = fixture::bridged();
+        let (mut projection, _) = projected(&records[..records.len() - 4]);
+        let mut rows = Rows::default();
+        records[records.len() - 4..].iter().for_each(|record| projection.note(record, &mut rows));
+        projection.tell(&mut rows);
+        assert_eq!(rows.each_ref().map(Vec::len), [1, 4, 0, 0, 0, 2, 0, 0], "two legs left: {rows:?}");
     }
 
     #[test]

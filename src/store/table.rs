@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Problems;
-use crate::net::secret::{Kept, Secret, SecretError};
+use crate::net::secret::{ApiKey, Kept, Secret, SecretError};
 
 /// What `url` begins with for a file of SQLite.
 pub(super) const SQLITE: &str = "sqlite:";
@@ -23,7 +23,7 @@ pub struct StoreTable {
     pub url: String,
     /// The variable that holds the password of PostgreSQL.
     pub password_env: Option<String>,
-    /// The file that holds the password of PostgreSQL.
+    /// The file that holds the password of PostgreSQL, where the variable is not set.
     pub password_file: Option<PathBuf>,
     /// What this gateway is called among those that share a database. On start it closes the calls that it lost when it last ended.
     pub instance: String,
@@ -61,14 +61,6 @@ impl StoreTable {
         if let Some(what) = wrong_url(&self.url) {
             wrong("url", what);
         }
-        let is_postgres = POSTGRES.iter().any(|scheme| self.url.starts_with(scheme));
-        let password = if self.password_env.is_some() { "password_env" } else { "password_file" };
-        if (self.password_env.is_some() || self.password_file.is_some()) && !is_postgres {
-            wrong(password, "is for PostgreSQL; a file of SQLite has no password".into());
-        }
-        if self.password_env.is_some() && self.password_file.is_some() {
-            wrong("password_file", "stands beside password_env; write one of the two".into());
-        }
         if self.instance.trim().is_empty() {
             wrong("instance", "is empty; expected a name".into());
         }
@@ -89,7 +81,10 @@ impl StoreTable {
     /// # Errors
     /// It is named but can't be had.
     pub(super) fn password(&self) -> Result<Option<Secret>, SecretError> {
-        Kept { password: None, variable: self.password_env.as_deref(), file: self.password_file.as_deref() }.find()
+        if self.file().is_some() {
+            return Ok(None);
+        }
+        ApiKey { variable: self.password_env.as_deref(), file: self.password_file.as_deref() }.find()
     }
 
     /// The file of SQLite, if it is that.
@@ -161,10 +156,7 @@ mod tests {
             ("url = 'postgres://segue:sesame@localhost/segue'", "store.url"),
             ("url = 'postgres://localhost/segue?user=segue&password=sesame'", "store.url"),
             ("url = 'postgres://localhost/seg ue'", "store.url"),
-            ("password_env = 'PASSWORD'", "store.password_env"),
-            ("password_file = 'password'", "store.password_file"),
             ("url = 'postgres://segue@localhost/segue'\npassword_env = ''", "store.password_env"),
-            ("url = 'postgres://segue@localhost/segue'\npassword_env = 'A'\npassword_file = 'b'", "store.password_file"),
             ("instance = ' '", "store.instance"),
             ("connections = 1", "store.connections"),
             ("connections = 101", "store.connections"),

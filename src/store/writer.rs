@@ -95,9 +95,7 @@ impl Line {
 
     pub async fn flush(&self, within: Duration) -> bool {
         let (done, flushed) = oneshot::channel();
-        let asked = timeout(within, async {
-            self.queue.send(Item::Flush(done)).await.is_ok() && flushed.await.is_ok()
-        });
+        let asked = timeout(within, async { self.queue.send(Item::Flush(done)).await.is_ok() && flushed.await.is_ok() });
         asked.await.unwrap_or(false)
     }
 
@@ -188,7 +186,7 @@ impl Writer {
             }
         }
         for (call, rows) in &mut rows {
-            if let Some(followed) = self.followed.get(call) {
+            if let Some(followed) = self.followed.get_mut(call) {
                 followed.projection.tell(rows);
             }
         }
@@ -243,7 +241,7 @@ impl Writer {
     }
 
     /// Writes until it is written. What the database refuses for good is dropped, call by call.
-    async fn put(&self, rows: &BTreeMap<CallId, Rows>) {
+    async fn put(&mut self, rows: &BTreeMap<CallId, Rows>) {
         let all: Vec<&Rows> = rows.values().collect();
         if self.insist(&all).await {
             return;
@@ -251,6 +249,8 @@ impl Writer {
         for (call, rows) in rows {
             if !self.insist(&[rows]).await {
                 self.tally.dropped.fetch_add(rows[1].len() as u64, Ordering::Relaxed);
+                // What is there is not what was told.
+                self.followed.remove(call);
                 tracing::error!(%call, "the database refuses the call's records; they are lost");
             }
         }

@@ -98,7 +98,12 @@ pub fn whole(store: &Store, n: u128, at: jiff::Timestamp, (caller, agent): (Opti
     store.end(call);
 }
 
-/// A recorded call, replayed: its records and its object.
+/// Records as JSON keeps them: it may lose the last bit of a number.
+pub fn in_json(records: &[Record]) -> Vec<Record> {
+    records.iter().map(|record| serde_json::from_str(&serde_json::to_string(record).unwrap()).unwrap()).collect()
+}
+
+/// A recorded call, replayed: its records, and its object as JSON keeps it.
 pub fn replayed(name: &str) -> (Vec<Record>, ReplayObject) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio/calls").join(name);
     let config = Config::load(None).unwrap();
@@ -108,6 +113,6 @@ pub fn replayed(name: &str) -> (Vec<Record>, ReplayObject) {
     let played = VirtualTime(&kit).play(&path, &options, None, &mut |_, _| ()).unwrap();
     let replayed = played.replayed;
     let facts = ReplayFacts { recording: name.into(), duration_s: replayed.duration_s, call_s: replayed.call_s, truncated: false, processing_s: 0.0 };
-    let object = ReplayObject::of(&Story::tell(&replayed.records), facts, &replayed.map);
+    let object = ReplayObject::of(&Story::tell(&in_json(&replayed.records)), facts, &replayed.map);
     (replayed.records, object)
 }

@@ -48,7 +48,8 @@ impl Drop for Cluster {
 fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir(DEBIAN).into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found: Vec<PathBuf> = versions.chain(std::env::split_paths(&path)).filter(|dir| dir.join("initdb").exists() && dir.join("pg_ctl").exists()).collect();
+    let found: Vec<PathBuf> =
+        versions.chain(std::env::split_paths(&path)).filter(|dir| dir.join("initdb").exists() && dir.join("pg_ctl").exists()).collect();
     found.into_iter().next()
 }
 
@@ -112,7 +113,9 @@ impl Cluster {
     /// It is there again.
     pub fn resume(&self) {
         let options = format!("-p {} -c listen_addresses=127.0.0.1 -c fsync=off -k {}", self.port, self.dir.display());
-        self.run("pg_ctl", |command| command.arg("-D").arg(self.data()).args(["-w", "-t", "120", "-o", &options, "-l"]).arg(self.dir.join("log")).arg("start"));
+        self.run("pg_ctl", |command| {
+            command.arg("-D").arg(self.data()).args(["-w", "-t", "120", "-o", &options, "-l"]).arg(self.dir.join("log")).arg("start")
+        });
     }
 
     /// It is gone, as if its machine were.
