@@ -108,7 +108,7 @@ async fn store(table: &StoreTable) -> anyhow::Result<Option<Store>> {
     let store = Store::open(table).await?;
     let lost = store.recover().await?;
     if !lost.is_empty() {
-        tracing::warn!("{} calls were lost when the gateway last ended; `segue store check` tells of each", lost.len());
+        tracing::warn!("calls that were lost when the gateway last ended: {}; `segue store check` tells of each", lost.len());
     }
     Ok(Some(store))
 }

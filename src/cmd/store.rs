@@ -57,10 +57,11 @@ pub fn run(args: &StoreArgs) -> anyhow::Result<Ending> {
 }
 
 fn tell(checked: &Checked, out: &mut impl Write) -> std::io::Result<()> {
+    let what = format!("{}, {}", count(checked.calls, "call", "calls"), count(checked.records, "record", "records"));
     if checked.is_whole() {
-        writeln!(out, "The store {WELL}is whole{WELL:#}: {} calls, {} records.", checked.calls, checked.records)?;
+        writeln!(out, "The store {WELL}is whole{WELL:#}: {what}.")?;
     } else {
-        writeln!(out, "The store {WRONG}is not whole{WRONG:#}: {} calls, {} records.", checked.calls, checked.records)?;
+        writeln!(out, "The store {WRONG}is not whole{WRONG:#}: {what}.")?;
     }
     for dangling in &checked.dangling {
         writeln!(out, "  {WRONG}{} of `{}` have no {}{WRONG:#}", dangling.rows, dangling.table, dangling.owner)?;
@@ -76,6 +77,10 @@ fn tell(checked: &Checked, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "{}", line(call))?;
     }
     Ok(())
+}
+
+fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 /// What is known of a call without an end.
