@@ -350,9 +350,9 @@ impl RtpLeg {
         self.report_if_due(now);
     }
 
-    /// In place of [`Self::send`] while another leg's packets are forwarded to this one.
-    pub fn rest(&mut self, now: Time) {
-        if self.outlet.rest() == Due::KeepAlive {
+    /// In place of [`Self::send`] while another leg's packets are forwarded to this one: so many times 20 ms have passed.
+    pub fn rest(&mut self, frames: u32, now: Time) {
+        if self.outlet.rest(frames) == Due::KeepAlive {
             self.keep_alive();
         }
         self.report_if_due(now);

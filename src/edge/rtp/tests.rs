@@ -246,8 +246,8 @@ impl Through {
             self.for_b.forward(&mut self.for_a, now);
             self.for_a.play_out(now);
             self.for_b.play_out(now);
-            self.for_a.rest(now);
-            self.for_b.rest(now);
+            self.for_a.rest(1, now);
+            self.for_b.rest(1, now);
         } else {
             self.for_a.receive(now);
             self.for_b.receive(now);
