@@ -39,8 +39,6 @@ const MAX_AT_ONCE: usize = 64;
 const MAX_REPORTS_AT_ONCE: usize = 8;
 /// Keys that may wait to be taken.
 const MAX_KEYS: usize = 32;
-/// Other sources whose packets are deciphered; each leaves a state behind.
-const MAX_OTHER_SOURCES: u64 = 256;
 
 /// One leg's sound.
 pub struct RtpLeg {
@@ -202,11 +200,7 @@ impl RtpLeg {
         let opened;
         let packet = match &mut self.srtp {
             None => outer,
-            Some(_) if self.stats.forged >= MAX_OTHER_SOURCES && self.source.ssrc().is_some_and(|ssrc| ssrc != outer.ssrc) => {
-                self.stats.forged += 1;
-                return;
-            }
-            Some(srtp) => match srtp.open(datagram) {
+            Some(srtp) => match srtp.open(outer.ssrc, datagram) {
                 Ok(plain) => {
                     opened = plain;
                     match Packet::parse(&opened) {
