@@ -438,7 +438,13 @@ impl Edge for LiveEdge {
         let frames = self.frames;
         match self.rtp_of(leg) {
             Some(mut rtp) if is_forwarded_to => rtp.rest(frames, now),
-            Some(mut rtp) => rtp.send(frame, now),
+            Some(mut rtp) => {
+                // The clock of what we send has rested as long.
+                if frames > 1 {
+                    rtp.rest(frames - 1, now);
+                }
+                rtp.send(frame, now);
+            }
             None => {}
         }
     }
