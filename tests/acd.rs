@@ -12,7 +12,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use phones::{on_loopback, open, part, phone};
 use segue::base::{CallOutcome, HandoffClock, Happening, OfferOutcome};
@@ -122,6 +122,12 @@ async fn a_caller_hears_the_acds_own_music_and_then_its_agent() {
         heard(&dir, MUSIC_HZ),
         heard(&dir, AGENT_HZ)
     );
+    // The call is over when its BYE is on its way.
+    let watch = line.acd.watch();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !watch().got_bye && Instant::now() < deadline {
+        tokio::task::yield_now().await;
+    }
     let seen = seen(&line);
     assert!(seen.was_acked && seen.got_bye && seen.packets > 50, "{seen:?}");
 }
