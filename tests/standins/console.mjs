@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import * as story from "./console_story.mjs";
 
 const WEB = fileURLToPath(new URL("../../src/console/web/", import.meta.url));
-const PAGES = [[/^\/$/, "index"], [/^\/(desk|wall|calls|sign-in|welcome|api)$/, null], [/^\/calls\/[^/]+$/, "call"], [/^\/call$/, "visit"]];
+const PAGES = [[/^\/$/, "index"], [/^\/(desk|wall|calls|sign-in|welcome|admin|api)$/, null], [/^\/calls\/[^/]+$/, "call"], [/^\/call$/, "visit"]];
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml" };
 /** As the server says it: no script and no style but our own files. */
 const POLICY = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";

@@ -49,10 +49,14 @@ test("a line carries sound both ways, changes its microphone, and finds its way 
     window.dispatchEvent(new Event("online"));
     await until("a restart", () => log.restarts > 0 && far.connectionState === "connected");
     const quality = await line.quality();
+    const { ApiError } = await import("/lib/api.js");
+    line.signalling.restart = async () => { throw new ApiError(422, "bad_input", "It is for another line.", "sdp"); };
+    window.dispatchEvent(new Event("online"));
+    await until("another window has it", () => line.state === "taken");
     await line.close();
     return { states, ...log, isShut, isOther: before !== line.stream, quality };
   });
-  assert.deepEqual(told.states, ["connecting", "up", "none"]);
+  assert.deepEqual(told.states, ["connecting", "up", "taken", "none"]);
   assert.ok(told.candidates > 0, "the offer is whole");
   assert.ok(told.isShut && told.isOther);
   assert.equal(told.quality.lost, 0);

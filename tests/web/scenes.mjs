@@ -168,7 +168,7 @@ export const scenes = {
   },
   async people(stand, page) {
     stand.as("admin");
-    await page.goto(`${stand.url}/admin.html`);
+    await page.goto(`${stand.url}/admin`);
     await page.waitForSelector("text=Trigger changed");
     await page.waitForSelector("td:has-text('Sam Field')");
   },

@@ -68,6 +68,7 @@ export function makeAlerts(ear) {
     silent: one("…", "Your microphone gives no sound.", "It may be switched off at the headset."),
     blocked: one("♪", "The browser holds the sound back.", "You can't hear the caller yet.", el("button", { type: "button", class: "primary", on: { click: () => ear.line.unblock() } }, "Let me hear")),
     lost: one("⇅", "Your line is down.", "It finds its way by itself; the caller hears music until then."),
+    taken: one("⧉", "Your line is open in another window.", "The caller is heard there. Take it here, or close this window."),
     loss: one("≈", "Your network loses sound.", "A cable or another network helps."),
   };
 
@@ -76,7 +77,7 @@ export function makeAlerts(ear) {
     const isOn = Boolean(view.call && !view.call.over);
     const isHurt = isOn && ear.quality !== null && ear.quality.lost > 0.05;
     fill(place, ear.talking && isOn && all.talking, ear.unplugged && ear.mic !== "on" && all.unplugged, isOn && ear.mic === "without" && all.without, isOn && ear.silent && !ear.muted && ear.mic === "on" && all.silent,
-      ear.blocked && all.blocked, ear.line.state === "lost" && all.lost, isHurt && all.loss);
+      ear.blocked && all.blocked, ear.line.state === "lost" && all.lost, ear.line.state === "taken" && view.state !== "offline" && all.taken, isHurt && all.loss);
   }
   return { node: place, draw };
 }

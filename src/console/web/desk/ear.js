@@ -68,7 +68,7 @@ export class Ear {
       this.mic = "on";
       this.unplugged = false;
       this.#heardAt = Date.now();
-      if (this.line.state !== "none" && this.line.state !== "failed") await this.line.change(stream);
+      if (this.line.state === "up" || this.line.state === "connecting" || this.line.state === "lost") await this.line.change(stream);
       else before?.getTracks().forEach((track) => track.stop());
     } catch (error) {
       const { trouble } = /** @type {{trouble?: import("../lib/devices.js").Trouble}} */ (error);

@@ -15,7 +15,7 @@ const PAGES = [
   { path: "/desk", title: "Desk", who: (me) => me.agent !== null },
   { path: "/wall", title: "Wall", who: (me) => me.role === "supervisor" || me.role === "admin" },
   { path: "/calls", title: "Calls", who: (me) => me.role !== "agent" },
-  { path: "/admin.html", title: "People", who: (me) => me.role === "admin" },
+  { path: "/admin", title: "People", who: (me) => me.role === "admin" },
   { path: "/api", title: "API", who: (me) => me.role === "admin" || me.role === "tester" },
 ];
 
