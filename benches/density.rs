@@ -46,6 +46,8 @@ enum What {
     Mixed,
     /// Caller and agent, not listened to
     Relay,
+    /// No gateway between them: what the load itself adds to delays
+    Direct,
 }
 
 /// How many calls one core carries.
@@ -57,8 +59,8 @@ struct Args {
     /// Numbers of calls, one step after the other
     #[arg(long, value_delimiter = ',', default_value = "50")]
     calls: Vec<usize>,
-    /// How long each step is measured, in s
-    #[arg(long, default_value_t = 30)]
+    /// How long each step is measured, in s; lateness is told of the last minute
+    #[arg(long, default_value_t = 70)]
     secs: u64,
     /// The core of the gateway; the load takes the others
     #[arg(long, default_value_t = 0)]
@@ -107,7 +109,7 @@ async fn step(args: &Args, calls: usize) -> anyhow::Result<String> {
     loop {
         tokio::select! {
             _ = pace.tick(), if begun < calls => {
-                parties.spawn(callers.clone().call(served.address));
+                parties.spawn(callers.clone().call(if args.what == What::Direct { agents.address() } else { served.address }));
                 begun += 1;
             }
             Some(invited) = rung.recv() => { parties.spawn(agents.clone().attend(invited.leg)); }
@@ -126,9 +128,10 @@ async fn step(args: &Args, calls: usize) -> anyhow::Result<String> {
     let came = callers.came.load(Ordering::Relaxed) + agents.came.load(Ordering::Relaxed);
     let live = callers.live();
     let memory = usage.memory_kb.saturating_sub(before.memory_kb);
+    let late = served.lateness()?;
     drop(parties);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let late = served.stop().await.context("the gateway")?;
+    served.stop().await.context("the gateway")?;
     let legs = if args.what == What::Bot { live } else { 2 * live };
     let expected = legs as f64 * 50.0 * elapsed;
     let row = Row { calls, live, spent, elapsed, memory, late, lost, missing: 1.0 - came as f64 / expected.max(1.0), delays };

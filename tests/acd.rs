@@ -12,7 +12,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use phones::{on_loopback, open, part, phone};
 use segue::base::{CallOutcome, HandoffClock, Happening, OfferOutcome};
@@ -39,8 +39,9 @@ async fn line(script: Script, more: &str) -> Line {
         "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\nask_topic = false\n\
          [[queue]]\nname = \"service\"\nring_secs = 1.0\notherwise = [\"message\"]\n\
          [[acd]]\nname = \"acd\"\nqueues = [\"service\"]\ntarget = \"sip:service@{}\"\n{more}\n\
-         [gateway]\nrecordings = \"{}\"\n[console]\nbind = \"{console}\"\n{}",
+         {}bind = \"{console}\"\n[gateway]\nrecordings = \"{}\"\n{}",
         acd.address,
+        if more.contains("[console]") { "" } else { "[console]\n" },
         kept.display(),
         on_loopback(""),
     );
@@ -96,8 +97,12 @@ fn heard(dir: &Path, hz: f64) -> f64 {
 
 /// The answer to `GET` with these further header lines.
 fn get(at: SocketAddr, path: &str, more: &str) -> String {
+    ask(at, "GET", path, more)
+}
+
+fn ask(at: SocketAddr, method: &str, path: &str, more: &str) -> String {
     let mut stream = TcpStream::connect(at).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n{more}\r\n").unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n{more}\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -117,6 +122,12 @@ async fn a_caller_hears_the_acds_own_music_and_then_its_agent() {
         heard(&dir, MUSIC_HZ),
         heard(&dir, AGENT_HZ)
     );
+    // The call is over when its BYE is on its way.
+    let watch = line.acd.watch();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !watch().got_bye && Instant::now() < deadline {
+        tokio::task::yield_now().await;
+    }
     let seen = seen(&line);
     assert!(seen.was_acked && seen.got_bye && seen.packets > 50, "{seen:?}");
 }
@@ -157,7 +168,8 @@ async fn an_abandoned_wait_in_an_acd_cancels_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_of_a_handoff_opens_once_and_tells_that_a_person_is_there() {
-    let mut line = line(Script::QueueAnswers(Duration::from_secs(30)), "answers = \"queue\"").await;
+    let behind = "answers = \"queue\"\n[console]\npublic_url = \"https://calls.example/segue/\"";
+    let mut line = line(Script::QueueAnswers(Duration::from_secs(30)), behind).await;
     let console = line.console;
     let visitor = {
         let acd = line.acd.watch();
@@ -171,8 +183,14 @@ async fn the_page_of_a_handoff_opens_once_and_tells_that_a_person_is_there() {
             };
             std::thread::sleep(Duration::from_secs(4));
             let link = value(&invite, "Call-Info").unwrap().to_owned();
-            let path = link.strip_prefix(&format!("<http://{console}")).unwrap().split('>').next().unwrap().to_owned();
+            let path = link.strip_prefix("<https://calls.example/segue").unwrap().split('>').next().unwrap().to_owned();
+            // Whoever shows links ahead looks, and the page is still closed.
+            assert!(ask(console, "HEAD", &path, "").starts_with("HTTP/1.1 405"));
             let first = get(console, &path, "");
+            let cookie = first.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+            // In the frame of a CRM it comes back only so, and behind a proxy below the path that browsers see.
+            let kept = ["HttpOnly", "SameSite=None", "Secure", "Partitioned"];
+            assert!(kept.iter().all(|word| cookie.contains(word)) && cookie.contains(&format!("Path=/segue{path};")), "{cookie}");
             let cookie = first.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap().split(';').next().unwrap().to_owned();
             let again = get(console, &path, &format!("Cookie: {cookie}\r\nAccept: application/json\r\n"));
             (first, again, get(console, &path, ""), get(console, "/handoff/no-such-key", ""))

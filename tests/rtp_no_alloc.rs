@@ -71,8 +71,8 @@ fn receiving_playing_sending_and_forwarding_allocate_nothing() {
                 to_there.forward(&mut to_here, now);
                 to_here.play_out(now);
                 to_there.play_out(now);
-                to_here.rest(now);
-                to_there.rest(now);
+                to_here.rest(1, now);
+                to_there.rest(1, now);
             }
             here.receive(now);
             there.receive(now);

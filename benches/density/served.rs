@@ -71,7 +71,7 @@ impl Served {
         let mut command = Command::new("taskset");
         command.args(["-c", &args.core.to_string()]);
         command.args(args.under.iter().flat_map(|under| under.split_whitespace()));
-        command.args([env!("CARGO_BIN_EXE_segue"), "serve", "--config"]).arg(&config);
+        command.args([env!("CARGO_BIN_EXE_segue"), "-vv", "serve", "--config"]).arg(&config);
         let child = command.stdout(Stdio::null()).stderr(std::fs::File::create(&log)?).spawn()?;
         let served = Served { child, address, log };
         for _ in 0..200 {
@@ -90,8 +90,15 @@ impl Served {
         children.split_whitespace().next().and_then(|child| child.parse().ok()).unwrap_or(self.child.id())
     }
 
-    /// Ends it; gives what it says of its ticks.
-    pub async fn stop(&mut self) -> anyhow::Result<String> {
+    /// What it says of the ticks of the last minute.
+    pub fn lateness(&self) -> anyhow::Result<String> {
+        let log = std::fs::read_to_string(&self.log)?;
+        let late = log.lines().rev().find_map(|line| line.split_once("in the last minute ")).map(|(_, late)| late.to_owned());
+        Ok(late.unwrap_or_else(|| "not told".into()))
+    }
+
+    /// Ends it.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
         for _ in 0..2 {
             Command::new("kill").arg(self.pid().to_string()).status()?;
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -102,9 +109,7 @@ impl Served {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        let log = std::fs::read_to_string(&self.log)?;
-        let late = log.lines().rev().find_map(|line| line.split_once("ticks of sound: ")).map(|(_, late)| late.to_owned());
-        Ok(late.unwrap_or_else(|| "not told".into()))
+        Ok(())
     }
 }
 
@@ -125,7 +130,7 @@ fn configuration(what: What, calls: usize, address: SocketAddr, agents: SocketAd
     match what {
         What::Bot => text += "bot = \"mercury\"\ntriggers = []\n",
         What::Relay => text += "listen_bridged = false\n",
-        What::Listened | What::Mixed => {}
+        What::Listened | What::Mixed | What::Direct => {}
     }
     if what == What::Bot {
         let _ = write!(text, "[bot.mercury]\nfile = \"{bot}\"\n[[agent]]\nname = \"nobody\"\n");

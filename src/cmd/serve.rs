@@ -1,5 +1,6 @@
 //! `segue serve`: takes phone calls until it is told to stop.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::base::{LegId, Organ};
 use crate::config::{BUILT_IN, Config};
 use crate::edge::sip::{SipCounts, SipEdge};
 use crate::gateway::live::call::Finished;
-use crate::gateway::live::lateness::Lateness;
+use crate::gateway::live::lateness::{Lateness, Ticks};
 use crate::replay::verdict::{clock, verdict};
 use crate::speech::doctor;
 use crate::store::Store;
@@ -74,9 +75,12 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
     let Running { gateway, sip, mut finished, serving, store, .. } = live::open_kept(config, kit).await?;
     tracing::info!("serving {} on {}", file.map_or_else(|| BUILT_IN.to_owned(), |file| file.display().to_string()), config.sip.bind.join(", "));
     notify(sd_notify::NotifyState::Ready);
+    let mut watch = LatenessWatch::default();
+    let mut look = tokio::time::interval(LatenessWatch::EVERY);
     loop {
         tokio::select! {
             Some(call) = finished.recv() => tell(&call),
+            _ = look.tick() => watch.look(gateway.lateness()),
             asked = stop.asked() => match asked {
                 Asked::Stop => break,
                 Asked::Reload => reload(config, &gateway, &sip, file).await,
@@ -121,7 +125,7 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
     if let Some(store) = store {
         close(&store).await;
     }
-    tell_lateness(gateway.lateness());
+    watch.sum_up(gateway.lateness());
     Ok(Ending::Well)
 }
 
@@ -144,13 +148,54 @@ fn tell(call: &Finished) {
     tracing::info!("{} {}{} [{}]", clock(call.duration_s), verdict(&object), on_the_line(call), call.call);
 }
 
-/// How late sound was, for whoever sizes a machine.
-fn tell_lateness(lateness: &Lateness) {
-    if lateness.ticks() == 0 {
-        return;
+/// Watches how late sound is, for whoever sizes a machine: over the last minute, and in all.
+#[derive(Default)]
+struct LatenessWatch {
+    /// What was counted at each look of the last minute, the oldest first.
+    looks: VecDeque<Ticks>,
+    /// Looks for which nothing is said.
+    quiet: u32,
+}
+
+impl LatenessWatch {
+    const EVERY: Duration = Duration::from_secs(10);
+    const MINUTE: usize = 6;
+    /// From here on people hear it: the jitter buffers of phones begin with about so much.
+    const AUDIBLE: Duration = Duration::from_millis(20);
+
+    fn look(&mut self, lateness: &Lateness) {
+        self.quiet = self.quiet.saturating_sub(1);
+        let minute = self.minute(lateness);
+        tracing::debug!("in the last minute {}", late(&minute));
+        let is_audible = minute.count() > 0 && minute.quantile(SHARE).is_none_or(|late| late > LatenessWatch::AUDIBLE);
+        if is_audible && self.quiet == 0 {
+            tracing::warn!("in the last minute sound was late ({}): too many calls for this machine, or something else keeps it busy", late(&minute));
+            self.quiet = LatenessWatch::MINUTE as u32;
+        }
+        if self.looks.len() == LatenessWatch::MINUTE {
+            self.looks.pop_front();
+        }
+        self.looks.push_back(lateness.ticks());
     }
-    let most = lateness.quantile(0.999).map_or("more than 100 ms".to_owned(), |late| format!("at most {} ms", late.as_secs_f64() * 1_000.0));
-    tracing::info!("{} ticks of sound: 99.9 % {most} late", lateness.ticks());
+
+    fn minute(&self, lateness: &Lateness) -> Ticks {
+        lateness.ticks().since(self.looks.front().unwrap_or(&Ticks::default()))
+    }
+
+    fn sum_up(&self, lateness: &Lateness) {
+        let ticks = lateness.ticks();
+        if ticks.count() > 0 {
+            tracing::info!("{} ticks of sound: {}; in the last minute {}", ticks.count(), late(&ticks), late(&self.minute(lateness)));
+        }
+    }
+}
+
+/// The share of ticks that is told of.
+const SHARE: f64 = 0.999;
+
+fn late(ticks: &Ticks) -> String {
+    let most = ticks.quantile(SHARE).map_or("more than 100 ms".to_owned(), |late| format!("at most {} ms", late.as_secs_f64() * 1_000.0));
+    format!("99.9 % {most} late")
 }
 
 /// What the network did to the caller's sound, where a person would have heard it.

@@ -39,8 +39,6 @@ const MAX_AT_ONCE: usize = 64;
 const MAX_REPORTS_AT_ONCE: usize = 8;
 /// Keys that may wait to be taken.
 const MAX_KEYS: usize = 32;
-/// Other sources whose packets are deciphered; each leaves a state behind.
-const MAX_OTHER_SOURCES: u64 = 256;
 
 /// One leg's sound.
 pub struct RtpLeg {
@@ -203,11 +201,7 @@ impl RtpLeg {
         let opened;
         let packet = match &mut self.srtp {
             None => outer,
-            Some(_) if self.stats.forged >= MAX_OTHER_SOURCES && self.source.ssrc().is_some_and(|ssrc| ssrc != outer.ssrc) => {
-                self.stats.forged += 1;
-                return;
-            }
-            Some(srtp) => match srtp.open(datagram) {
+            Some(srtp) => match srtp.open(outer.ssrc, datagram) {
                 Ok(plain) => {
                     opened = plain;
                     match Packet::parse(&opened) {
@@ -351,9 +345,9 @@ impl RtpLeg {
         self.report_if_due(now);
     }
 
-    /// In place of [`Self::send`] while another leg's packets are forwarded to this one.
-    pub fn rest(&mut self, now: Time) {
-        if self.outlet.rest() == Due::KeepAlive {
+    /// In place of [`Self::send`] while another leg's packets are forwarded to this one: so many times 20 ms have passed.
+    pub fn rest(&mut self, frames: u32, now: Time) {
+        if self.outlet.rest(frames) == Due::KeepAlive {
             self.keep_alive();
         }
         self.report_if_due(now);

@@ -44,11 +44,15 @@ async function read(place, ask) {
 }
 
 /** @param {string} at */
-const when = (at) => el("span", { title: moment(at) }, ago(at, Date.now()));
+function when(at) {
+  return el("span", { title: moment(at) }, ago(at, Date.now()));
+}
 
 /** @param {string[]} heads @param {import("./lib/dom.js").Child[][]} rows */
-const table = (heads, rows) => el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": `Table: ${heads[0]}` }, el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((head) => (head ? el("th", { scope: "col" }, head) : el("td", {}))))),
-  el("tbody", {}, ...rows.map((cells) => el("tr", {}, ...cells.map((cell) => el("td", {}, cell)))))));
+function table(heads, rows) {
+  return el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": `Table: ${heads[0]}` }, el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((head) => (head ? el("th", { scope: "col" }, head) : el("td", {}))))),
+    el("tbody", {}, ...rows.map((cells) => el("tr", {}, ...cells.map((cell) => el("td", {}, cell)))))));
+}
 
 /** A button that is pressed twice. @param {string} word @param {() => Promise<unknown>} act @param {() => unknown} after @param {string} about */
 function sure(word, act, after, about) {

@@ -43,6 +43,7 @@ function show(call) {
   const end = call.call_s ?? call.duration_s ?? call.turns.at(-1)?.end_s ?? 0;
   const audio = call.audio ? el("audio", { controls: true, preload: "metadata", src: api.audioUrl(id), "aria-label": "Sound of the call: caller left, what they hear right" }) : null;
   const transcript = new Transcript();
+  transcript.live = false;
   transcript.empty = "Nothing was said, or nothing could be understood.";
   if (audio) transcript.seek = (secs) => { audio.currentTime = secs; audio.play().catch(() => {}); };
   const curve = /** @type {import("./lib/curve.js").Curve} */ (document.createElement("segue-curve"));

@@ -31,12 +31,12 @@ let wasTold = "";
 const shape = el("span", { class: "shape", "aria-hidden": "true" }), sentence = el("h1", { role: "status" }), timer = el("p", { class: "hint" });
 const heard = el("span", { class: "bar" }), meter = el("div", { class: "meter", role: "img", "aria-label": "How loud you are" }, heard), isHeard = el("p", { class: "hint" });
 const trouble = el("div", { role: "alert" });
-const captions = el("ol", { class: "captions", tabindex: "0", role: "log", "aria-label": "Captions" });
+const captions = el("ol", { class: "captions", tabindex: "0", "aria-label": "Captions" });
 const call = button({ word: "Call now", mark: "☎", class: "go big" }, begin);
 const mute = button({ word: "Mute", mark: "⊘" }, () => { muted = !muted; line.mute(muted); put(mute, "aria-pressed", String(muted)); say(/** @type {Element} */ (mute.querySelector(".word")), muted ? "Unmute" : "Mute"); });
 const person = button({ word: "Talk to a person", mark: "☺", class: "primary" }, () => asking(person, () => api.visitPerson(token)));
 const hangUp = button({ word: "Hang up", mark: "✕", class: "danger" }, () => asking(hangUp, () => api.visitHangUp(token), "Hanging up"));
-const keys = el("details", { class: "pad" }, el("summary", {}, "Keys"), el("div", { class: "digits" }, ..."123456789*0#".split("").map((key) => el("button", { type: "button", on: { click: () => api.visitKey(token, key).catch((error) => warn("⌗", error.message)) } }, key))));
+const keys = el("details", { class: "pad" }, el("summary", {}, "Keys"), el("div", { class: "digits" }, ..."123456789*0#".split("").map((key) => el("button", { type: "button", on: { click: () => api.visitKey(token, key).catch((error) => warn("#", error.message)) } }, key))));
 const bar = el("div", { class: "bar-bottom" }, person, mute, hangUp);
 const start = el("div", { class: "start stack" }, call, el("p", { class: "hint" }, "Your browser asks for your microphone. The call is transcribed, so that a person can see what it is about."));
 const line = new Line({ open: async (sdp) => { const answer = await api.visit(entry, sdp); token = answer.token; return answer; }, close: async () => {} },

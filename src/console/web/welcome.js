@@ -21,7 +21,7 @@ if (key) {
       { name: "password", title: "Password", type: "password", autocomplete: "new-password", hint: `At least ${SHORTEST} characters. A few words in a row are good.`, least: SHORTEST },
       { name: "again", title: "Password, once more", type: "password", autocomplete: "new-password", same: "password" },
     ],
-    send: async ({ name, password }) => { await api.welcome(key, name, password); location.assign("/admin.html"); },
+    send: async ({ name, password }) => { await api.welcome(key, name, password); location.assign("/admin"); },
   });
   fill(main, node);
   begin();

@@ -28,6 +28,8 @@ pub(super) struct Outlet {
     paused: u32,
     /// Frames since anything was sent.
     unsent: u32,
+    /// A packet of another leg was passed on since the last rest.
+    has_relayed: bool,
 }
 
 /// What is to be sent in these 20 ms.
@@ -52,6 +54,7 @@ impl Outlet {
             packed: 0,
             paused: 0,
             unsent: 0,
+            has_relayed: false,
         })
     }
 
@@ -96,17 +99,20 @@ impl Outlet {
         }
     }
 
-    /// 20 ms in which packets of another leg are passed on, if any come.
-    pub fn rest(&mut self) -> Due {
+    /// So many times 20 ms in which packets of another leg are passed on, if any come; those carry the clock with them.
+    pub fn rest(&mut self, frames: u32) -> Due {
         self.packed = 0;
         self.paused = 0;
-        self.pass(false);
+        if !std::mem::take(&mut self.has_relayed) {
+            (0..frames).for_each(|_| self.pass(false));
+        }
         self.keep_alive()
     }
 
     /// A packet of another leg with our numbers, or `None` if it is not passed on.
     pub fn relay<'a>(&mut self, packet: &Packet<'a>, payload_type: u8) -> Option<Packet<'a>> {
         self.unsent = 0;
+        self.has_relayed = true;
         self.egress.relay(packet, payload_type)
     }
 

@@ -84,6 +84,7 @@ impl Source {
     }
 
     /// The SSRC that is heard.
+    #[cfg(test)]
     pub fn ssrc(&self) -> Option<u32> {
         self.now.map(|now| now.ssrc)
     }

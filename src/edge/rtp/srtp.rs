@@ -7,6 +7,8 @@ use crate::edge::SrtpKeys;
 
 /// Octets of the master key; the rest of a key is its salt.
 const MASTER: usize = 16;
+/// Packets back to which replays are told (RFC 3711, 3.3.2: at least 64).
+const REPLAY_WINDOW: usize = 64;
 
 /// Why a datagram was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,26 +19,41 @@ pub(super) enum Refused {
     Forged,
 }
 
+/// Sources of one peer that are known at most; it has one, and another each time it begins anew.
+const MAX_SOURCES: usize = 16;
+/// Datagrams of unknown sources after which what is remembered of them is forgotten.
+const TRIALS: u32 = 64;
+
 /// Both directions.
+///
+/// The library remembers every source whose datagrams it was given, forged ones too, and does not forget. So a source is tried
+/// in a context that is begun anew now and then, and comes into the lasting one with its first authentic datagram.
 pub(super) struct Srtp {
     ours: Context,
     theirs: Context,
+    key: [u8; 30],
+    trial: Context,
+    trials: u32,
+    /// Sources that have proved to be the peer's, of sound and of reports.
+    sources: [Vec<u32>; 2],
+}
+
+/// What a datagram is.
+#[derive(Clone, Copy)]
+enum Flow {
+    Sound,
+    Reports,
 }
 
 impl Srtp {
     pub fn new(keys: &SrtpKeys) -> Result<Srtp, String> {
-        let provider = rtc_crypto::default_provider().map_err(|error| error.to_string())?;
-        let context = |key: &[u8; 30]| {
-            let (master, salt) = key.split_at(MASTER);
-            let replay = || Some(rtc_srtp::option::srtp_replay_protection(64));
-            let replay_rtcp = || Some(rtc_srtp::option::srtcp_replay_protection(64));
-            Context::new(master, salt, ProtectionProfile::Aes128CmHmacSha1_80, replay(), replay_rtcp(), provider.crypto())
-                .map_err(|error| error.to_string())
-        };
-        Ok(Srtp { ours: context(&keys.ours)?, theirs: context(&keys.theirs)? })
+        let (theirs, trial) = (context(&keys.theirs)?, context(&keys.theirs)?);
+        Ok(Srtp { ours: context(&keys.ours)?, theirs, key: keys.theirs, trial, trials: 0, sources: Default::default() })
     }
 
-    pub fn open(&mut self, datagram: &[u8]) -> Result<impl AsRef<[u8]> + std::ops::Deref<Target = [u8]> + use<>, Refused> {
+    /// Opens a datagram of this source.
+    pub fn open(&mut self, ssrc: u32, datagram: &[u8]) -> Result<impl AsRef<[u8]> + std::ops::Deref<Target = [u8]> + use<>, Refused> {
+        self.prove(Flow::Sound, ssrc, |trial| trial.decrypt_rtp(datagram).is_ok())?;
         // The library's error type is not ours to name, but what it says is.
         self.theirs.decrypt_rtp(datagram).map_err(|error| if error.to_string().contains("duplicated") { Refused::Replayed } else { Refused::Forged })
     }
@@ -45,11 +62,39 @@ impl Srtp {
         self.ours.encrypt_rtp(datagram).map_err(|error| error.to_string())
     }
 
-    pub fn open_rtcp(&mut self, datagram: &[u8]) -> Result<Vec<u8>, String> {
-        self.theirs.decrypt_rtcp(datagram).map(|plain| plain.to_vec()).map_err(|error| error.to_string())
+    pub fn open_rtcp(&mut self, datagram: &[u8]) -> Result<Vec<u8>, Refused> {
+        // The sender of the first report (RFC 3711, 3.4).
+        let ssrc = datagram.get(4..8).and_then(|octets| octets.try_into().ok()).map(u32::from_be_bytes).ok_or(Refused::Forged)?;
+        self.prove(Flow::Reports, ssrc, |trial| trial.decrypt_rtcp(datagram).is_ok())?;
+        self.theirs.decrypt_rtcp(datagram).map(|plain| plain.to_vec()).map_err(|_| Refused::Forged)
     }
 
     pub fn protect_rtcp(&mut self, datagram: &[u8]) -> Result<Vec<u8>, String> {
         self.ours.encrypt_rtcp(datagram).map(|protected| protected.to_vec()).map_err(|error| error.to_string())
     }
+
+    /// A source that is not known must be authentic to become so.
+    fn prove(&mut self, flow: Flow, ssrc: u32, is_authentic: impl FnOnce(&mut Context) -> bool) -> Result<(), Refused> {
+        let sources = &mut self.sources[flow as usize];
+        if sources.contains(&ssrc) {
+            return Ok(());
+        }
+        if self.trials == TRIALS {
+            (self.trial, self.trials) = (context(&self.key).map_err(|_| Refused::Forged)?, 0);
+        }
+        self.trials += 1;
+        if sources.len() == MAX_SOURCES || !is_authentic(&mut self.trial) {
+            return Err(Refused::Forged);
+        }
+        sources.push(ssrc);
+        Ok(())
+    }
+}
+
+fn context(key: &[u8; 30]) -> Result<Context, String> {
+    let provider = rtc_crypto::default_provider().map_err(|error| error.to_string())?;
+    let (master, salt) = key.split_at(MASTER);
+    let replay = Some(rtc_srtp::option::srtp_replay_protection(REPLAY_WINDOW));
+    let replay_rtcp = Some(rtc_srtp::option::srtcp_replay_protection(REPLAY_WINDOW));
+    Context::new(master, salt, ProtectionProfile::Aes128CmHmacSha1_80, replay, replay_rtcp, provider.crypto()).map_err(|error| error.to_string())
 }

@@ -108,6 +108,30 @@ fn who_lacks_the_keys_does_not_win_a_leg_whose_peer_has_not_sent_yet() {
 }
 
 #[test]
+fn a_flood_of_forged_sources_leaves_nothing_behind_and_a_peer_that_begins_anew_is_heard() {
+    let (mut a, mut b) = pair(Codec::Pcmu, Some((SrtpKeys { ours: [1; 30], theirs: [2; 30] }, SrtpKeys { ours: [2; 30], theirs: [1; 30] })));
+    let peer = b.source.peer;
+    let flood = |b: &mut RtpLeg| {
+        for ssrc in 0..1_000 {
+            let packet = Packet { marker: false, payload_type: 0, sequence: 7, timestamp: 160, ssrc, payload: &[0; 160] };
+            let mut datagram = [0; 172];
+            packet.encode(&mut datagram).expect("room");
+            b.on_datagram(&datagram, peer, None, Time::ZERO);
+        }
+    };
+    flood(&mut b);
+    assert!(talk(&mut a, &mut b).len() >= 45);
+    flood(&mut b);
+    assert_eq!(b.stats().forged, 2_000);
+    let sockets = a.wire.sockets().expect("it has sockets");
+    let sockets = MediaSockets { rtp: sockets.rtp.try_clone().expect("a handle"), rtcp: sockets.rtcp.try_clone().expect("a handle") };
+    let mut anew = RtpLeg::open(sockets, &a.plan, Rate::Hz8000).expect("as before");
+    let before = b.stats().received;
+    talk(&mut anew, &mut b);
+    assert!(b.stats().received - before >= 45, "{:?}", b.stats());
+}
+
+#[test]
 fn a_flood_of_reports_is_taken_in_portions() {
     let (_a, mut b) = pair(Codec::Pcmu, None);
     let stranger = sockets();
@@ -246,8 +270,8 @@ impl Through {
             self.for_b.forward(&mut self.for_a, now);
             self.for_a.play_out(now);
             self.for_b.play_out(now);
-            self.for_a.rest(now);
-            self.for_b.rest(now);
+            self.for_a.rest(1, now);
+            self.for_b.rest(1, now);
         } else {
             self.for_a.receive(now);
             self.for_b.receive(now);

@@ -2,7 +2,7 @@
 //!
 //! The library's own listeners take as many connections as anybody opens, and wait without end for a handshake.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,8 +14,9 @@ use rsipstack::transport::tcp_listener::TcpListenerConnection;
 use rsipstack::transport::tls::{TlsConfig, TlsConnection, TlsListenerConnection};
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustls::ServerConfig;
-use socket2::SockRef;
+use socket2::{SockRef, Socket};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -34,14 +35,24 @@ const MAX_STREAMS_EACH: usize = 256;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// A port that the system chose for one transport may be taken for the next; so often others are tried.
 const PORT_TRIES: usize = 8;
-/// A peer that leaves our answers unread for so long is cut off: whoever writes to it waits so long at most.
+/// A peer that leaves our answers unread for so long is cut off: whoever writes to it waits so long at most. The system
+/// sees to it where the peer is silent ([`SockRef::set_tcp_user_timeout`]), and [`Streams::is_unread`] where it sends on.
 const UNREAD_LIMIT: Duration = Duration::from_secs(10);
 /// When the system has no file left, nobody is accepted for so long.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Connections that came in and stand.
 #[derive(Default)]
-pub(super) struct Streams(Mutex<BTreeSet<SocketAddr>>);
+pub(super) struct Streams(Mutex<BTreeMap<SocketAddr, Stream>>);
+
+/// One of them.
+#[derive(Default)]
+struct Stream {
+    /// A second handle of its socket.
+    socket: Option<Socket>,
+    /// Since then there is no room for answers.
+    full_since: Option<Instant>,
+}
 
 impl Streams {
     /// Whether there is room for one more from this address.
@@ -49,7 +60,30 @@ impl Streams {
         let mut open = self.open();
         let (first, last) = (SocketAddr::new(from.ip(), 0), SocketAddr::new(from.ip(), u16::MAX));
         let is_room = open.len() < MAX_STREAMS && open.range(first..=last).count() < MAX_STREAMS_EACH;
-        is_room && open.insert(from)
+        is_room && open.insert(from, Stream::default()).is_none()
+    }
+
+    /// It stands.
+    fn met(&self, from: SocketAddr, stream: &TcpStream) {
+        if let Some(known) = self.open().get_mut(&from) {
+            known.socket = SockRef::from(stream).try_clone().ok();
+        }
+    }
+
+    /// Looks whether a peer that has just sent something reads what it is sent; one that has not for [`UNREAD_LIMIT`] is cut off.
+    pub fn is_unread(&self, from: SocketAddr, now: Instant) -> bool {
+        let mut open = self.open();
+        let Some(Stream { socket: Some(socket), full_since }) = open.get_mut(&from) else { return false };
+        if has_room(socket) {
+            *full_since = None;
+            return false;
+        }
+        let is_unread = now.duration_since(*full_since.get_or_insert(now)) > UNREAD_LIMIT;
+        if is_unread {
+            // Whoever reads from it and writes to it finds it closed.
+            let _ = socket.shutdown(std::net::Shutdown::Both);
+        }
+        is_unread
     }
 
     /// It is closed.
@@ -57,9 +91,15 @@ impl Streams {
         self.open().remove(&from);
     }
 
-    fn open(&self) -> MutexGuard<'_, BTreeSet<SocketAddr>> {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Stream>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether more can be written to it, or it has failed, which its owner finds out by itself.
+fn has_room(socket: &Socket) -> bool {
+    let mut asked = [PollFd::new(socket, PollFlags::OUT)];
+    poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_err() || !asked[0].revents().is_empty()
 }
 
 /// Everything that is bound, before anything is served.
@@ -179,6 +219,7 @@ impl Accepting {
         if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD_LIMIT)) {
             tracing::debug!(%error, "a stream has no limit on unread answers");
         }
+        self.door.streams.met(from, &stream);
         let connection = match &self.tls {
             None => self.tcp(stream),
             Some(tls) => {

@@ -178,6 +178,10 @@ impl TransportEventInspector for GuardedStreams {
         match event {
             TransportEvent::Incoming(message, connection, from) if connection.is_reliable() => {
                 let source = from.get_socketaddr().ok()?;
+                if self.0.streams.is_unread(source, Instant::now()) {
+                    tracing::info!(from = %source, "it does not read what it is answered, and is cut off");
+                    return None;
+                }
                 let fate = match self.0.look(&message.to_bytes(), source) {
                     Fate::Enters(octets) => self.0.enters_stream(octets, source)?,
                     Fate::Answered(answer) => Err(answer),

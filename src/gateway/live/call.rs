@@ -104,7 +104,8 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
         tokio::select! {
             biased;
             due = ticks.tick() => {
-                lateness.note(due.elapsed());
+                lateness.note(due.at.elapsed());
+                executor.edge().pass(due.frames);
                 tick(&mut executor, call);
             }
             Some(news) = news.recv() => match news {
@@ -121,15 +122,10 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
                 }
             },
             Some(answer) = answers.recv() => executor.answer(answer),
-            // Last, so that who floods us with packets keeps nothing else from the call.
-            came = executor.edge().packet() => {
-                let now = executor.clock().now();
-                executor.edge().forward(came, now);
-                continue;
-            }
         }
-        pair_up(&mut executor);
+        pair_up(&mut executor, clock);
         note_network(&mut executor);
+        ticks.rest(executor.edge().rests());
     }
     executor.edge().hang_up_all();
     note_network(&mut executor);
@@ -144,16 +140,15 @@ fn note_network(executor: &mut Executor<LiveClock, LiveEdge>) {
 }
 
 /// Whether packets are forwarded is looked at after everything that happens.
-fn pair_up(executor: &mut Executor<LiveClock, LiveEdge>) {
+fn pair_up(executor: &mut Executor<LiveClock, LiveEdge>, clock: LiveClock) {
     let legs = executor.plain_pair();
     let listens = legs.is_some_and(|(a, b)| executor.listens_to(a) || executor.listens_to(b));
-    let now = executor.clock().now();
     let edge = executor.edge();
     let is_tapped = listens || edge.journal_of_calls().keeps();
-    edge.pair_up(legs, is_tapped, now);
+    edge.pair_up(legs, is_tapped, clock);
 }
 
-/// 20 ms: what every leg sent goes in, what every leg hears goes out.
+/// 20 ms, or more while nothing is done but to forward packets: what every leg sent goes in, what every leg hears goes out.
 fn tick(executor: &mut Executor<LiveClock, LiveEdge>, call: CallId) {
     let now = executor.clock().now();
     let mut caller = None;

@@ -6,7 +6,9 @@
 
 mod transfer;
 
+use std::cell::{RefCell, RefMut};
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -93,12 +95,15 @@ impl Role {
     }
 }
 
+/// A leg's sound: of its contact, and of the task that forwards its packets. Nobody holds it while waiting for anything.
+pub(super) type Sounding = Rc<RefCell<RtpLeg>>;
+
 /// A phone that the call deals with.
 struct Contact {
     n: u32,
     role: Role,
     commands: Sender<LegCommand>,
-    rtp: Option<RtpLeg>,
+    rtp: Option<Sounding>,
     /// Tells when reports have come.
     reports: Option<UdpSocket>,
     /// The peer sends sound, unless it has us on hold.
@@ -136,6 +141,8 @@ pub struct LiveEdge {
     next_contact: u32,
     news: VecDeque<CallInput>,
     heard: Option<Frame>,
+    /// Times 20 ms since the last tick.
+    frames: u32,
     records: Vec<Record>,
     /// The worst refusal of an offer's contacts so far.
     busy: Vec<OfferId>,
@@ -166,6 +173,7 @@ impl LiveEdge {
             next_contact: 0,
             news: VecDeque::new(),
             heard: None,
+            frames: 1,
             records: Vec::new(),
             busy: Vec::new(),
             gone_stats: Vec::new(),
@@ -198,10 +206,11 @@ impl LiveEdge {
         self.contacts.len()
     }
 
-    /// What contact number `at` sent in the last 20 ms, its keys first; `None` if it is no leg.
+    /// What contact number `at` sent since the last tick, its keys first; `None` if it is no leg.
     pub fn take_sound(&mut self, at: usize, now: Time) -> Option<Sound> {
         let contact = self.contacts.get_mut(at)?;
-        let rtp = contact.rtp.as_mut()?;
+        let rtp = contact.rtp.clone()?;
+        let mut rtp = rtp.borrow_mut();
         if !contact.role.leg().is_some_and(|leg| self.pair.as_ref().is_some_and(|pair| pair.forwards_to(leg))) {
             rtp.receive_sound(now);
         }
@@ -294,12 +303,12 @@ impl LiveEdge {
         contact.sends = plan.receives && plan.sends;
         contact.is_mute = false;
         match (&mut contact.rtp, wire) {
-            (Some(rtp), _) => rtp.change(plan),
+            (Some(rtp), _) => rtp.borrow_mut().change(plan),
             (none @ None, Some(wire)) => match RtpLeg::open(wire, plan, self.rate) {
                 Ok(rtp) => {
                     // Reports come every few seconds; a socket that is watched need not be asked fifty times in each.
                     contact.reports = rtp.wire().rtcp().and_then(|socket| socket.try_clone()).and_then(UdpSocket::from_std).ok();
-                    *none = Some(rtp);
+                    *none = Some(Rc::new(RefCell::new(rtp)));
                 }
                 Err(fault) => self.news.push_back(CallInput::Fault(fault)),
             },
@@ -331,9 +340,9 @@ impl LiveEdge {
         self.news.push_back(CallInput::LegGone(leg, gone));
     }
 
-    fn note_stats(&mut self, leg: LegId, rtp: Option<&RtpLeg>) {
+    fn note_stats(&mut self, leg: LegId, rtp: Option<&Sounding>) {
         if let Some(rtp) = rtp {
-            self.gone_stats.push((leg, rtp.stats()));
+            self.gone_stats.push((leg, rtp.borrow().stats()));
         }
     }
 
@@ -383,16 +392,24 @@ impl LiveEdge {
     }
 
     /// A leg's sound.
-    pub(super) fn rtp_of(&mut self, leg: LegId) -> Option<&mut RtpLeg> {
-        self.contact_of(leg)?.rtp.as_mut()
+    pub(super) fn rtp_of(&self, leg: LegId) -> Option<RefMut<'_, RtpLeg>> {
+        Some(self.contacts.iter().find(|c| c.role.leg() == Some(leg))?.rtp.as_ref()?.borrow_mut())
     }
 
-    /// The sound of two legs.
-    pub(super) fn both(&mut self, legs: (LegId, LegId)) -> Option<(&mut RtpLeg, &mut RtpLeg)> {
-        let at = |leg| self.contacts.iter().position(|c| c.role == Role::Joined(leg));
-        let places = [at(legs.0)?, at(legs.1)?];
-        let [a, b] = self.contacts.get_disjoint_mut(places).ok()?;
-        Some((a.rtp.as_mut()?, b.rtp.as_mut()?))
+    /// The sound of two joined legs.
+    pub(super) fn both(&self, legs: (LegId, LegId)) -> Option<[&Sounding; 2]> {
+        let of = |leg| self.contacts.iter().find(|c| c.role == Role::Joined(leg))?.rtp.as_ref();
+        Some([of(legs.0)?, of(legs.1)?])
+    }
+
+    /// True while nothing is done but to forward packets: ticks may be rare.
+    pub fn rests(&self) -> bool {
+        self.pair.as_ref().is_some_and(Pair::is_alone) && self.contacts.iter().filter(|c| c.rtp.is_some()).count() == 2
+    }
+
+    /// So many times 20 ms passed before the tick that comes now.
+    pub fn pass(&mut self, frames: u32) {
+        self.frames = frames;
     }
 
     /// An agent's line becomes a leg.
@@ -437,9 +454,16 @@ impl Edge for LiveEdge {
         }
         let now = self.clock.now();
         let is_forwarded_to = self.pair.as_ref().is_some_and(|pair| pair.forwards_to(leg));
+        let frames = self.frames;
         match self.rtp_of(leg) {
-            Some(rtp) if is_forwarded_to => rtp.rest(now),
-            Some(rtp) => rtp.send(frame, now),
+            Some(mut rtp) if is_forwarded_to => rtp.rest(frames, now),
+            Some(mut rtp) => {
+                // The clock of what we send has rested as long.
+                if frames > 1 {
+                    rtp.rest(frames - 1, now);
+                }
+                rtp.send(frame, now);
+            }
             None => {}
         }
     }

@@ -13,6 +13,10 @@ use crate::base::FRAME_MILLIS;
 
 /// Slots of 1 ms.
 const SLOTS: usize = FRAME_MILLIS as usize;
+/// 20 ms.
+const FRAME: Duration = Duration::from_millis(FRAME_MILLIS);
+/// Of a call that only forwards packets every so many ticks is enough: for keys of agents, reports, and deadlines.
+const RESTING_FRAMES: u32 = 5;
 
 /// How many calls tick in each slot of one thread.
 #[derive(Clone, Debug)]
@@ -55,12 +59,55 @@ impl Default for Pace {
 
 impl Seat {
     /// Ticks each 20 ms from now on; those that were missed are made up for at once.
-    pub fn ticks(&self) -> Interval {
+    pub fn ticks(&self) -> Ticks {
         let first = self.pace.origin + first_tick(self.pace.origin.elapsed(), self.slot);
-        let mut ticks = interval_at(first, Duration::from_millis(FRAME_MILLIS));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        ticks
+        let mut interval = interval_at(first, FRAME);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        Ticks { interval, last: first - FRAME, is_resting: false }
     }
+}
+
+/// The ticks of one call, each in its slot.
+#[derive(Debug)]
+pub struct Ticks {
+    interval: Interval,
+    last: Instant,
+    is_resting: bool,
+}
+
+/// A tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// When it is due.
+    pub at: Instant,
+    /// How many times 20 ms lie between the one before and this one.
+    pub frames: u32,
+}
+
+impl Ticks {
+    /// The next one.
+    pub async fn tick(&mut self) -> Tick {
+        let at = self.interval.tick().await;
+        let frames = (at.duration_since(self.last).as_millis() / u128::from(FRAME_MILLIS)) as u32;
+        self.last = at;
+        if self.is_resting {
+            self.interval.reset_at(at + FRAME * RESTING_FRAMES);
+        }
+        Tick { at, frames }
+    }
+
+    /// Whether ticks are rare from now on, or come each 20 ms.
+    pub fn rest(&mut self, is_resting: bool) {
+        if std::mem::replace(&mut self.is_resting, is_resting) == is_resting {
+            return;
+        }
+        self.interval.reset_at(self.last + FRAME * frames_to_next(is_resting, self.last.elapsed()));
+    }
+}
+
+/// How many times 20 ms lie between the last tick, so long ago, and the next.
+fn frames_to_next(is_resting: bool, elapsed: Duration) -> u32 {
+    if is_resting { RESTING_FRAMES } else { elapsed.as_millis() as u32 / FRAME_MILLIS as u32 + 1 }
 }
 
 /// The slot's first moment that lies ahead, `now` and it counted from the thread's beginning.
@@ -90,6 +137,14 @@ mod tests {
         assert_eq!(*pace.calls.borrow(), [0; SLOTS]);
         let (first, second) = (pace.seat(), pace.seat());
         assert!(first.slot.abs_diff(second.slot) > 1, "{first:?} {second:?}");
+    }
+
+    #[test]
+    fn who_rests_ticks_rarely_and_at_the_next_slot_when_it_ends() {
+        assert_eq!(frames_to_next(true, Duration::from_millis(3)), RESTING_FRAMES);
+        for (elapsed_ms, frames) in [(0, 1), (19, 1), (20, 2), (47, 3), (99, 5)] {
+            assert_eq!(frames_to_next(false, Duration::from_millis(elapsed_ms)), frames, "{elapsed_ms}");
+        }
     }
 
     #[test]

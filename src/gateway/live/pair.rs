@@ -2,7 +2,8 @@
 //!
 //! The bridge says which legs these are ([`crate::sound::bridge::Bridge::plain_pair`]); [`LiveEdge::pair_up`] is asked
 //! after everything that happens, so that packets stop at once when anything else is to be heard. Who listens or records
-//! gets a copy by way of the jitter buffer, as ever.
+//! gets a copy by way of the jitter buffer, as ever. Packets wake a task of their own, beside the call's: it has nothing
+//! else to look at, and who floods us with packets keeps nothing from the call.
 
 use std::future::poll_fn;
 use std::io;
@@ -12,10 +13,13 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use crate::base::{LegId, Time};
-use crate::edge::rtp::RtpLeg;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::edge::LiveEdge;
+use crate::base::{LegId, Time};
+use crate::gateway::Clock as _;
+
+use super::clock::LiveClock;
+use super::edge::{LiveEdge, Sounding};
 
 /// What the jitter buffer holds back is skipped when forwarding begins, so it begins in a pause, or after this.
 const PAUSE_WITHIN: Duration = Duration::from_secs(2);
@@ -29,86 +33,105 @@ pub(super) struct Pair {
 enum State {
     /// Until both pause.
     Waiting { since: Time },
-    /// The sockets tell when packets come.
-    Forwarding([UdpSocket; 2]),
+    /// This task passes packets on; legs are tapped or not.
+    Forwarding { task: AbortOnDropHandle<()>, is_tapped: bool },
 }
 
 impl Pair {
     /// True if packets are forwarded to this leg.
     pub fn forwards_to(&self, leg: LegId) -> bool {
-        matches!(self.state, State::Forwarding(_)) && (self.legs.0 == leg || self.legs.1 == leg)
+        matches!(self.state, State::Forwarding { .. }) && (self.legs.0 == leg || self.legs.1 == leg)
+    }
+
+    /// True if packets are forwarded and nobody listens or records.
+    pub fn is_alone(&self) -> bool {
+        matches!(self.state, State::Forwarding { is_tapped: false, .. })
+    }
+
+    /// The task that should forward has failed.
+    fn is_broken(&self) -> bool {
+        matches!(&self.state, State::Forwarding { task, .. } if task.is_finished())
     }
 }
 
 impl LiveEdge {
     /// These legs hear each other and nothing else, or none do. `is_tapped` if anybody else listens to them.
-    pub fn pair_up(&mut self, legs: Option<(LegId, LegId)>, is_tapped: bool, now: Time) {
+    pub fn pair_up(&mut self, legs: Option<(LegId, LegId)>, is_tapped: bool, clock: LiveClock) {
         let legs = legs.filter(|legs| self.fit(*legs));
         match (&self.pair, legs) {
             (None, None) => {}
             (Some(_), None) => self.part(),
-            (Some(pair), Some(legs)) if pair.legs == legs => {}
+            (Some(pair), Some(legs)) if pair.legs == legs && !pair.is_broken() => self.tap(is_tapped),
             (_, Some(legs)) => {
                 self.part();
-                self.pair = Some(Pair { legs, state: State::Waiting { since: now } });
+                self.pair = Some(Pair { legs, state: State::Waiting { since: clock.now() } });
             }
         }
-        self.begin_forwarding(is_tapped, now);
+        self.begin_forwarding(is_tapped, clock);
     }
 
-    /// Waits until packets have come that are to be forwarded, and says from which of the two; for ever, if none are.
-    pub async fn packet(&mut self) -> [bool; 2] {
-        let Some(Pair { state: State::Forwarding(sockets), .. }) = &self.pair else { return std::future::pending().await };
-        poll_fn(|context| {
-            let came = sockets.each_ref().map(|socket| has_packets(socket, context));
-            if came.contains(&true) { Poll::Ready(came) } else { Poll::Pending }
+    fn fit(&self, legs: (LegId, LegId)) -> bool {
+        self.both(legs).is_some_and(|[a, b]| {
+            let (a, b) = (a.borrow(), b.borrow());
+            a.can_forward(&b) && b.can_forward(&a)
         })
-        .await
-    }
-
-    /// Passes on what has come from either.
-    pub fn forward(&mut self, came: [bool; 2], now: Time) {
-        let Some(Pair { legs, state: State::Forwarding(_) }) = &self.pair else { return };
-        if let Some((a, b)) = self.both(*legs) {
-            if came[0] {
-                a.forward(b, now);
-            }
-            if came[1] {
-                b.forward(a, now);
-            }
-        }
-    }
-
-    fn fit(&mut self, legs: (LegId, LegId)) -> bool {
-        self.both(legs).is_some_and(|(a, b)| a.can_forward(b) && b.can_forward(a))
     }
 
     /// Nothing is forwarded from now on.
     pub(super) fn part(&mut self) {
-        let Some(Pair { legs, state: State::Forwarding(_) }) = self.pair.take() else { return };
-        for leg in [legs.0, legs.1] {
-            if let Some(rtp) = self.rtp_of(leg) {
-                rtp.tap(true);
+        self.tap(true);
+        self.pair = None;
+    }
+
+    /// Whether anybody listens to forwarded legs, or records them, has changed.
+    fn tap(&mut self, is_needed: bool) {
+        let Some(Pair { legs, state: State::Forwarding { is_tapped, .. } }) = &mut self.pair else { return };
+        if std::mem::replace(is_tapped, is_needed) != is_needed {
+            for leg in [legs.0, legs.1] {
+                if let Some(mut rtp) = self.rtp_of(leg) {
+                    rtp.tap(is_needed);
+                }
             }
         }
     }
 
-    fn begin_forwarding(&mut self, is_tapped: bool, now: Time) {
-        let Some(Pair { legs, state: State::Waiting { since } }) = &self.pair else { return };
-        let (legs, since) = (*legs, *since);
-        let Some((a, b)) = self.both(legs) else { return };
-        if !(a.is_quiet() && b.is_quiet()) && now.since(since) < PAUSE_WITHIN {
+    fn begin_forwarding(&mut self, is_tapped: bool, clock: LiveClock) {
+        let Some(Pair { legs, state: State::Waiting { since } }) = self.pair else { return };
+        let Some(pair) = self.both(legs) else { return };
+        let is_pause = pair.iter().all(|leg| leg.borrow().is_quiet());
+        if !is_pause && clock.now().since(since) < PAUSE_WITHIN {
             return;
         }
-        a.tap(is_tapped);
-        b.tap(is_tapped);
-        let watch = |rtp: &RtpLeg| rtp.wire().rtp().and_then(std::net::UdpSocket::try_clone).and_then(UdpSocket::from_std);
-        match (watch(a), watch(b)) {
-            (Ok(first), Ok(second)) => self.pair = Some(Pair { legs, state: State::Forwarding([first, second]) }),
+        let watch = |leg: &Sounding| leg.borrow().wire().rtp().and_then(std::net::UdpSocket::try_clone).and_then(UdpSocket::from_std);
+        self.pair = match (watch(pair[0]), watch(pair[1])) {
+            (Ok(first), Ok(second)) => {
+                pair.iter().for_each(|leg| leg.borrow_mut().tap(is_tapped));
+                let task = tokio::task::spawn_local(forward(pair.map(Sounding::clone), [first, second], clock));
+                Some(Pair { legs, state: State::Forwarding { task: AbortOnDropHandle::new(task), is_tapped } })
+            }
             (Err(error), _) | (_, Err(error)) => {
                 tracing::warn!(%error, "packets of a bridge can't be watched; they go on being mixed");
-                self.pair = None;
+                None
             }
+        };
+    }
+}
+
+/// Passes on what comes from either leg, until it is aborted.
+async fn forward(legs: [Sounding; 2], sockets: [UdpSocket; 2], clock: LiveClock) {
+    loop {
+        let came = poll_fn(|context| {
+            let came = sockets.each_ref().map(|socket| has_packets(socket, context));
+            if came.contains(&true) { Poll::Ready(came) } else { Poll::Pending }
+        });
+        let came = came.await;
+        let now = clock.now();
+        let (mut a, mut b) = (legs[0].borrow_mut(), legs[1].borrow_mut());
+        if came[0] {
+            a.forward(&mut b, now);
+        }
+        if came[1] {
+            b.forward(&mut a, now);
         }
     }
 }

@@ -21,11 +21,11 @@ export function makeActions(ear) {
   let opened = null;
   let sure = 0;
   const mute = button({ word: "Mute", key: "M", mark: "⊘" }, () => act.mute());
-  const hold = button({ word: "Hold", key: "H", mark: "⏸" }, () => act.hold());
-  const keypad = button({ word: "Keypad", key: "K", mark: "⌗" }, () => open("keypad"));
+  const hold = button({ word: "Hold", key: "H", mark: "‖" }, () => act.hold());
+  const keypad = button({ word: "Keypad", key: "K", mark: "#" }, () => open("keypad"));
   const note = button({ word: "Note", key: "N", mark: "✎" }, () => open("note"));
   const transfer = button({ word: "Transfer", key: "T", mark: "→" }, () => open("transfer"));
-  const back = button({ word: "To the bot", key: "B", mark: "↩" }, () => open("back"));
+  const back = button({ word: "To bot", key: "B", mark: "↩" }, () => open("back"));
   const hangUp = button({ word: "Hang up", mark: "✕", class: "danger" }, () => end());
   const bar = el("div", { class: "bar", role: "toolbar", "aria-label": "The call" }, mute, hold, keypad, note, transfer, back, hangUp);
   const panels = { keypad: makeKeypad(), note: makeNote(() => open(null)), transfer: makeTransfer(() => open(null)), back: makeBack() };

@@ -24,7 +24,7 @@ export function makeCall(actions, name) {
     const state = call.over ? "over" : call.held ? "held" : call.live ? "live" : "joining";
     put(node, "data-state", state);
     put(light, "class", `light ${state}`);
-    say(shape, { over: "■", held: "⏸", live: "●", joining: "◔" }[state]);
+    say(shape, { over: "■", held: "‖", live: "●", joining: "◔" }[state]);
     say(word, { over: "Call over", held: "Caller on hold", live: "Live", joining: "Connecting you" }[state]);
     if (!call.over) say(timer, clock(since(call.since, now)));
     muted.hidden = !call.muted || Boolean(call.over);
@@ -64,9 +64,11 @@ export function makeAlerts(ear) {
   const all = {
     talking: one("⊘", "You are muted.", "Nobody hears what you say. Press M to be heard."),
     unplugged: one("⚡", "The microphone is gone.", "The caller can't hear you. Plug it in again, or choose another one.", el("button", { type: "button", on: { click: () => ear.listen() } }, "Use another one")),
+    without: one("⊘", "You have no microphone.", "The caller can't hear you. You can watch, and hand them to somebody else."),
     silent: one("…", "Your microphone gives no sound.", "It may be switched off at the headset."),
     blocked: one("♪", "The browser holds the sound back.", "You can't hear the caller yet.", el("button", { type: "button", class: "primary", on: { click: () => ear.line.unblock() } }, "Let me hear")),
     lost: one("⇅", "Your line is down.", "It finds its way by itself; the caller hears music until then."),
+    taken: one("⧉", "Your line is open in another window.", "The caller is heard there. Take it here, or close this window."),
     loss: one("≈", "Your network loses sound.", "A cable or another network helps."),
   };
 
@@ -74,8 +76,8 @@ export function makeAlerts(ear) {
   function draw(view) {
     const isOn = Boolean(view.call && !view.call.over);
     const isHurt = isOn && ear.quality !== null && ear.quality.lost > 0.05;
-    fill(place, ear.talking && isOn && all.talking, ear.unplugged && ear.mic !== "on" && all.unplugged, isOn && ear.silent && !ear.muted && ear.mic === "on" && all.silent,
-      ear.blocked && all.blocked, ear.line.state === "lost" && all.lost, isHurt && all.loss);
+    fill(place, ear.talking && isOn && all.talking, ear.unplugged && ear.mic !== "on" && all.unplugged, isOn && ear.mic === "without" && all.without, isOn && ear.silent && !ear.muted && ear.mic === "on" && all.silent,
+      ear.blocked && all.blocked, ear.line.state === "lost" && all.lost, ear.line.state === "taken" && view.state !== "offline" && all.taken, isHurt && all.loss);
   }
   return { node: place, draw };
 }

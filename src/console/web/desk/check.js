@@ -1,7 +1,7 @@
 // Sound before duty: microphone with a meter, speakers with a tone, network. Choices are remembered.
 
 import { el, fill, put, say } from "../lib/dom.js";
-import { button } from "../lib/asked.js";
+import { asking, button, done } from "../lib/asked.js";
 import { SPEECH, TROUBLES, devices, share } from "../lib/devices.js";
 import { SOUNDS, isOn, notices, play, turn } from "../lib/sounds.js";
 
@@ -43,8 +43,8 @@ function choice(kind, title, chosen) {
   return { node, draw };
 }
 
-/** The check as a section. @param {Ear} ear @param {Feed} feed */
-export function makeCheck(ear, feed) {
+/** The check as a section. @param {Ear} ear @param {Feed} feed @param {() => Promise<void>} goWithout on duty without a microphone */
+export function makeCheck(ear, feed, goWithout) {
   const meter = new Meter();
   const mic = choice("audioinput", "Microphone", () => ear.listen());
   const out = choice("audiooutput", "Speakers", () => devices.speakers(ear.line.audio));
@@ -53,7 +53,8 @@ export function makeCheck(ear, feed) {
   };
   const tryMic = button({ word: "Try the microphone" }, () => ear.listen());
   const tone = button({ word: "Play a tone" }, async () => { await devices.speakers(ear.line.audio); play("live", true); heard = true; draw(); });
-  fill(steps.mic.body, mic.node, meter.node, tryMic);
+  const without = button({ word: "Go on duty without one", class: "plain", title: "You hear callers; they don't hear you. For trying things out." }, () => asking(without, goWithout));
+  fill(steps.mic.body, mic.node, meter.node, el("div", { class: "row" }, tryMic, without));
   fill(steps.out.body, out.node, tone);
   const node = el("section", { class: "check" }, el("h2", {}, "Your sound"), steps.mic.node, steps.out.node, steps.net.node);
   let heard = false, heardVoice = false, drawn = "";
@@ -68,11 +69,14 @@ export function makeCheck(ear, feed) {
     const trouble = ear.mic in TROUBLES ? TROUBLES[/** @type {keyof typeof TROUBLES} */ (ear.mic)] : null;
     if (trouble) steps.mic.show("bad", trouble.title, trouble.text);
     else if (ear.mic === "asking") steps.mic.show("wait", "Waiting for your permission", "Allow the microphone in the box that your browser shows.");
+    else if (ear.mic === "without") steps.mic.show("bad", "You have none", "You hear callers; they don't hear you.");
     else if (ear.mic === "on" && ear.silent) steps.mic.show("bad", "The microphone gives no sound", "It may be switched off at the headset, or be the wrong one.");
     else if (ear.mic === "on") steps.mic.show(heardVoice ? "good" : "wait", heardVoice ? "You are heard" : "Say something", heardVoice ? "" : "The bar moves as you speak.");
     else steps.mic.show("wait", "Not tried yet", "Your browser asks for permission the first time.");
     meter.node.hidden = ear.mic !== "on";
     tryMic.hidden = ear.mic === "on" || ear.mic === "asking" || ear.mic === "insecure";
+    without.hidden = !trouble;
+    if (without.hidden) done(without);
     say(/** @type {Element} */ (tryMic.querySelector(".word")), trouble ? "Try again" : "Try the microphone");
     steps.out.show(heard ? "good" : "wait", heard ? "A tone was played" : "Play a tone", heard ? "If you heard nothing, choose other speakers or turn them up." : "You hear callers by these.");
     const delay = feed.delay;

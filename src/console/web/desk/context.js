@@ -47,6 +47,7 @@ export function makeContext() {
   function drawPacket(packet, view, now) {
     const isOffer = !view.call;
     drawMood(feeling, packet.mood);
+    feeling.hidden = isOffer;
     say(caller, packet.caller ?? "Number withheld");
     say(verified, `${capital(packet.verified)} · waited ${clock(packet.waited_s)} · ${packet.queue}`);
     const known = Object.fromEntries(packet.slots.map((slot) => [slot.name, slot.value]));

@@ -29,12 +29,12 @@ function open() {
   const ear = new Ear(() => draw(), (dbfs) => check.metered(dbfs));
   const feed = new Feed({ message: hear, reset: () => mirror.read(), state: () => drawConnection() });
   const mirror = new Mirror(/** @type {() => Promise<View>} */ (api.desk), apply, () => draw());
-  const drawConnection = watchConnection(feed, () => (ear.ready ? "Your line is up: a call goes on, and you hear each other. Buttons work again when the connection is back." : "What you see may be old."));
+  const drawConnection = watchConnection(feed, () => (ear.ready ? "Your line is up: a call goes on. Buttons work again when it is back." : "What you see may be old."));
   const actions = makeActions(ear);
   const parts = {
     duty: makeDuty(ear, goOn), alerts: makeAlerts(ear), offer: makeOffer(() => {}), call: makeCall(actions.node, me.title), wrap: makeWrapUp(), context: makeContext(),
   };
-  const check = makeCheck(ear, feed);
+  const check = makeCheck(ear, feed, async () => { ear.goWithout(); await goOn(); });
   const bindings = keys();
   const idle = makeIdle(list(bindings));
   const help = el("section", { class: "help", hidden: true, "aria-label": "Keys" }, el("h2", {}, "Keys"), list(bindings), el("p", { class: "hint" }, "They work while no field has focus."));
@@ -69,8 +69,7 @@ function open() {
 
   async function goOn() {
     const hasLine = await ear.connect();
-    if (!hasLine) toast("Without a microphone you can watch, but callers would not hear you. Mend it, then go on duty.", "fault");
-    if (!hasLine) throw new Error("Your microphone is needed before callers can come.");
+    if (!hasLine) throw new Error("Callers would not hear you. Mend the microphone first; what to do stands below.");
     await api.presence({ presence: "available" });
   }
 
@@ -141,7 +140,7 @@ function open() {
   /** @param {View} view @param {number} now */
   function drawTitle(view, now) {
     const { call, offer } = view;
-    const words = offer ? `☎ ${short(offer.headline, 40)}` : call?.over ? "Wrap-up" : call ? `${call.held ? "⏸" : call.muted ? "⊘" : "●"} ${clock(since(call.since, now))}` : "Desk";
+    const words = offer ? `☎ ${short(offer.headline, 40)}` : call?.over ? "Wrap-up" : call ? `${call.held ? "‖" : call.muted ? "⊘" : "●"} ${clock(since(call.since, now))}` : "Desk";
     if (document.title !== `${words} · Segue`) document.title = `${words} · Segue`;
   }
 

@@ -14,6 +14,7 @@ import { sentence } from "./model.js";
 const LINES = {
   none: { shape: "○", word: "Line closed" }, connecting: { shape: "◔", word: "Line opens…" }, up: { shape: "●", word: "Line up" },
   lost: { shape: "⇅", word: "Line lost, finding its way" }, failed: { shape: "✕", word: "Line failed" },
+  taken: { shape: "⧉", word: "Line is in another window" },
 };
 
 /** @param {Ear} ear @param {() => Promise<void>} goOn */
@@ -63,13 +64,14 @@ export function makeDuty(ear, goOn) {
     const isOn = view.state !== "offline";
     fill(line, el("span", { "aria-hidden": "true" }, `${up.shape} `), el("strong", {}, up.word));
     line.hidden = !isOn && ear.line.state === "none";
-    put(line, "class", ear.line.state === "lost" || ear.line.state === "failed" || (isOn && ear.line.state === "none") ? "fault" : null);
+    put(line, "class", ["lost", "failed", "taken"].includes(ear.line.state) || (isOn && ear.line.state === "none") ? "fault" : null);
     fill(calls, el("strong", {}, count(view.numbers.calls_today, "call")), " today");
     fill(handle, "each about ", el("strong", {}, clock(view.numbers.mean_handle_s)));
     handle.hidden = view.numbers.mean_handle_s === null;
     on.hidden = isOn;
     back.hidden = view.state !== "break";
-    connect.hidden = !isOn || view.state === "break" || ear.line.state !== "none" && ear.line.state !== "failed";
+    connect.hidden = !isOn || view.state === "break" || ear.line.state === "up" || ear.line.state === "connecting" || ear.line.state === "lost";
+    if (!connect.getAttribute("aria-busy")) say(/** @type {Element} */ (connect.querySelector(".word")), ear.line.state === "taken" ? "Take the line here" : "Connect the line");
     off.hidden = !isOn || view.state === "on_call" || view.state === "ringing";
     breaks.hidden = !isOn || view.state === "break" || view.break_reasons.length === 0;
     drawReasons(view);

@@ -5,7 +5,7 @@ import { Level, SPEECH, devices, troubleOf } from "../lib/devices.js";
 import { Line } from "../lib/line.js";
 import { play, sound } from "../lib/sounds.js";
 
-/** @typedef {"unknown"|"asking"|"on"|import("../lib/devices.js").Trouble} Mic */
+/** @typedef {"unknown"|"asking"|"on"|"without"|import("../lib/devices.js").Trouble} Mic */
 
 /** How often the level is looked at, in ms; and how much of it must be speech to count as talking, in looks. */
 const LOOK = 100, TALK_LOOKS = 4;
@@ -68,7 +68,7 @@ export class Ear {
       this.mic = "on";
       this.unplugged = false;
       this.#heardAt = Date.now();
-      if (this.line.state !== "none" && this.line.state !== "failed") await this.line.change(stream);
+      if (this.line.state === "up" || this.line.state === "connecting" || this.line.state === "lost") await this.line.change(stream);
       else before?.getTracks().forEach((track) => track.stop());
     } catch (error) {
       const { trouble } = /** @type {{trouble?: import("../lib/devices.js").Trouble}} */ (error);
@@ -78,10 +78,17 @@ export class Ear {
     return this.mic === "on";
   }
 
+  /** No microphone: the agent hears callers and is not heard. For trying things out. */
+  goWithout() {
+    this.#stream = sound().createMediaStreamDestination().stream;
+    this.mic = "without";
+    this.changed();
+  }
+
   /** Opens the line; call this from a click or key. */
   async connect() {
     sound();
-    if (this.mic !== "on" && !(await this.listen())) return false;
+    if (this.mic !== "on" && this.mic !== "without" && !(await this.listen())) return false;
     if (this.line.state === "up" || this.line.state === "connecting" || !this.#stream) return this.#stream !== null;
     const { ice_servers: servers } = await api.rtc().catch(() => ({ ice_servers: [] }));
     const answer = await this.line.open(this.#stream, servers ?? []);

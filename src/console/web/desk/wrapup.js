@@ -50,7 +50,7 @@ export function makeWrapUp() {
       node.querySelectorAll("input").forEach((input) => { input.checked = false; });
     }
     const talked = view.call ? (Date.parse(view.since ?? "") - Date.parse(view.call.since)) / 1000 : NaN;
-    fill(said, el("strong", {}, endedBy(view.endedBy)), Number.isFinite(talked) && talked > 0 ? ` after ${clock(talked)}.` : ".", " Look it over and save; then the next caller can come.");
+    fill(said, el("strong", {}, endedBy(view.endedBy)), Number.isFinite(talked) && talked > 0 ? ` after ${clock(talked)}.` : ".", " What is known is filled in; change what is not right.");
     if (!touched) summary.value = view.wrap?.summary ?? view.call?.packet?.summary ?? "";
     const all = view.wrap?.dispositions ?? view.dispositions;
     const before = dispositions.childElementCount;

@@ -190,6 +190,8 @@ export const api = {
 
   /** @returns {Promise<WallRow[]>} */
   liveCalls: () => request("GET", "/live/calls"),
+  /** @returns {Promise<{queues: Queue[], agents: AgentRow[]}>} */
+  liveDesk: () => request("GET", "/live/desk"),
   /** @param {string} id @returns {Promise<LiveCall>} */
   liveCall: (id) => request("GET", `/live/calls/${at(id)}`),
   /** @param {string} id @param {string} line */

@@ -9,6 +9,8 @@ import { clock, mark, mood, moodOf, MOODS, signalName } from "./words.js";
 const HEIGHT = 112, TOP = 24, BOTTOM = 20, LEFT = 4, RIGHT = 76;
 /** Where moods change; the same borders as in the packet. */
 const BORDERS = [{ score: 0.3, mood: "rising" }, { score: 0.6, mood: "frustrated" }];
+/** Width of a mark, in px. */
+const MARK = 18;
 /** Points of a sparkline. */
 const SPARKS = 60;
 
@@ -78,7 +80,9 @@ export class Curve extends HTMLElement {
     for (const at of steps(Math.max(10, end), Math.max(2, (right - LEFT) / 72))) parts.push(svg("text", { class: "tick", x: x(at), y: HEIGHT - 4 }, clock(at)));
     parts.push(svg("path", { class: "under", d: `${d}V${y(0)}H${x(0)}Z` }), svg("path", { class: `line ${moodOf(points.at(-1)?.score ?? 0)}`, d }));
     for (const { at_s, word } of flags) parts.push(svg("line", { class: "flag", x1: x(at_s), x2: x(at_s), y1: TOP - 4, y2: y(0) }), svg("text", { class: "flagged", x: x(at_s) + 4, y: y(0.02) - 2 }, word));
-    for (const one of marks) parts.push(svg("text", { class: "mark", x: x(one.start_s), y: TOP - 8 }, mark(one), svg("title", {}, `${signalName(one.kind)}: ${one.why}`)));
+    let free = -Infinity;
+    // Marks that would lie on each other stand side by side.
+    for (const one of marks) parts.push(svg("text", { class: "mark", x: (free = Math.max(x(one.start_s), free + MARK)), y: TOP - 8 }, mark(one), svg("title", {}, `${signalName(one.kind)}: ${one.why}`)));
     if (this.#head !== null) parts.push(svg("line", { class: "head", x1: x(this.#head), x2: x(this.#head), y1: 0, y2: y(0) }));
     fill(drawing, ...parts);
   }

@@ -1,10 +1,11 @@
 // A line: one WebRTC connection that carries sound both ways. It stays while calls come and go, and finds its way again after
 // the network has changed. Hold and mute are the server's; muting also stops the microphone here, at once.
 
-/** @typedef {"none"|"connecting"|"up"|"lost"|"failed"} LineState */
+/** `taken`: another window of the same agent has it now. @typedef {"none"|"connecting"|"up"|"lost"|"failed"|"taken"} LineState */
 /** @typedef {{open: (sdp: string) => Promise<{sdp: string}>, restart?: (sdp: string) => Promise<{sdp: string}>, close: () => Promise<unknown>}} Signalling */
 /** @typedef {{state: (state: LineState) => void, blocked: (blocked: boolean) => void, unplugged: () => void}} Heard */
 
+import { ApiError } from "./api.js";
 import { devices } from "./devices.js";
 
 /** Candidates that come later than this are not waited for, in ms. */
@@ -20,6 +21,8 @@ export class Line {
   #timer = 0;
   #muted = false;
   #restarting = false;
+  /** @type {RTCIceServer[]} */
+  #servers = [];
   /** @type {LineState} */
   state = "none";
 
@@ -40,6 +43,7 @@ export class Line {
   /** Opens it; call this from a click or key, so that sound may play. @param {MediaStream} stream @param {RTCIceServer[]} servers */
   async open(stream, servers) {
     this.#drop();
+    this.#servers = servers;
     this.#become("connecting");
     const peer = new RTCPeerConnection({ iceServers: servers, bundlePolicy: "max-bundle" });
     this.#peer = peer;
@@ -140,11 +144,23 @@ export class Line {
     try {
       const answer = await restart(await whole(peer, true));
       if (this.#peer === peer) await peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
-    } catch {
-      // Tried again below; the call goes on at the server, which tells the caller.
+    } catch (error) {
+      this.#restarting = false;
+      if (this.#peer !== peer) return;
+      if (error instanceof ApiError && error.code === "no_line") return this.#anew();
+      // The server has another line of ours: it was opened by another window, which keeps it.
+      if (error instanceof ApiError && error.status === 422) { this.#drop(); return this.#become("taken"); }
+      // Anything else is tried again below; the call goes on at the server, which tells the caller.
     }
     this.#restarting = false;
     if (this.#peer === peer && peer.connectionState !== "connected") this.#timer = window.setTimeout(() => this.#restart(), RESTART_EVERY);
+  }
+
+  /** The server knows the line no more, as after its own restart. */
+  async #anew() {
+    const stream = this.#stream;
+    if (!stream) return;
+    await this.open(stream, this.#servers).catch(() => { this.#timer = window.setTimeout(() => this.#anew(), RESTART_EVERY); });
   }
 
   #drop() {

@@ -15,7 +15,7 @@ const PAGES = [
   { path: "/desk", title: "Desk", who: (me) => me.agent !== null },
   { path: "/wall", title: "Wall", who: (me) => me.role === "supervisor" || me.role === "admin" },
   { path: "/calls", title: "Calls", who: (me) => me.role !== "agent" },
-  { path: "/admin.html", title: "People", who: (me) => me.role === "admin" },
+  { path: "/admin", title: "People", who: (me) => me.role === "admin" },
   { path: "/api", title: "API", who: (me) => me.role === "admin" || me.role === "tester" },
 ];
 
@@ -54,7 +54,7 @@ function drawTop(me) {
     el("a", { href: page.path, "aria-current": here === page.path ? "page" : here.startsWith(`${page.path}/`) ? "true" : null }, page.title));
   const out = el("button", { type: "button", class: "plain", on: { click: signOut } }, "Sign out");
   fill(byId("top"), el("a", { class: "brand", href: home(me) }, el("span", { "aria-hidden": "true" }, "⇄"), " Segue"),
-    el("nav", { "aria-label": "Pages" }, ...links), el("span", { class: "who-am-i" }, me.title), out);
+    links.length > 1 ? el("nav", { "aria-label": "Pages" }, ...links) : el("span", { class: "grow" }), el("span", { class: "who-am-i" }, me.title), out);
 }
 
 /** Pages may have something to do before: closing a line, for one. @type {(() => Promise<unknown>)[]} */
@@ -100,7 +100,7 @@ export function watchConnection(feed, works) {
     const isLost = feed.state === "lost" && feed.lostAt !== null;
     fill(place, isLost && line);
     document.documentElement.toggleAttribute("data-offline", isLost);
-    if (isLost) say(text, ` ${clock((Date.now() - (feed.lostAt ?? 0)) / 1000)} ago. ${works()} Trying again by itself.`);
+    if (isLost) say(text, ` ${clock((Date.now() - (feed.lostAt ?? 0)) / 1000)} ago. ${works()} Trying again.`);
     if (feed.state === "signed_out") toSignIn();
   };
   window.addEventListener("online", () => feed.retry());

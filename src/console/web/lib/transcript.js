@@ -19,6 +19,8 @@ export function beside(turns, signal) {
 
 export class Transcript extends HTMLElement {
   #follows = true;
+  /** Whether it begins at its end; what is over begins at its beginning. */
+  live = true;
   /** @type {((secs: number) => void)|null} */
   seek = null;
   /** Names for parties, such as the agent's own. @type {Record<string, string>} */
@@ -27,12 +29,12 @@ export class Transcript extends HTMLElement {
 
   connectedCallback() {
     if (this.list) return;
-    this.list = el("ol", { class: "turns", tabindex: "0", role: "log", "aria-live": "off", "aria-label": "Transcript" });
+    this.list = el("ol", { class: "turns", tabindex: "0", "aria-label": "Transcript" });
     this.none = el("p", { class: "empty" }, this.empty);
     this.down = el("button", { type: "button", class: "down", hidden: true, on: { click: () => this.#toEnd() } }, "↓ Latest words");
     this.list.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.append(this.none, this.list, this.down);
-    new ResizeObserver(() => { if (this.#follows) this.#toEnd(); }).observe(this.list);
+    new ResizeObserver(() => { if (this.#follows && this.live) this.#toEnd(); }).observe(this.list);
   }
 
   /** @param {readonly Said[]} turns @param {readonly Signal[]} signals */
@@ -45,7 +47,7 @@ export class Transcript extends HTMLElement {
     const first = signals.filter((_, k) => places[k] < 0);
     if (first.length) rows.unshift({ turn: { who: "none", text: "", final: true, start_s: 0, end_s: 0 }, marks: first });
     keep(this.list, rows, ({ turn }) => `${turn.who}@${turn.start_s}`, () => this.#row(), (node, row) => this.#update(node, row));
-    if (this.#follows) this.#toEnd();
+    if (this.#follows && this.live) this.#toEnd();
   }
 
   /** Which turn is being heard, when it is played. @param {number} secs */
@@ -57,7 +59,7 @@ export class Transcript extends HTMLElement {
       node.classList.toggle("current", is);
       if (is) found = node;
     }
-    if (found && this.#follows) found.scrollIntoView({ block: "nearest" });
+    if (found) found.scrollIntoView({ block: "nearest" });
   }
 
   #row() {
@@ -87,7 +89,7 @@ export class Transcript extends HTMLElement {
     const { list, down } = this;
     if (!list || !down) return;
     this.#follows = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
-    down.hidden = this.#follows;
+    down.hidden = this.#follows || !this.live;
   }
 
   #toEnd() {

@@ -7,7 +7,7 @@
  * @typedef {import("../lib/api.js").LiveCall} LiveCall
  * @typedef {import("../lib/api.js").Message} Message
  * @typedef {WallRow & {scores: number[], readAt: number}} Row
- * @typedef {{rows: Map<string, Row>, queues: Queue[]|null, agents: AgentRow[]|null}} Wall
+ * @typedef {{rows: Map<string, Row>}} Wall
  */
 
 import { told } from "../desk/model.js";
@@ -20,20 +20,17 @@ const FRUSTRATED = 0.6;
 const LONG = 60;
 
 /** @param {WallRow[]} rows @param {number} now in ms @returns {Wall} */
-export const wallOf = (rows, now) => ({ rows: new Map(rows.map((row) => [row.id, { ...row, scores: [row.frustration], readAt: now }])), queues: null, agents: null });
+export const wallOf = (rows, now) => ({ rows: new Map(rows.map((row) => [row.id, { ...row, scores: [row.frustration], readAt: now }])) });
 
 /** @param {Wall} wall @param {Message} message @param {number} now in ms @returns {Wall} */
 export function apply(wall, message, now) {
   const { event } = message;
   if (message.topic !== "wall") return wall;
   if (event.type === "row") return { ...wall, rows: new Map(wall.rows).set(event.id, withScore(wall.rows.get(event.id), /** @type {any} */ (event), now)) };
-  if (event.type === "gone") {
-    const rows = new Map(wall.rows);
-    rows.delete(event.id);
-    return { ...wall, rows };
-  }
-  if (event.type === "queues") return { ...wall, queues: event.queues };
-  return event.type === "agents" ? { ...wall, agents: event.agents } : wall;
+  if (event.type !== "gone") return wall;
+  const rows = new Map(wall.rows);
+  rows.delete(event.id);
+  return { ...wall, rows };
 }
 
 /** @param {Row|undefined} before @param {WallRow} row @param {number} now @returns {Row} */
@@ -70,7 +67,7 @@ export function sentence(rows, now) {
   const upset = live.filter((row) => row.frustration >= FRUSTRATED);
   const longest = Math.max(0, ...waiting.map((row) => wait(row, now) ?? 0));
   const calls = live.length === 1 ? "One call" : `${live.length} calls`;
-  const wanting = waiting.length ? `; ${waiting.length === 1 ? "one caller waits" : `${waiting.length} callers wait`} for a person, ${waiting.length === 1 ? "for" : "the longest"} ${minutes(longest)}` : "; nobody waits";
+  const wanting = waiting.length ? `; ${waiting.length === 1 ? "one waits" : `${waiting.length} wait`} for a person, ${waiting.length === 1 ? "for" : "the longest"} ${minutes(longest)}` : "; nobody waits";
   return `${calls}${wanting}${upset.length ? `; ${upset.length === 1 ? "one is" : `${upset.length} are`} frustrated` : ""}.`;
 }
 

@@ -39,7 +39,7 @@ export function makeRows(open) {
 function make(row, open) {
   const part = (/** @type {string} */ name) => el("span", { class: name });
   return el("li", {}, el("button", { type: "button", class: "row-button", on: { click: () => open(row.id) } },
-    part("feeling"), part("at"), el("span", { class: "what" }, part("headline"), part("who-where")), spark(row.scores), part("waited"), part("length")));
+    el("span", { class: "how" }, part("feeling"), el("span", { class: "at" }, el("span", { class: "shape", "aria-hidden": "true" }), part("stage"))), el("span", { class: "what" }, part("headline"), part("who-where")), spark(row.scores), el("span", { class: "times" }, part("waited"), part("length"))));
 }
 
 /** @param {HTMLElement} item @param {Row} row @param {number} now in ms @param {string|null} opened */
@@ -50,13 +50,18 @@ function update(item, row, now, opened) {
   put(item, "class", `${row.stage} ${feels}`);
   put(button, "aria-pressed", String(opened === row.id));
   put(find("feeling"), "title", `Frustration ${row.frustration.toFixed(2)} of 1`);
-  fill(find("feeling"), el("span", { class: `mood ${feels}` }, el("span", { "aria-hidden": "true" }, MOODS[feels].shape), MOODS[feels].word));
-  fill(find("at"), el("span", { "aria-hidden": "true" }, `${is.shape} `), is.word);
+  if (item.dataset.drawn !== feels) fill(find("feeling"), el("span", { class: `mood ${feels}` }, el("span", { "aria-hidden": "true" }, MOODS[feels].shape), MOODS[feels].word));
+  item.dataset.drawn = feels;
+  say(find("shape"), `${is.shape} `);
+  say(find("stage"), is.word);
   say(find("headline"), row.headline ?? "Nothing was said yet");
+  put(find("headline"), "title", row.headline);
   say(find("who-where"), [row.caller ?? "Number withheld", row.agent ? `with ${row.agent}` : row.queue ? `for ${row.queue}` : row.entry].join(" · "));
   const drawing = button.querySelector("svg");
   if (drawing && drawing.dataset.n !== `${row.readAt}`) { drawing.dataset.n = `${row.readAt}`; drawSpark(drawing, row.scores); }
-  fill(find("waited"), waited !== null && seeks && el("strong", { class: waited > LONG ? "long" : "" }, `${waited > LONG ? "! " : ""}waits ${clock(waited)}`));
-  say(find("length"), clock(since(row.began, now)));
+  const isLong = waited !== null && waited > LONG;
+  put(find("waited"), "class", isLong ? "waited long" : "waited");
+  say(find("waited"), waited !== null && seeks ? `${isLong ? "! " : ""}waits ${clock(waited)}` : "");
+  say(find("length"), `${clock(since(row.began, now))} in all`);
   put(find("length"), "title", `Began ${moment(row.began)}`);
 }

@@ -26,7 +26,7 @@ function open() {
   /** @type {string|null} */
   let opened = new URLSearchParams(location.search).get("call");
   let due = 0;
-  const feed = new Feed({ message: hear, reset: () => { wall.read(); if (opened) call.read(); }, state: () => drawConnection() });
+  const feed = new Feed({ message: hear, reset: () => { people.queues = people.agents = null; wall.read(); if (opened) call.read(); }, state: () => drawConnection() });
   const drawConnection = watchConnection(feed, () => "What you see is as it was then; calls go on.");
   const wall = new Mirror(readWall, (/** @type {Wall} */ value, message) => apply(value, message, Date.now()), () => later());
   /** @type {Mirror<LiveCall>} */
@@ -38,18 +38,23 @@ function open() {
   put(main, "aria-busy", "true");
   bind([{ key: "Escape", title: "Close the open call", act: () => choose(null), when: () => opened !== null }]);
 
-  /** Reads the rows; queues and agents come by events and stay. @returns {Promise<Wall>} */
+  /** Queues and agents are told whole, so that the latest counts, whenever it came. @type {{queues: import("../lib/api.js").Queue[]|null, agents: import("../lib/api.js").AgentRow[]|null}} */
+  const people = { queues: null, agents: null };
+  /** Reads the rows. @returns {Promise<Wall>} */
   async function readWall() {
     const read = await api.liveCalls();
     const fresh = wallOf(read, Date.now());
     const before = wall.value;
     if (before) for (const [id, row] of fresh.rows) row.scores = [...(before.rows.get(id)?.scores ?? []), row.frustration];
-    return carry(read, { ...fresh, queues: before?.queues ?? null, agents: before?.agents ?? null });
+    api.liveDesk().then(({ queues, agents }) => { people.queues ??= queues; people.agents ??= agents; later(); }, () => {});
+    return carry(read, fresh);
   }
 
   /** @param {import("../lib/api.js").Message} message */
   function hear(message) {
     wall.hear(message);
+    if (message.event.type === "queues") { people.queues = message.event.queues; later(); }
+    if (message.event.type === "agents") { people.agents = message.event.agents; later(); }
     if (opened) call.hear(message);
     if (message.topic === "system" && message.event.type === "notice") toast(message.event.text);
   }
@@ -80,10 +85,10 @@ function open() {
     const all = [...value.rows.values()], now = Date.now();
     say(title, sentence(all, now));
     rows.draw(all, now, opened);
-    queues.draw(value.queues, all, now);
-    agents.draw(value.agents, now);
+    queues.draw(people.queues, all, now);
+    agents.draw(people.agents, now);
     if (call.trouble && opened) { toast(call.trouble.message, "fault"); choose(null); }
-    one.show(opened ? call.value : null, value.queues ?? []);
+    one.show(opened ? call.value : null, people.queues ?? []);
     document.title = `${all.filter((row) => row.stage === "waiting" || row.stage === "ringing").length} waiting · Wall · Segue`;
   }
 
