@@ -103,6 +103,8 @@
 //!
 //! - [`edge::sip`] speaks SIP: a task for each leg's dialog turns [`edge::LegCommand`]s into messages and messages into
 //!   [`edge::LegEvent`]s; what is no SIP, too much or from strangers ends at the door before it. It knows no call.
+//! - [`edge::webrtc`] connects browsers: one thread and one UDP port for all lines. A line lends itself to a leg of [`edge::rtp`] as a
+//!   pair of queues of plain packets, and takes itself back.
 //! - [`edge::rtp`] is the sound of one leg: sockets, jitter buffer, codec, RTCP, SRTP. It is asked, and starts nothing.
 //! - [`gateway::live`] has a few *threads for sound*. Each call is a task on one of them, and everything of its machines,
 //!   legs and sockets is touched there and nowhere else; so nothing of a call is locked. Every 20 ms the task takes what

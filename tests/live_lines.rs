@@ -13,16 +13,16 @@ mod peers;
 mod phones;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use browser::Browser;
+use browser::{Browser, Tunnel};
 use likeness::{Likeness, read, speech};
 use peers::Room;
 use phones::{PATIENCE, agent, dialling, finished, on_loopback, open, outcomes, part, phone};
 use segue::base::{AgentId, HandoffClock, Happening, LegId, OfferId, OfferOutcome, Party, Purpose};
 use segue::call::Command;
 use segue::cmd::live::Running;
-use segue::edge::webrtc::LineState;
+use segue::edge::webrtc::{LineState, Visit};
 use segue::gateway::live::call::Finished;
 use segue::gateway::live::desk::AgentNow;
 use segue::gateway::live::lines::{Card, Lines, NotNow, OnDuty, ScreenEvent};
@@ -42,6 +42,7 @@ struct Desk {
     agent: AgentId,
     lines: Lines,
     page: Browser,
+    network: Tunnel,
     screen: Receiver<ScreenEvent>,
     _on_duty: OnDuty,
 }
@@ -52,20 +53,20 @@ impl Desk {
         let (agent, lines) = (AgentId::from(name), running.gateway.lines().clone());
         let (sender, screen) = channel(64);
         let on_duty = lines.go_on_duty(&agent, sender);
-        let page = Desk::connect(running, &agent).await;
+        let (page, network) = Desk::connect(running, &agent).await;
         lines.presence(&agent, Presence::Available);
-        let mut desk = Desk { agent, lines, page, screen, _on_duty: on_duty };
+        let mut desk = Desk { agent, lines, page, network, screen, _on_duty: on_duty };
         desk.until_line(LineState::Up).await;
         desk.until_state(running, AgentState::Available).await;
         desk
     }
 
-    async fn connect(running: &Running, agent: &AgentId) -> Browser {
-        let page = Browser::open(Codec::Opus).await;
-        let (answer, line) = running.webrtc.answer(&page.offer(false).await).await.unwrap();
+    async fn connect(running: &Running, agent: &AgentId) -> (Browser, Tunnel) {
+        let (page, network) = (Browser::open(Codec::Opus).await, Tunnel::to(running.webrtc.local()).await);
+        let (answer, line) = running.webrtc.answer(&Tunnel::offer(&page.offer(false).await)).await.unwrap();
         running.gateway.lines().connect(agent, line);
-        page.take(answer).await;
-        page
+        page.take(network.answer(&answer, running.webrtc.local())).await;
+        (page, network)
     }
 
     async fn next(&mut self) -> ScreenEvent {
@@ -235,7 +236,7 @@ async fn an_agent_who_is_back_in_time_goes_on_without_being_asked() {
     let (finished, report) = breaks("", async |running, mut anna| {
         // Somebody else is free, and is not asked.
         let ben = Desk::open(running, "ben").await;
-        anna.page = Desk::connect(running, &anna.agent).await;
+        (anna.page, anna.network) = Desk::connect(running, &anna.agent).await;
         anna.page.speak(speech(&["fraud"]));
         assert!(anna.offer().await.resumes);
         anna.until_state(running, AgentState::OnCall).await;
@@ -249,6 +250,26 @@ async fn an_agent_who_is_back_in_time_goes_on_without_being_asked() {
     assert_eq!(outcomes(&finished), [settled("anna", OfferOutcome::Accepted), settled("anna", OfferOutcome::Accepted)]);
     assert!(clock(&finished, 1, HandoffClock::T5).is_some() && report.status == 200, "{report:?}");
     assert!(has(&finished, |kind| matches!(kind, Happening::LegLeft { party: Party::Agent, by: segue::base::EndedBy::LostMedia, .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_network_that_is_gone_for_some_seconds_costs_neither_the_caller_nor_the_agent_the_call() {
+    let mut running = gateway_of(&["anna"], "").await;
+    let mut anna = Desk::open(&running, "anna").await;
+    anna.page.speak(speech(&["fraud", "gets-loud", "calm-served-by-the-bot"]));
+    let mut watched = running.gateway.watch();
+    let calling = caller(&running, part(25));
+    anna.accept().await;
+    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    anna.network.open(false);
+    anna.until_line(LineState::Interrupted).await;
+    while !matches!(watched.recv().await.unwrap().kind, Happening::PlaybackStarted { leg: LegId::CALLER, purpose: Purpose::Waiting, .. }) {}
+    anna.network.open(true);
+    assert!(anna.offer().await.resumes);
+    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    assert_eq!(calling.await.unwrap().status, 200);
+    let finished = finished(&mut running).await;
+    assert_eq!(outcomes(&finished), [settled("anna", OfferOutcome::Accepted), settled("anna", OfferOutcome::Accepted)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,4 +299,50 @@ async fn without_a_line_phones_ring_as_ever() {
     assert!(tokio::time::timeout(PATIENCE, rung.recv()).await.unwrap().is_some());
     assert!(screen.try_recv().is_err(), "a page without a line rings for nobody");
     calling.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_at_a_page_is_a_caller_and_a_supervisor_listens_without_being_heard() {
+    let mut running = gateway_of(&["anna", "boss"], "").await;
+    let mut anna = Desk::open(&running, "anna").await;
+    anna.page.speak(speech(&["fraud", "gets-loud"]));
+    let visitor = Browser::open(Codec::Opus).await;
+    let (answer, line) = running.webrtc.answer(&visitor.offer(false).await).await.unwrap();
+    visitor.take(answer).await;
+    let mut state = line.state();
+    state.wait_for(|state| *state == LineState::Up).await.unwrap();
+    let mut watched = running.gateway.watch();
+    let (invited, _keys) = line.call(Visit { called: "1000".into(), ..Visit::default() }).unwrap();
+    let id = running.gateway.take(invited).unwrap();
+    let words = ["repeats-the-question", "calm-served-by-the-bot"];
+    visitor.speak(speech(&words));
+    anna.accept().await;
+    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    // A supervisor needs a line, and no presence.
+    let boss = AgentId::from("boss");
+    let (ears, network) = Desk::connect(&running, &boss).await;
+    ears.speak(speech(&["asks-for-a-person"]));
+    until_so("the supervisor's line", || running.gateway.lines().desktop(&boss).line == Some(LineState::Up)).await;
+    assert!(running.gateway.command(id, Command::Listen { supervisor: boss.clone() }));
+    until_so("seven seconds of listening", || ears.heard().sound.len() > 7 * 8_000).await;
+    assert!(running.gateway.command(id, Command::StopListening));
+    until_so("the supervisor's line back", || running.gateway.lines().desktop(&boss).calls.is_empty()).await;
+    drop(network);
+    visitor.close().await;
+    let finished = finished(&mut running).await;
+    assert!(has(&finished, |kind| matches!(kind, Happening::CallEnded { by: segue::base::EndedBy::Caller, .. })));
+    Likeness::of(&speech(&words), &anna.page.heard().sound).must_be_good("the agent hears the visitor");
+    Likeness::of(&speech(&["fraud", "gets-loud"]), &visitor.heard().sound).must_be_good("the visitor hears the agent");
+    let spoken = Likeness::of(&speech(&["asks-for-a-person"]), &visitor.heard().sound);
+    assert!(spoken.found_s < 1.0, "nobody hears who only listens: {spoken:?}");
+    assert!(!ears.heard().sound.is_empty());
+    assert_eq!(*line.state().borrow(), LineState::Gone);
+}
+
+async fn until_so(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what} did not come");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

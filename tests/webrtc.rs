@@ -17,7 +17,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use browser::{Browser, EVENTS};
+use browser::{Browser, EVENTS, Tunnel};
 use likeness::{Likeness, speech};
 use peers::Room;
 use segue::base::{Frame, Rate, Time};
@@ -216,7 +216,7 @@ async fn a_goodbye_is_noticed_at_once_on_both_sides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_that_falls_silent_is_interrupted_and_one_that_never_came_goes() {
+async fn offers_that_are_none_are_refused_in_a_sentence_and_break_nothing() {
     let edge = edge_with(&[Codec::Opus]);
     let browser = Browser::open(Codec::Opus).await;
     let (_, line) = edge.answer(&browser.offer(false).await).await.unwrap();
@@ -229,6 +229,33 @@ async fn a_browser_that_falls_silent_is_interrupted_and_one_that_never_came_goes
     // Whether it is refused or never comes up: nothing breaks.
     drop(edge.answer(&nonsense).await);
     assert!(edge.answer(&browser.offer_text().await).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_is_gone_for_five_seconds_interrupts_the_line_and_no_more() {
+    let edge = edge_with(&[Codec::Opus]);
+    let tunnel = Tunnel::to(edge.local()).await;
+    let browser = Browser::open(Codec::Opus).await;
+    let (answer, line) = edge.answer(&Tunnel::offer(&browser.offer(false).await)).await.unwrap();
+    browser.take(tunnel.answer(&answer, edge.local())).await;
+    until(&line, LineState::Up).await;
+    let call = Call::on(&line, Vec::new());
+    browser.speak(speech(&THEIRS));
+    until_so("sound", || call.heard().len() > 8_000).await;
+    tunnel.open(false);
+    let gone = Instant::now();
+    until(&line, LineState::Interrupted).await;
+    let noticed = gone.elapsed();
+    tokio::time::sleep(Duration::from_secs(5).saturating_sub(noticed)).await;
+    tunnel.open(true);
+    let (back, before) = (Instant::now(), call.heard().len());
+    until(&line, LineState::Up).await;
+    println!("interrupted after {noticed:?}, up again after {:?}", back.elapsed());
+    until_so("sound again", || call.heard().len() > before + 16_000).await;
+    assert!(noticed < Duration::from_secs(6), "{noticed:?}");
+    call.hang_up().await;
+    browser.close().await;
+    until(&line, LineState::Gone).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -351,4 +378,33 @@ async fn aiortc_talks_and_listens_in_opus_and_pcmu() {
         state.wait_for(|state| *state == LineState::Gone).await.unwrap();
         assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     }
+}
+
+/// Processor time of the thread on which lines live, in s.
+fn lines_cpu_s() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let of_lines = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("stat")).ok()).filter(|stat| stat.contains("(lines)"));
+    // proc(5): utime and stime are the fields 14 and 15, in hundredths of a second.
+    of_lines
+        .map(|stat| stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum::<f64>())
+        .sum::<f64>()
+        / 100.0
+}
+
+/// Measures; run by hand: `cargo test --release --test webrtc -- --ignored --nocapture idle`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn idle_lines_cost_next_to_nothing() {
+    const LINES: usize = 200;
+    const SECS: u64 = 30;
+    let edge = edge_with(&[Codec::Opus]);
+    let mut all = Vec::new();
+    for _ in 0..LINES {
+        all.push(connected(&edge, Codec::Opus).await);
+    }
+    let (cpu, memory) = (lines_cpu_s(), memory());
+    tokio::time::sleep(Duration::from_secs(SECS)).await;
+    let share = (lines_cpu_s() - cpu) / SECS as f64 / LINES as f64;
+    println!("an idle line: {:.4} % of a core; {memory} KiB with {LINES} lines and as many peers", share * 100.0);
+    assert!(all.iter().all(|(_, line)| line.is_up()));
 }

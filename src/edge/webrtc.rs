@@ -11,6 +11,7 @@ mod port;
 mod runtime;
 mod stream;
 mod table;
+mod visitor;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use line::{Line, LineState, NotFree};
 pub use offer::OfferError;
 pub use port::PortCounts;
 pub use table::{IceServer, IceServerTable, WebRtcTable};
+pub use visitor::Visit;
 
 /// An offer that is not answered within this will not be.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);

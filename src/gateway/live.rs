@@ -151,6 +151,11 @@ impl Gateway {
         }
     }
 
+    /// Takes one call that does not come from an edge that is served; `None` if it is refused, which its leg is told.
+    pub fn take(&self, invited: Invited) -> Option<CallId> {
+        self.admit(invited, self.active() % self.threads.len().max(1))
+    }
+
     /// Other calls begin with this kit from now on; running ones keep theirs.
     ///
     /// # Errors
@@ -260,19 +265,21 @@ impl Gateway {
         }
     }
 
-    fn admit(&self, invited: Invited, thread: usize) {
+    fn admit(&self, invited: Invited, thread: usize) -> Option<CallId> {
         let Invited { called, caller, data, rate, from, reference, leg, .. } = invited;
         if self.active() >= self.table.max_calls as usize {
             tracing::warn!(reference, "refused: {} calls go on already", self.table.max_calls);
             let contact = self.around.overload_target.clone();
             let status = if contact.is_some() { 302 } else { 503 };
-            return refuse(&leg.commands, LegCommand::Refuse { status, retry_after_s: Some(RETRY_AFTER_SECS), contact });
+            refuse(&leg.commands, LegCommand::Refuse { status, retry_after_s: Some(RETRY_AFTER_SECS), contact });
+            return None;
         }
         let kit = self.kit();
         let call = CallId(uuid::Uuid::now_v7());
         if let Some(target) = kit.elsewhere(&called, call) {
             tracing::info!(reference, %from, called, target, "sent on: not of the entry's share");
-            return refuse(&leg.commands, LegCommand::Refuse { status: 302, retry_after_s: None, contact: Some(target.to_owned()) });
+            refuse(&leg.commands, LegCommand::Refuse { status: 302, retry_after_s: None, contact: Some(target.to_owned()) });
+            return None;
         }
         let clock = LiveClock::start();
         let wall = self.around.wall.clone().unwrap_or_else(|| jiff::Timestamp::now().to_zoned(kit.zone(&called)));
@@ -280,7 +287,8 @@ impl Gateway {
         let arrival = Arrival { call, called: called.clone(), caller: caller.map(|caller| caller.0), data, wall };
         let Some((mut plan, mut equipment)) = kit.admit(arrival, rate, None, Handle::current()) else {
             tracing::info!(reference, %from, called, "refused: no entry has this number");
-            return refuse(&leg.commands, LegCommand::Refuse { status: 404, retry_after_s: None, contact: None });
+            refuse(&leg.commands, LegCommand::Refuse { status: 404, retry_after_s: None, contact: None });
+            return None;
         };
         equipment.voice = kit.voice();
         plan.return_patience = secs(self.table.line_grace_secs);
@@ -288,10 +296,11 @@ impl Gateway {
         let inbox = call::inbox();
         self.calls().insert(call, inbox.0.clone());
         let admission = Admission { plan, equipment, leg, clock, inbox };
-        let Err(refused) = self.threads[thread].try_send(admission) else { return };
+        let Err(refused) = self.threads[thread].try_send(admission) else { return Some(call) };
         self.forget(call);
         let (tokio::sync::mpsc::error::TrySendError::Full(admission) | tokio::sync::mpsc::error::TrySendError::Closed(admission)) = refused;
         refuse(&admission.leg.commands, LegCommand::Refuse { status: 503, retry_after_s: Some(RETRY_AFTER_SECS), contact: None });
+        None
     }
 
     fn forget(&self, call: CallId) {

@@ -15,6 +15,7 @@ use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind};
 use segue::base::{Frame, Rate};
 use segue::sound::codec::{Codec, Decoder, Encoder, MAX_DECODED, MAX_ENCODED};
+use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -206,4 +207,50 @@ impl Browser {
 fn packet(payload_type: u8, sequence_number: u16, timestamp: u32, marker: bool, payload: Vec<u8>) -> rtp::Packet {
     let header = rtp::Header { version: 2, marker, payload_type, sequence_number, timestamp, ssrc: 4_711, ..rtp::Header::default() };
     rtp::Packet { header, payload: payload.into() }
+}
+
+/// A network between a browser and the edge, which can be cut off.
+pub struct Tunnel {
+    port: u16,
+    is_open: Arc<AtomicBool>,
+}
+
+impl Tunnel {
+    pub async fn to(edge: SocketAddr) -> Tunnel {
+        let near = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let far = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let (port, is_open) = (near.local_addr().unwrap().port(), Arc::new(AtomicBool::new(true)));
+        let open = is_open.clone();
+        tokio::spawn(async move {
+            let (mut here, mut there, mut browser) = ([0; 2_048], [0; 2_048], None);
+            loop {
+                tokio::select! {
+                    Ok((length, from)) = near.recv_from(&mut here) => {
+                        browser = Some(from);
+                        if open.load(Ordering::Relaxed) {
+                            let _ = far.send_to(&here[..length], edge).await;
+                        }
+                    }
+                    Ok((length, _)) = far.recv_from(&mut there) => if let Some(browser) = browser && open.load(Ordering::Relaxed) {
+                        let _ = near.send_to(&there[..length], browser).await;
+                    },
+                }
+            }
+        });
+        Tunnel { port, is_open }
+    }
+
+    pub fn open(&self, is_open: bool) {
+        self.is_open.store(is_open, Ordering::Relaxed);
+    }
+
+    /// The offer of somebody who can be reached only through this.
+    pub fn offer(offer: &str) -> String {
+        offer.lines().filter(|line| !line.starts_with("a=candidate:")).flat_map(|line| [line, "\r\n"]).collect()
+    }
+
+    /// The answer with this in place of the edge.
+    pub fn answer(&self, answer: &str, edge: SocketAddr) -> String {
+        answer.replace(&format!(" {} {} typ host", edge.ip(), edge.port()), &format!(" 127.0.0.1 {} typ host", self.port))
+    }
 }

@@ -162,6 +162,10 @@ impl Line {
         restarted.await.map_err(|_| WebRtcError::Slow)?
     }
 
+    pub(super) fn handle(&self) -> &Handle {
+        &self.inner.handle
+    }
+
     /// Ends it; the browser is told.
     pub fn close(&self) {
         self.inner.ear.say(LineState::Gone);
