@@ -196,7 +196,7 @@ async fn who_declines_is_passed_over_and_who_hangs_up_ends_the_call() {
     let finished = finished(&mut running).await;
     assert_eq!(outcomes(&finished), [settled("anna", OfferOutcome::Declined), settled("ben", OfferOutcome::Accepted)]);
     ben.until_state(&running, AgentState::WrapUp).await;
-    assert!(ben.lines.desktop(&ben.agent).calls.is_empty());
+    until_so("his line back", || ben.lines.desktop(&ben.agent).calls.is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
