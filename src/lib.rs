@@ -26,7 +26,7 @@
 //! | [`store`] | records, and what is told from them |
 //! | [`gateway`] | carries out what the machines ask for, and the live driver |
 //! | [`replay`] | the other driver: recorded audio on virtual time, its report and its expectations |
-//! | [`console`] | pages for people; so far that of a handoff |
+//! | [`console`] | pages for people and the API: access, live feed, `console/web` |
 //! | [`config`] | the file as written, joined from each room's own table type |
 //! | [`cmd`] | the command line, one file for each subcommand |
 //!

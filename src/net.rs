@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 pub use rest::Rest;
-pub use tls::tls;
+pub use tls::{certificates, server, tls};
 
 /// Threads that move bytes of hosted services; text and telephone sound of hundreds of calls are little work.
 const THREADS: usize = 2;

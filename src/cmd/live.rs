@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 use crate::base::{AgentId, Key, Rate};
 use crate::call::ACCEPT_KEY;
 use crate::config::Config;
-use crate::console::{self, ConsoleTable};
+use crate::console::people::People;
+use crate::console::{self, ConsoleTable, Parts, Served};
 use crate::edge::sip::digest::Credentials;
 use crate::edge::sip::table::{PhoneTable, SipTable, SrtpPolicy};
 use crate::edge::sip::trunk::TrunkPeer;
@@ -51,6 +52,8 @@ pub struct Running {
     pub serving: JoinHandle<()>,
     /// Where what happens is kept, if it is.
     pub store: Option<Store>,
+    /// Pages and the API, where they are served.
+    pub console: Option<Served>,
 }
 
 /// Opens the edge and the driver.
@@ -90,14 +93,21 @@ async fn open_with(config: &Config, kit: Kit, wall: Option<jiff::Zoned>, store: 
     let from = format!("sip:segue@{}", sip.local());
     let srtp = config.sip.srtp == SrtpPolicy::Required;
     let book = PhoneBook::new(sip.clone(), places, (config.sip.codecs.clone(), srtp), from);
-    let pages = pages(&config.console).await?;
+    let pages = pages(&config.console);
     let around = Around { overload_target: config.sip.overload_target.clone(), wall, store: store.clone() };
-    let (gateway, finished) = Gateway::open(kit, config.gateway.clone(), book, pages, around)?;
+    let (gateway, finished) = Gateway::open(kit, config.gateway.clone(), book, pages.clone(), around)?;
+    let console = match config.console.bind {
+        Some(bind) => {
+            let parts = Parts { pages, gateway: gateway.clone(), webrtc: webrtc.clone(), desk: config.desk(), people: People::of(store.clone()) };
+            Some(console::open(bind, &config.console, parts).await?)
+        }
+        None => None,
+    };
     let serving = tokio::spawn({
         let gateway = gateway.clone();
         async move { gateway.serve(ringing).await }
     });
-    Ok(Running { gateway, sip, webrtc, finished, serving, store })
+    Ok(Running { gateway, sip, webrtc, finished, serving, store, console })
 }
 
 /// The store, if anything is to be kept. Calls that this gateway lost when it last ended are over from now on.
@@ -153,14 +163,10 @@ pub fn accept_key() -> Key {
     Key::new(ACCEPT_KEY).expect("the accept key is a key")
 }
 
-/// Pages of handoffs, served where that is configured.
-async fn pages(table: &ConsoleTable) -> anyhow::Result<Pages> {
+/// Pages of handoffs; they lead somewhere where pages are served.
+fn pages(table: &ConsoleTable) -> Pages {
     let kept = Duration::try_from_secs_f64(table.handoff_page_secs).unwrap_or_default();
-    let pages = Pages::new(table.base_url().as_deref(), kept);
-    if let Some(bind) = table.bind {
-        console::open(bind, pages.clone()).await?;
-    }
-    Ok(pages)
+    Pages::new(table.base_url().as_deref(), kept)
 }
 
 fn ports(table: &SipTable) -> Ports {

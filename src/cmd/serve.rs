@@ -12,6 +12,7 @@ use super::live::{self, Running};
 use super::terminal::{self, complain, hint};
 use crate::base::{LegId, Organ};
 use crate::config::{BUILT_IN, Config};
+use crate::console::Served;
 use crate::edge::sip::{SipCounts, SipEdge};
 use crate::gateway::live::call::Finished;
 use crate::gateway::live::lateness::{Lateness, Ticks};
@@ -72,8 +73,11 @@ fn load(file: Option<&Path>) -> Option<(Config, crate::gateway::Kit)> {
 
 async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -> anyhow::Result<Ending> {
     let mut stop = Stop::new()?;
-    let Running { gateway, sip, mut finished, serving, store, .. } = live::open_kept(config, kit).await?;
+    let Running { gateway, sip, mut finished, serving, console, store, .. } = live::open_kept(config, kit).await?;
     tracing::info!("serving {} on {}", file.map_or_else(|| BUILT_IN.to_owned(), |file| file.display().to_string()), config.sip.bind.join(", "));
+    if let Some(console) = &console {
+        tell_console(console);
+    }
     notify(sd_notify::NotifyState::Ready);
     let mut watch = LatenessWatch::default();
     let mut look = tokio::time::interval(LatenessWatch::EVERY);
@@ -83,11 +87,19 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
             _ = look.tick() => watch.look(gateway.lateness()),
             asked = stop.asked() => match asked {
                 Asked::Stop => break,
-                Asked::Reload => reload(config, &gateway, &sip, file).await,
+                Asked::Reload => {
+                    if let Some(Err(error)) = console.as_ref().map(Served::renew_certificate) {
+                        complain(&format!("{error}; the certificate before it stays in force"));
+                    }
+                    reload(config, &gateway, &sip, file).await;
+                }
             },
         }
     }
     notify(sd_notify::NotifyState::Stopping);
+    if let Some(console) = &console {
+        console.drain();
+    }
     sip.drain();
     let active = gateway.active();
     if active > 0 {
@@ -122,6 +134,9 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
     }
     serving.abort();
     sip.close().await;
+    if let Some(console) = console {
+        console.close().await;
+    }
     if let Some(store) = store {
         close(&store).await;
     }
@@ -135,6 +150,14 @@ async fn close(store: &Store) {
     let dropped = store.counts().dropped;
     if dropped > 0 {
         tracing::warn!("{dropped} records were not kept: the store was too slow or away");
+    }
+}
+
+/// Where pages are, and how the first admin gets in.
+fn tell_console(console: &Served) {
+    tracing::info!("pages on {}", console.address());
+    if let Some(link) = console.welcome() {
+        hint(&format!("nobody may sign in yet; whoever opens this link first becomes the admin, once: {link}"));
     }
 }
 

@@ -1,11 +1,19 @@
 //! `[console]`: pages for people.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Problems;
+
+/// Longest list of reasons or dispositions: more can't be chosen from in the seconds between calls.
+const MAX_CHOICES: usize = 30;
+/// Longest reason or disposition, in characters.
+const MAX_CHOICE_CHARS: usize = 60;
+/// What stands for the caller in `crm_url`.
+const CRM_PLACES: [&str; 4] = ["{caller}", "{called}", "{call}", "{entry}"];
 
 /// `[console]`: pages for people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -13,15 +21,53 @@ use crate::base::Problems;
 pub struct ConsoleTable {
     /// Where pages are served, such as `127.0.0.1:8080`; without it nowhere.
     pub bind: Option<SocketAddr>,
-    /// What browsers reach it by, such as `https://segue.example.com`, where that is not `http://` and `bind` (behind a proxy, which also brings TLS).
+    /// What browsers reach it by, such as `https://segue.example.com`, where that is not `bind` itself (behind a proxy, which also brings TLS).
     pub public_url: Option<String>,
+    /// Our certificate and those between it and its root, in PEM: pages are served over TLS. It is read again with the configuration (SIGHUP).
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, in PEM.
+    pub tls_key: Option<PathBuf>,
+    /// A proxy stands before us: who somebody is at the other end, it says last in `X-Forwarded-For`.
+    pub behind_proxy: bool,
     /// How long the page of a handoff may be opened.
     pub handoff_page_secs: f64,
+    /// How long somebody stays signed in.
+    pub session_secs: f64,
+    /// Passwords that may be tried for one name within `sign_in_secs`.
+    pub sign_in_attempts: u32,
+    /// Passwords that may be tried from one address within `sign_in_secs`.
+    pub sign_in_address_attempts: u32,
+    /// The time for which attempts to sign in are counted.
+    pub sign_in_secs: f64,
+    /// Happenings that are kept for pages that were cut off for a moment.
+    pub feed_events: u32,
+    /// Why agents may say that they take no calls.
+    pub break_reasons: Vec<String>,
+    /// How agents may say that a call ended.
+    pub dispositions: Vec<String>,
+    /// The customer's page in your own system, such as `https://crm.example.com/find?phone={caller}`; also `{called}`, `{call}` and `{entry}`.
+    pub crm_url: Option<String>,
 }
 
 impl Default for ConsoleTable {
     fn default() -> Self {
-        ConsoleTable { bind: None, public_url: None, handoff_page_secs: 14_400.0 }
+        let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
+        ConsoleTable {
+            bind: None,
+            public_url: None,
+            tls_certificate: None,
+            tls_key: None,
+            behind_proxy: false,
+            handoff_page_secs: 14_400.0,
+            session_secs: 43_200.0,
+            sign_in_attempts: 5,
+            sign_in_address_attempts: 30,
+            sign_in_secs: 300.0,
+            feed_events: 20_000,
+            break_reasons: list(&["lunch", "short break", "training", "meeting"]),
+            dispositions: list(&["resolved", "follow-up needed", "wrong department", "nothing could be done"]),
+            crm_url: None,
+        }
     }
 }
 
@@ -29,19 +75,70 @@ impl ConsoleTable {
     /// Names every mistake below `key`.
     pub fn check(&self, key: &str, problems: &mut Problems) {
         if let Some(url) = &self.public_url
-            && !["http://", "https://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+            && !is_url(url)
         {
             problems.add(format!("{key}.public_url"), format!("is `{url}`; expected a URL such as `https://segue.example.com`"));
         }
-        if !(60.0..=604_800.0).contains(&self.handoff_page_secs) {
-            problems.add(format!("{key}.handoff_page_secs"), format!("is {}; it must be between 60 and 604800", self.handoff_page_secs));
+        for (name, file, other) in [("tls_certificate", &self.tls_certificate, &self.tls_key), ("tls_key", &self.tls_key, &self.tls_certificate)] {
+            if file.is_none() && other.is_some() {
+                problems.add(format!("{key}.{name}"), "is missing; TLS needs a certificate and its key, in PEM");
+            }
+        }
+        for (name, secs, least, most) in [
+            ("handoff_page_secs", self.handoff_page_secs, 60.0, 604_800.0),
+            ("session_secs", self.session_secs, 60.0, 2_592_000.0),
+            ("sign_in_secs", self.sign_in_secs, 1.0, 86_400.0),
+        ] {
+            if !(least..=most).contains(&secs) {
+                problems.add(format!("{key}.{name}"), format!("is {secs}; it must be between {least} and {most}"));
+            }
+        }
+        for (name, count, least, most) in [
+            ("sign_in_attempts", self.sign_in_attempts, 1, 1_000),
+            ("sign_in_address_attempts", self.sign_in_address_attempts, 1, 100_000),
+            ("feed_events", self.feed_events, 100, 1_000_000),
+        ] {
+            if !(least..=most).contains(&count) {
+                problems.add(format!("{key}.{name}"), format!("is {count}; it must be between {least} and {most}"));
+            }
+        }
+        check_choices(&self.break_reasons, &format!("{key}.break_reasons"), problems);
+        check_choices(&self.dispositions, &format!("{key}.dispositions"), problems);
+        if let Some(url) = &self.crm_url
+            && !(is_url(url) && CRM_PLACES.iter().any(|place| url.contains(place)))
+        {
+            let places = CRM_PLACES.join(", ");
+            problems.add(format!("{key}.crm_url"), format!("is `{url}`; expected an http or https URL with one of {places} in it"));
         }
     }
 
     /// What links begin with, if pages are served.
     pub fn base_url(&self) -> Option<String> {
         let bind = self.bind?;
-        Some(self.public_url.clone().unwrap_or_else(|| format!("http://{bind}")))
+        let scheme = if self.tls_certificate.is_some() { "https" } else { "http" };
+        Some(self.public_url.clone().unwrap_or_else(|| format!("{scheme}://{bind}")))
+    }
+
+    /// True if browsers reach us over TLS, our own or a proxy's.
+    pub fn is_https(&self) -> bool {
+        self.base_url().is_some_and(|url| url.starts_with("https://"))
+    }
+}
+
+fn is_url(url: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+}
+
+fn check_choices(choices: &[String], key: &str, problems: &mut Problems) {
+    if choices.is_empty() || choices.len() > MAX_CHOICES {
+        problems.add(key, format!("has {} items; expected 1 to {MAX_CHOICES}", choices.len()));
+    }
+    for (n, choice) in choices.iter().enumerate() {
+        if choice.trim().is_empty() || choice.chars().count() > MAX_CHOICE_CHARS {
+            problems.add(format!("{key}[{n}]"), format!("is `{choice}`; expected 1 to {MAX_CHOICE_CHARS} characters"));
+        } else if choices[..n].contains(choice) {
+            problems.add(format!("{key}[{n}]"), format!("`{choice}` is there twice"));
+        }
     }
 }
 
@@ -56,12 +153,27 @@ mod tests {
             ("public_url = 'https://'", "console.public_url"),
             ("handoff_page_secs = 0.0", "console.handoff_page_secs"),
             ("handoff_page_secs = nan", "console.handoff_page_secs"),
+            ("tls_key = 'key.pem'", "console.tls_certificate"),
+            ("tls_certificate = 'certificate.pem'", "console.tls_key"),
+            ("session_secs = 1.0", "console.session_secs"),
+            ("sign_in_attempts = 0", "console.sign_in_attempts"),
+            ("sign_in_address_attempts = 0", "console.sign_in_address_attempts"),
+            ("sign_in_secs = inf", "console.sign_in_secs"),
+            ("feed_events = 3", "console.feed_events"),
+            ("break_reasons = []", "console.break_reasons"),
+            ("break_reasons = ['lunch', ' ']", "console.break_reasons[1]"),
+            ("dispositions = ['solved', 'solved']", "console.dispositions[1]"),
+            ("crm_url = 'javascript:alert(1)//{caller}'", "console.crm_url"),
+            ("crm_url = 'https://crm.example.com/'", "console.crm_url"),
         ] {
             let mut problems = Problems::default();
             toml::from_str::<ConsoleTable>(text).unwrap().check("console", &mut problems);
             assert!(problems.0.len() == 1 && problems.0[0].key == key, "{text}: {problems:?}");
         }
         assert!(toml::from_str::<ConsoleTable>("bind = '8080'").is_err());
+        let mut problems = Problems::default();
+        ConsoleTable::default().check("console", &mut problems);
+        assert!(problems.0.is_empty(), "{problems:?}");
     }
 
     #[test]
@@ -70,5 +182,6 @@ mod tests {
         assert_eq!(links("public_url = 'https://a.example'"), None);
         assert_eq!(links("bind = '127.0.0.1:8080'").as_deref(), Some("http://127.0.0.1:8080"));
         assert_eq!(links("bind = '127.0.0.1:8080'\npublic_url = 'https://a.example'").as_deref(), Some("https://a.example"));
+        assert_eq!(links("bind = '127.0.0.1:8443'\ntls_certificate = 'a'\ntls_key = 'b'").as_deref(), Some("https://127.0.0.1:8443"));
     }
 }

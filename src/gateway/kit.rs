@@ -15,7 +15,7 @@ use crate::bot::{Bot, BotTable, Bots};
 use crate::call::{AgentPlan, BotPlan, EntryTable, PicksUp, Plan, QueuePlan};
 use crate::handoff::desk::{AcdAnswers, AcdTable, AgentTable, DeskTables, HoursTable, QueueTable};
 use crate::handoff::notice::{NoticeTable, Notices};
-use crate::handoff::trigger::{Rules, TriggerTable};
+use crate::handoff::trigger::{Does, Rules, TriggerTable};
 use crate::listen::signal::{SignalsTable, heard_phrases};
 use crate::listen::table::ListenTable;
 use crate::sound::recording::{ChannelChoice, Recording};
@@ -135,6 +135,35 @@ impl Kit {
             spoken: Default::default(),
             music: Default::default(),
         })
+    }
+
+    /// The same kit, in which a trigger does something else; `None` if there is no such trigger.
+    ///
+    /// # Errors
+    /// Every mistake in the triggers, by key.
+    pub fn with_trigger(&self, name: &str, does: Does) -> Result<Option<Kit>, Problems> {
+        let mut tables = self.tables.clone();
+        let Some(trigger) = tables.triggers.iter_mut().find(|trigger| trigger.name == name) else { return Ok(None) };
+        trigger.does = does;
+        let mut problems = Problems::default();
+        let mut entries = self.entries.clone();
+        for entry in &mut entries {
+            if let Some(rules) = keep(Rules::compile(&in_force(&tables.triggers, &entry.table), "trigger"), &mut problems) {
+                entry.rules = Arc::new(rules);
+            }
+        }
+        problems.or(Some(Kit {
+            tables,
+            entries,
+            notices: self.notices.clone(),
+            voice: self.voice.clone(),
+            listen: self.listen.clone(),
+            signals: self.signals.clone(),
+            missing: self.missing.clone(),
+            agents: self.agents.clone(),
+            spoken: self.spoken.clone(),
+            music: self.music.clone(),
+        }))
     }
 
     /// Engines that are configured and not there, each once.

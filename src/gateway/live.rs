@@ -26,10 +26,11 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::LocalSet;
 
-use crate::base::{AgentId, CallId, Record};
+use crate::base::{AgentId, CallId, Problems, Record};
 use crate::call::{CallInput, Command};
 use crate::edge::{Invited, LegCommand};
 use crate::handoff::desk::{DeskInput, Presence};
+use crate::handoff::trigger::{Does, TriggerTable};
 use crate::store::Store;
 
 use super::{Arrival, Kit};
@@ -167,6 +168,22 @@ impl Gateway {
         }
         *current = Arc::new(kit);
         Ok(())
+    }
+
+    /// The triggers in force for calls that begin now.
+    pub fn triggers(&self) -> Vec<TriggerTable> {
+        self.kit().tables().triggers.clone()
+    }
+
+    /// A trigger does something else in calls that begin from now on, until the next reload. False if there is no such trigger.
+    ///
+    /// # Errors
+    /// Every mistake in the triggers, by key.
+    pub fn set_trigger(&self, name: &str, does: Does) -> Result<bool, Problems> {
+        let mut current = self.kit.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(kit) = current.with_trigger(name, does)? else { return Ok(false) };
+        *current = Arc::new(kit);
+        Ok(true)
     }
 
     /// What happens in all calls from now on.

@@ -2,18 +2,18 @@
 //!
 //! What is *not* here: sockets (`accept`), and the library's connections to peers, which verify by [`TlsTable::trust`].
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Problems;
+use crate::net::{certificates, server};
 
 /// Characters of a line of PEM (RFC 7468, 2).
 const PEM_LINE: usize = 64;
@@ -48,14 +48,7 @@ impl TlsTable {
         let (Some(certificate), Some(key)) = (&self.certificate_file, &self.key_file) else {
             return Err("sip.tls.certificate_file and sip.tls.key_file are needed to listen on TLS".into());
         };
-        let chain = certificates(certificate)?;
-        let wrong = |error: &dyn std::fmt::Display| format!("{}: no private key in PEM: {error}", key.display());
-        let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(&error))?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-        let config = config.with_no_client_auth().with_single_cert(chain, key_der);
-        let config = config.map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()))?;
-        Ok(Arc::new(config))
+        server(certificate, key).map(Arc::new)
     }
 
     /// The roots by which peers are verified whom we dial, in PEM.
@@ -69,12 +62,6 @@ impl TlsTable {
         };
         Ok(roots.iter().map(pem).collect::<String>().into_bytes())
     }
-}
-
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("{}: no certificates in PEM: {error}", file.display());
-    let chain = CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(&error))?;
-    if chain.is_empty() { Err(wrong(&"it holds none")) } else { Ok(chain) }
 }
 
 fn pem(certificate: &CertificateDer<'_>) -> String {
@@ -92,6 +79,8 @@ fn pem(certificate: &CertificateDer<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::pem::PemObject as _;
+
     use super::*;
 
     #[test]

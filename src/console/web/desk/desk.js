@@ -27,7 +27,7 @@ else open();
 
 function open() {
   const ear = new Ear(() => draw(), (dbfs) => check.metered(dbfs));
-  const feed = new Feed({ message: hear, reset: () => mirror.read(), state: () => drawConnection() });
+  const feed = new Feed({ message: hear, reset: () => mirror.read(), state: () => drawConnection() }, "/api/v1/live?desk=1");
   const mirror = new Mirror(/** @type {() => Promise<View>} */ (api.desk), apply, () => draw());
   const drawConnection = watchConnection(feed, () => (ear.ready ? "Your line is up: a call goes on. Buttons work again when it is back." : "What you see may be old."));
   const actions = makeActions(ear);

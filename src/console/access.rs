@@ -1,0 +1,209 @@
+//! Who somebody is, and what they may do: one table of rights, looked at before every request of the API.
+//!
+//! Somebody is known by the cookie of their session, or by an API key. A route that is not in [`RIGHTS`] is closed to all.
+//! Requests that change something must come from a page of ours: they carry the header `X-Segue`, which no other site can
+//! send, and an `Origin` that is ours, if any. What is *not* here: where users and sessions are kept (`people`).
+
+mod attempts;
+mod password;
+mod rights;
+mod sessions;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, UPGRADE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tower_sessions::Session;
+
+use super::Console;
+use super::door::Peer;
+use super::people::{Role, User};
+use super::refusal::Refusal;
+use crate::base::AgentId;
+
+pub(super) use attempts::Attempts;
+pub(super) use password::{hash, is_right};
+pub use rights::{API, RIGHTS, Right, Rule};
+pub(super) use sessions::Sessions;
+
+/// The header that only a page of ours, or a program, sends.
+const OURS: &str = "x-segue";
+/// Where a proxy says whom a request came from.
+const FORWARDED: &str = "x-forwarded-for";
+/// In a session: whose it is.
+const WHO: &str = "who";
+/// In a session: what their password was then; another one ends it.
+const SEAL: &str = "seal";
+/// Octets of everything that must not be guessed.
+const SECRET_OCTETS: usize = 24;
+
+/// Whoever sent a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// What they signed in with.
+    pub name: String,
+    /// What others call them.
+    pub title: String,
+    /// What they are.
+    pub role: Role,
+    /// The agent that they are, if any.
+    pub agent: Option<AgentId>,
+}
+
+impl Person {
+    fn of(user: &User) -> Person {
+        let agent = user.agent.as_deref().map(AgentId::from);
+        Person { name: user.name.clone(), title: user.title.clone(), role: user.role, agent }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Person {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        parts.extensions.get::<Person>().cloned().ok_or(Refusal::SignedOut)
+    }
+}
+
+/// The agent whose desk it is.
+pub(super) struct OfDesk {
+    /// Who they are.
+    pub person: Person,
+    /// Which agent.
+    pub agent: AgentId,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OfDesk {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let person = Person::from_request_parts(parts, state).await?;
+        let agent = person.agent.clone().ok_or(Refusal::NotAllowed("Only agents have a desk. An admin can make you one."))?;
+        Ok(OfDesk { person, agent })
+    }
+}
+
+/// Whoever has a line: an agent theirs, a supervisor one to listen on, which no call is offered to.
+pub(super) struct OfLine(pub AgentId);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfLine {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let person = Person::from_request_parts(parts, state).await?;
+        match (person.agent, person.role) {
+            (Some(agent), _) => Ok(OfLine(agent)),
+            // No agent of the configuration is called so: names of users have no `:`, and this one is in no table.
+            (None, Role::Supervisor | Role::Admin) => Ok(OfLine(AgentId::from(format!("supervisor:{}", person.name).as_str()))),
+            (None, Role::Agent | Role::Tester | Role::Program) => Err(Refusal::NotAllowed("You are no agent. An admin can make you one.")),
+        }
+    }
+}
+
+/// Lets a request through to its route, or not.
+pub(super) async fn guard(State(console): State<Arc<Console>>, mut request: Request, next: Next) -> Response {
+    match admit(&console, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn admit(console: &Console, request: &mut Request) -> Result<(), Refusal> {
+    let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    let right = rights::right(request.method(), &matched).ok_or(Refusal::NoMethod)?;
+    let by_key = request.headers().get(AUTHORIZATION).is_some() && !matches!(right, Right::Visitor);
+    // A key is sent by who holds it; a cookie by every browser that has it, whoever asks.
+    if !by_key {
+        from_our_page(console, request)?;
+    }
+    let person = if by_key {
+        let key = request.headers().get(AUTHORIZATION).cloned();
+        Some(of_key(console, key).await?)
+    } else {
+        let session = request.extensions().get::<Session>().cloned();
+        of_session(console, session).await?
+    };
+    right.check(person.as_ref())?;
+    if let Some(person) = person {
+        request.extensions_mut().insert(person);
+    }
+    Ok(())
+}
+
+/// Whether it may come from a page of ours.
+fn from_our_page(console: &Console, request: &Request) -> Result<(), Refusal> {
+    let headers = request.headers();
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    if changes && headers.get(OURS).is_none_or(|value| value != "1") {
+        return Err(Refusal::CrossSite);
+    }
+    // Other sites may open WebSockets to us, and their browsers would send our cookie.
+    if (changes || headers.contains_key(UPGRADE)) && !is_our_origin(console, headers) {
+        return Err(Refusal::CrossSite);
+    }
+    Ok(())
+}
+
+/// What is no page sends no `Origin`; a page's is where we are reached.
+fn is_our_origin(console: &Console, headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return true };
+    let Some((_, authority)) = origin.to_str().ok().and_then(|origin| origin.split_once("://")) else { return false };
+    let is_host = headers.get(HOST).and_then(|host| host.to_str().ok()) == Some(authority);
+    is_host || console.authority.as_deref() == Some(authority)
+}
+
+async fn of_key(console: &Console, header: Option<HeaderValue>) -> Result<Person, Refusal> {
+    let key = header.as_ref().and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+    let key = key.ok_or(Refusal::SignedOut)?;
+    let known = console.people.find_key(&fingerprint(key)).await?.ok_or(Refusal::SignedOut)?;
+    Ok(Person { title: known.name.clone(), name: known.name, role: Role::Program, agent: None })
+}
+
+async fn of_session(console: &Console, session: Option<Session>) -> Result<Option<Person>, Refusal> {
+    let Some(session) = session else { return Ok(None) };
+    let read = |error| Refusal::failed("reading a session", &error);
+    let Some(name) = session.get::<String>(WHO).await.map_err(read)? else { return Ok(None) };
+    let seal = session.get::<String>(SEAL).await.map_err(read)?;
+    let user = console.people.find_user(&name).await?;
+    Ok(user.filter(|user| !user.disabled && seal.as_deref() == Some(fingerprint(&user.password_hash).as_str())).map(|user| Person::of(&user)))
+}
+
+/// Somebody has proved who they are: their session begins, under an id that nobody knew before.
+pub(super) async fn sign_in(session: &Session, user: &User) -> Result<Person, Refusal> {
+    let write = |error| Refusal::failed("writing a session", &error);
+    session.cycle_id().await.map_err(write)?;
+    session.insert(WHO, &user.name).await.map_err(write)?;
+    session.insert(SEAL, fingerprint(&user.password_hash)).await.map_err(write)?;
+    Ok(Person::of(user))
+}
+
+/// Where a request came from.
+pub(super) fn address(console: &Console, request: &Parts) -> IpAddr {
+    let forwarded = || {
+        let said = request.headers.get_all(FORWARDED).iter().next_back()?.to_str().ok()?;
+        said.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
+    };
+    let behind = if console.table.behind_proxy { forwarded() } else { None };
+    let peer = || request.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.0);
+    behind.unwrap_or_else(|| peer().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))).ip())
+}
+
+/// Text that nobody can guess.
+pub(super) fn random_text() -> String {
+    let mut octets = [0; SECRET_OCTETS];
+    SystemRandom::new().fill(&mut octets).expect("the system gives random numbers");
+    URL_SAFE_NO_PAD.encode(octets)
+}
+
+/// What is kept of a secret that is long and random: its hash needs no salt.
+pub(super) fn fingerprint(secret: &str) -> String {
+    blake3::hash(secret.as_bytes()).to_hex().to_string()
+}

@@ -1,0 +1,99 @@
+//! The live feed: what happens, told to every page that may know, in order, nothing missed and nothing twice.
+//!
+//! One task takes the records of all calls and what agents do, has them told by the [`Projection`], numbers what comes out and
+//! keeps the latest [`ConsoleTable::feed_events`](super::ConsoleTable). A page that was cut off says what it saw last and goes on
+//! from there ([`socket`]). Nothing is queued for a page: each reads on from its own place, and one that falls out of what is
+//! kept reads everything anew. Numbers go on after a restart: they begin at the time of the start.
+
+mod log;
+pub(super) mod socket;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, broadcast};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::projection::{Audience, Projection, Told};
+use super::views::{Event, Topic};
+use crate::base::Record;
+pub(super) use log::{Log, Watcher};
+
+/// How often the wall is brought up to date: a person sees no difference below this.
+const FLUSH: Duration = Duration::from_millis(250);
+
+/// The feed. Clones are the same feed.
+#[derive(Clone)]
+pub(super) struct Feed(Arc<Mutex<Inner>>);
+
+struct Inner {
+    world: Projection,
+    log: Log,
+    seats: BTreeMap<u64, Seat>,
+    next_seat: u64,
+}
+
+/// A page that is connected.
+struct Seat {
+    watcher: Watcher,
+    wake: Arc<Notify>,
+    /// Told to go.
+    gone: CancellationToken,
+}
+
+impl Feed {
+    /// Nothing has happened yet.
+    pub(super) fn new(world: Projection, keep: usize) -> Feed {
+        let first = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(1);
+        Feed(Arc::new(Mutex::new(Inner { world, log: Log::new(first, keep), seats: BTreeMap::new(), next_seat: 0 })))
+    }
+
+    /// Takes what happens until told to stop.
+    pub(super) async fn run(self, mut records: broadcast::Receiver<Record>, stop: CancellationToken) {
+        let mut flush = tokio::time::interval(FLUSH);
+        flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                record = records.recv() => match record {
+                    Ok(record) => self.change(|world, now| world.on_record(&record, now)),
+                    Err(broadcast::error::RecvError::Lagged(missed)) => {
+                        tracing::warn!(missed, "the live feed came too late for some records; pages read everything anew");
+                        self.change(|_, _| vec![Told { to: Audience::All, topic: Topic::System, call: None, event: Event::Reset }]);
+                    }
+                    Err(broadcast::error::RecvError::Closed) => return,
+                },
+                _ = flush.tick() => self.change(Projection::flush),
+            }
+        }
+    }
+
+    /// Something happened: whatever is to be told of it is told.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Projection, Timestamp) -> Vec<Told>) {
+        let now = Timestamp::now();
+        let mut inner = self.inner();
+        for told in change(&mut inner.world, now) {
+            let item = inner.log.push(told, now);
+            inner.seats.values().filter(|seat| seat.watcher.wants(&item)).for_each(|seat| seat.wake.notify_one());
+        }
+    }
+
+    /// Looks at what goes on, and as of which number.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Projection, Timestamp) -> T) -> (T, u64) {
+        let inner = self.inner();
+        (look(&inner.world, Timestamp::now()), inner.log.newest())
+    }
+
+    /// Pages of this person are told to go: who they are has changed.
+    pub(super) fn dismiss(&self, name: &str) {
+        let inner = self.inner();
+        inner.seats.values().filter(|seat| seat.watcher.name.eq_ignore_ascii_case(name)).for_each(|seat| seat.gone.cancel());
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
