@@ -75,9 +75,7 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
     let mut stop = Stop::new()?;
     let Running { gateway, sip, mut finished, serving, console, store, .. } = live::open_kept(config, kit).await?;
     tracing::info!("serving {} on {}", file.map_or_else(|| BUILT_IN.to_owned(), |file| file.display().to_string()), config.sip.bind.join(", "));
-    if let Some(console) = &console {
-        tell_console(console);
-    }
+    console.iter().for_each(tell_console);
     notify(sd_notify::NotifyState::Ready);
     let mut watch = LatenessWatch::default();
     let mut look = tokio::time::interval(LatenessWatch::EVERY);
@@ -88,18 +86,14 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
             asked = stop.asked() => match asked {
                 Asked::Stop => break,
                 Asked::Reload => {
-                    if let Some(Err(error)) = console.as_ref().map(Served::renew_certificate) {
-                        complain(&format!("{error}; the certificate before it stays in force"));
-                    }
+                    renew(console.as_ref());
                     reload(config, &gateway, &sip, file).await;
                 }
             },
         }
     }
     notify(sd_notify::NotifyState::Stopping);
-    if let Some(console) = &console {
-        console.drain();
-    }
+    console.iter().for_each(Served::drain);
     sip.drain();
     let active = gateway.active();
     if active > 0 {
@@ -150,6 +144,13 @@ async fn close(store: &Store) {
     let dropped = store.counts().dropped;
     if dropped > 0 {
         tracing::warn!("{dropped} records were not kept: the store was too slow or away");
+    }
+}
+
+/// Reads the pages' certificate again.
+fn renew(console: Option<&Served>) {
+    if let Some(Err(error)) = console.map(Served::renew_certificate) {
+        complain(&format!("{error}; the certificate before it stays in force"));
     }
 }
 

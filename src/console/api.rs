@@ -5,6 +5,7 @@
 
 mod calls;
 mod desk;
+mod line;
 mod live;
 mod people;
 mod visit;
@@ -18,7 +19,7 @@ use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(super) use desk::line_word;
+pub(super) use line::line_word;
 
 use super::Console;
 use super::refusal::ErrorBody;
@@ -56,6 +57,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<Console>> {
         .routes(routes!(document))
         .merge(people::router())
         .merge(desk::router())
+        .merge(line::router())
         .merge(live::router())
         .merge(calls::router())
         .merge(visit::router())

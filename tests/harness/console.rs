@@ -54,6 +54,16 @@ impl Site {
         Site::of(&config).await
     }
 
+    /// Of this configuration, with its store.
+    pub async fn kept(text: &str) -> Site {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = Config::read(Some(("test.toml", text)), [], |path| std::fs::read_to_string(path)).unwrap_or_else(|p| panic!("{p}"));
+        let kit = live::kit(&config, None).unwrap_or_else(|p| panic!("{p}"));
+        let running = live::open_kept(&config, kit).await.unwrap();
+        let address = running.console.as_ref().unwrap().address();
+        Site { running, address }
+    }
+
     /// Of this configuration, unchecked.
     pub async fn of(config: &Config) -> Site {
         // Another test of this process may have done it.

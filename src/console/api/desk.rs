@@ -7,22 +7,22 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::SEQ;
+use super::line::line_word;
 use crate::base::{AgentId, CallId, Key, OfferId, QueueId};
 use crate::call::{Command, Target};
 use crate::console::Console;
-use crate::console::access::{OfDesk, OfLine, Person};
+use crate::console::access::OfDesk;
 use crate::console::body::Body;
 use crate::console::people::People;
 use crate::console::projection::{name_of, offer_id as offer_name};
 use crate::console::refusal::Refusal;
-use crate::console::views::{Desk, EarlierView, LineState as LineWord, NumbersView};
-use crate::edge::webrtc::{IceServer, LineState, WebRtcError};
+use crate::console::views::{Desk, EarlierView, NumbersView};
 use crate::gateway::live::lines::NotNow;
 use crate::handoff::desk::Presence;
 use crate::store::{Store, WrapUp as WrapUpKept};
@@ -33,8 +33,6 @@ const MAX_TEXT: usize = 4_000;
 const MAX_SLOT: usize = 200;
 /// Earlier calls of a caller that are shown.
 const EARLIER: usize = 5;
-/// Longest SDP, in bytes.
-const MAX_SDP: usize = 32_768;
 /// Longest target of a transfer, in characters.
 const MAX_TARGET: usize = 200;
 
@@ -45,9 +43,6 @@ pub(super) fn router() -> OpenApiRouter<Arc<Console>> {
         .routes(routes!(offer_shown))
         .routes(routes!(accept_offer))
         .routes(routes!(decline_offer))
-        .routes(routes!(open_line, close_line))
-        .routes(routes!(restart_line))
-        .routes(routes!(find_rtc))
         .routes(routes!(hold))
         .routes(routes!(mute))
         .routes(routes!(press_key))
@@ -96,15 +91,6 @@ async fn add_kept(store: &Store, desk: &mut Desk) -> Result<(), Refusal> {
         packet.history = earlier.take(EARLIER).map(view).collect();
     }
     Ok(())
-}
-
-/// A line's state in the words of the desk.
-pub(in crate::console) fn line_word(state: Option<LineState>) -> LineWord {
-    match state {
-        Some(LineState::Up) => LineWord::Up,
-        Some(LineState::Connecting | LineState::Interrupted) => LineWord::Connecting,
-        Some(LineState::Gone) | None => LineWord::None,
-    }
 }
 
 /// Whether an agent takes calls.
@@ -196,100 +182,6 @@ async fn decline_offer(
     console.gateway.lines().decline(&desk.agent, offer_id(&text)?)?;
     console.people.note(&desk.person.name, "offer_declined", Some(&text), reason.as_deref()).await?;
     Ok(StatusCode::ACCEPTED)
-}
-
-/// What a browser offers, or how it is answered.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct SdpOffer {
-    /// The whole description, candidates included (RFC 8866).
-    sdp: String,
-}
-
-/// How a line is answered.
-#[derive(Debug, Serialize, ToSchema)]
-struct SdpAnswer {
-    /// The whole description, candidates included (RFC 8866).
-    sdp: String,
-    /// The line, by a number of its own.
-    line: String,
-}
-
-fn described(offer: SdpOffer) -> Result<String, Refusal> {
-    let fits = offer.sdp.len() <= MAX_SDP && offer.sdp.starts_with("v=0");
-    if fits { Ok(offer.sdp) } else { Err(Refusal::bad("sdp", "It is no session description (RFC 8866).")) }
-}
-
-fn not_answered(error: WebRtcError) -> Refusal {
-    match error {
-        WebRtcError::Offer(error) => Refusal::bad("sdp", format!("{error}.")),
-        WebRtcError::Refused(error) => Refusal::bad("sdp", format!("It can't be answered: {error}.")),
-        WebRtcError::OtherLine => Refusal::bad("sdp", "It is for another line. Open a new one."),
-        WebRtcError::Gone => Refusal::Conflict { code: "no_line", message: "The line is gone. Open a new one.".into() },
-        WebRtcError::Full(_) => {
-            Refusal::Conflict { code: "full", message: "There are as many lines as this gateway takes. Tell whoever runs it.".into() }
-        }
-        WebRtcError::Slow => Refusal::Conflict { code: "slow", message: "The line could not be opened in time. Try again.".into() },
-        WebRtcError::Bind(..) | WebRtcError::Secret(_) => Refusal::failed("answering a line", &error),
-    }
-}
-
-/// Opens your line: while it is open calls can reach this page. One that you had before is closed.
-#[utoipa::path(post, path = "/desk/line", tag = "desk", request_body = SdpOffer, responses((status = 200, description = "Answered.", body = SdpAnswer)))]
-async fn open_line(State(console): State<Arc<Console>>, owner: OfLine, Body(asked): Body<SdpOffer>) -> Result<Json<SdpAnswer>, Refusal> {
-    let (sdp, line) = console.webrtc.answer(&described(asked)?).await.map_err(not_answered)?;
-    let id = line.id().to_string();
-    console.gateway.lines().connect(&owner.0, line);
-    Ok(Json(SdpAnswer { sdp, line: id }))
-}
-
-/// Goes on with your line over another network.
-#[utoipa::path(post, path = "/desk/line/restart", tag = "desk", request_body = SdpOffer, responses((status = 200, description = "Answered.", body = SdpAnswer)))]
-async fn restart_line(State(console): State<Arc<Console>>, owner: OfLine, Body(asked): Body<SdpOffer>) -> Result<Json<SdpAnswer>, Refusal> {
-    let offer = described(asked)?;
-    let line = console.gateway.lines().line_of(&owner.0).ok_or_else(|| not_answered(WebRtcError::Gone))?;
-    let sdp = line.restart(&offer).await.map_err(not_answered)?;
-    Ok(Json(SdpAnswer { sdp, line: line.id().to_string() }))
-}
-
-/// Closes your line.
-#[utoipa::path(delete, path = "/desk/line", tag = "desk", responses((status = 204, description = "Closed.")))]
-async fn close_line(State(console): State<Arc<Console>>, owner: OfLine) -> StatusCode {
-    console.gateway.lines().disconnect(&owner.0);
-    StatusCode::NO_CONTENT
-}
-
-/// What browsers need to reach us, as RTCPeerConnection takes it.
-#[derive(Debug, Serialize, ToSchema)]
-struct Rtc {
-    /// STUN and TURN servers.
-    ice_servers: Vec<IceServerView>,
-}
-
-/// A STUN or TURN server.
-#[derive(Debug, Serialize, ToSchema)]
-struct IceServerView {
-    /// Where it is.
-    urls: Vec<String>,
-    /// The user name of a TURN server.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    username: Option<String>,
-    /// The password of a TURN server.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credential: Option<String>,
-}
-
-impl IceServerView {
-    fn of(server: &IceServer) -> IceServerView {
-        let (username, credential) = server.credentials.as_ref().map(|(name, password)| (name.clone(), password.reveal().to_owned())).unzip();
-        IceServerView { urls: server.urls.clone(), username, credential }
-    }
-}
-
-/// What browsers need to reach us.
-#[utoipa::path(get, path = "/rtc", tag = "desk", responses((status = 200, description = "For RTCPeerConnection.", body = Rtc)))]
-async fn find_rtc(State(console): State<Arc<Console>>, _person: Person) -> Json<Rtc> {
-    Json(Rtc { ice_servers: console.webrtc.ice_servers().iter().map(IceServerView::of).collect() })
 }
 
 /// The call that the agent has.
