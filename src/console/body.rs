@@ -32,7 +32,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        let field = (path != "." && !path.is_empty()).then_some(path);
+        // What could not be placed is written so.
+        let field = (!path.is_empty() && !matches!(path.as_str(), "." | "?")).then_some(path);
         Refusal::BadInput { field, message: format!("The request is not as expected: {}.", error.into_inner()) }
     })?;
     json.end().map_err(|_| Refusal::BadInput { field: None, message: "Something follows after the JSON of the request.".into() })?;
