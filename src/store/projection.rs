@@ -126,7 +126,17 @@ pub(super) struct Projection {
 impl Projection {
     /// A call of which nothing is known yet.
     pub fn new(call: CallId, facts: Facts) -> Self {
-        Projection { call, facts, story: Story::default(), records: 0, next: 0, last_kind: String::new(), stage: None, lost: false, told: Rows::default() }
+        Projection {
+            call,
+            facts,
+            story: Story::default(),
+            records: 0,
+            next: 0,
+            last_kind: String::new(),
+            stage: None,
+            lost: false,
+            told: Rows::default(),
+        }
     }
 
     /// The facts are known better.
