@@ -124,7 +124,7 @@ impl Contact {
 
 /// Everything beyond a live call.
 pub struct LiveEdge {
-    clock: LiveClock,
+    pub(super) clock: LiveClock,
     call: CallId,
     caller: Option<String>,
     /// What an agent was shown last.
