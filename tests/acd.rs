@@ -24,6 +24,8 @@ use standins::acd::{AGENT_HZ, Acd, MUSIC_HZ, Script, Seen, value};
 
 /// Samples a second of a live call's recording.
 const RATE: usize = 8_000;
+/// Where agents' browsers reach pages, through somebody's proxy.
+const PUBLIC_URL: &str = "https://calls.example/segue";
 
 struct Line {
     running: Running,
@@ -39,9 +41,8 @@ async fn line(script: Script, more: &str) -> Line {
         "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\nask_topic = false\n\
          [[queue]]\nname = \"service\"\nring_secs = 1.0\notherwise = [\"message\"]\n\
          [[acd]]\nname = \"acd\"\nqueues = [\"service\"]\ntarget = \"sip:service@{}\"\n{more}\n\
-         {}bind = \"{console}\"\n[gateway]\nrecordings = \"{}\"\n{}",
+         [console]\nbind = \"{console}\"\npublic_url = \"{PUBLIC_URL}/\"\n[gateway]\nrecordings = \"{}\"\n{}",
         acd.address,
-        if more.contains("[console]") { "" } else { "[console]\n" },
         kept.display(),
         on_loopback(""),
     );
@@ -168,8 +169,7 @@ async fn an_abandoned_wait_in_an_acd_cancels_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_of_a_handoff_opens_once_and_tells_that_a_person_is_there() {
-    let behind = "answers = \"queue\"\n[console]\npublic_url = \"https://calls.example/segue/\"";
-    let mut line = line(Script::QueueAnswers(Duration::from_secs(30)), behind).await;
+    let mut line = line(Script::QueueAnswers(Duration::from_secs(30)), "answers = \"queue\"").await;
     let console = line.console;
     let visitor = {
         let acd = line.acd.watch();
@@ -183,7 +183,7 @@ async fn the_page_of_a_handoff_opens_once_and_tells_that_a_person_is_there() {
             };
             std::thread::sleep(Duration::from_secs(4));
             let link = value(&invite, "Call-Info").unwrap().to_owned();
-            let path = link.strip_prefix("<https://calls.example/segue").unwrap().split('>').next().unwrap().to_owned();
+            let path = link.strip_prefix(&format!("<{PUBLIC_URL}")).unwrap().split('>').next().unwrap().to_owned();
             // Whoever shows links ahead looks, and the page is still closed.
             assert!(ask(console, "HEAD", &path, "").starts_with("HTTP/1.1 405"));
             let first = get(console, &path, "");
@@ -191,7 +191,7 @@ async fn the_page_of_a_handoff_opens_once_and_tells_that_a_person_is_there() {
             // In the frame of a CRM it comes back only so, and behind a proxy below the path that browsers see.
             let kept = ["HttpOnly", "SameSite=None", "Secure", "Partitioned"];
             assert!(kept.iter().all(|word| cookie.contains(word)) && cookie.contains(&format!("Path=/segue{path};")), "{cookie}");
-            let cookie = first.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap().split(';').next().unwrap().to_owned();
+            let cookie = cookie.split(';').next().unwrap();
             let again = get(console, &path, &format!("Cookie: {cookie}\r\nAccept: application/json\r\n"));
             (first, again, get(console, &path, ""), get(console, "/handoff/no-such-key", ""))
         })

@@ -190,11 +190,13 @@ impl LatenessWatch {
     fn look(&mut self, lateness: &Lateness) {
         self.quiet = self.quiet.saturating_sub(1);
         let minute = self.minute(lateness);
-        tracing::debug!("in the last minute {}", late(&minute));
-        let is_audible = minute.count() > 0 && minute.quantile(SHARE).is_none_or(|late| late > LatenessWatch::AUDIBLE);
-        if is_audible && self.quiet == 0 {
-            tracing::warn!("in the last minute sound was late ({}): too many calls for this machine, or something else keeps it busy", late(&minute));
-            self.quiet = LatenessWatch::MINUTE as u32;
+        if let Some(late) = late(&minute) {
+            tracing::debug!("in the last minute {late}");
+            let is_audible = minute.quantile(SHARE).is_none_or(|late| late > LatenessWatch::AUDIBLE);
+            if is_audible && self.quiet == 0 {
+                tracing::warn!("in the last minute sound was late ({late}): too many calls for this machine, or something else keeps it busy");
+                self.quiet = LatenessWatch::MINUTE as u32;
+            }
         }
         if self.looks.len() == LatenessWatch::MINUTE {
             self.looks.pop_front();
@@ -208,8 +210,9 @@ impl LatenessWatch {
 
     fn sum_up(&self, lateness: &Lateness) {
         let ticks = lateness.ticks();
-        if ticks.count() > 0 {
-            tracing::info!("{} ticks of sound: {}; in the last minute {}", ticks.count(), late(&ticks), late(&self.minute(lateness)));
+        if let Some(in_all) = late(&ticks) {
+            let lately = late(&self.minute(lateness)).map_or(String::new(), |late| format!("; in the last minute {late}"));
+            tracing::info!("{} ticks of sound: {in_all}{lately}", ticks.count());
         }
     }
 }
@@ -217,9 +220,10 @@ impl LatenessWatch {
 /// The share of ticks that is told of.
 const SHARE: f64 = 0.999;
 
-fn late(ticks: &Ticks) -> String {
+/// How late they were; `None` if there were none.
+fn late(ticks: &Ticks) -> Option<String> {
     let most = ticks.quantile(SHARE).map_or("more than 100 ms".to_owned(), |late| format!("at most {} ms", late.as_secs_f64() * 1_000.0));
-    format!("99.9 % {most} late")
+    (ticks.count() > 0).then(|| format!("99.9 % {most} late"))
 }
 
 /// What the network did to the caller's sound, where a person would have heard it.

@@ -36,7 +36,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// A port that the system chose for one transport may be taken for the next; so often others are tried.
 const PORT_TRIES: usize = 8;
 /// A peer that leaves our answers unread for so long is cut off: whoever writes to it waits so long at most. The system
-/// sees to it where the peer is silent ([`SockRef::set_tcp_user_timeout`]), and [`Streams::is_unread`] where it sends on.
+/// sees to it where the peer is silent ([`SockRef::set_tcp_user_timeout`]), and [`Streams::cuts_off_unread`] where it sends on.
 const UNREAD_LIMIT: Duration = Duration::from_secs(10);
 /// When the system has no file left, nobody is accepted for so long.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
@@ -70,8 +70,8 @@ impl Streams {
         }
     }
 
-    /// Looks whether a peer that has just sent something reads what it is sent; one that has not for [`UNREAD_LIMIT`] is cut off.
-    pub fn is_unread(&self, from: SocketAddr, now: Instant) -> bool {
+    /// Looks whether a peer that has just sent something reads what it is sent; one that has not for [`UNREAD_LIMIT`] is cut off (true).
+    pub fn cuts_off_unread(&self, from: SocketAddr, now: Instant) -> bool {
         let mut open = self.open();
         let Some(Stream { socket: Some(socket), full_since }) = open.get_mut(&from) else { return false };
         if has_room(socket) {

@@ -178,7 +178,7 @@ impl TransportEventInspector for GuardedStreams {
         match event {
             TransportEvent::Incoming(message, connection, from) if connection.is_reliable() => {
                 let source = from.get_socketaddr().ok()?;
-                if self.0.streams.is_unread(source, Instant::now()) {
+                if self.0.streams.cuts_off_unread(source, Instant::now()) {
                     tracing::info!(from = %source, "it does not read what it is answered, and is cut off");
                     return None;
                 }

@@ -123,7 +123,7 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
             },
             Some(answer) = answers.recv() => executor.answer(answer),
         }
-        pair_up(&mut executor, clock);
+        pair_up(&mut executor);
         note_network(&mut executor);
         ticks.rest(executor.edge().rests());
     }
@@ -140,12 +140,12 @@ fn note_network(executor: &mut Executor<LiveClock, LiveEdge>) {
 }
 
 /// Whether packets are forwarded is looked at after everything that happens.
-fn pair_up(executor: &mut Executor<LiveClock, LiveEdge>, clock: LiveClock) {
+fn pair_up(executor: &mut Executor<LiveClock, LiveEdge>) {
     let legs = executor.plain_pair();
     let listens = legs.is_some_and(|(a, b)| executor.listens_to(a) || executor.listens_to(b));
     let edge = executor.edge();
     let is_tapped = listens || edge.journal_of_calls().keeps();
-    edge.pair_up(legs, is_tapped, clock);
+    edge.pair_up(legs, is_tapped);
 }
 
 /// 20 ms, or more while nothing is done but to forward packets: what every leg sent goes in, what every leg hears goes out.

@@ -127,7 +127,7 @@ impl Contact {
 
 /// Everything beyond a live call.
 pub struct LiveEdge {
-    clock: LiveClock,
+    pub(super) clock: LiveClock,
     call: CallId,
     caller: Option<String>,
     /// The offer that the desk made last, and when it ends by itself.

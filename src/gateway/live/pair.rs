@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
-
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::base::{LegId, Time};
@@ -56,7 +55,7 @@ impl Pair {
 
 impl LiveEdge {
     /// These legs hear each other and nothing else, or none do. `is_tapped` if anybody else listens to them.
-    pub fn pair_up(&mut self, legs: Option<(LegId, LegId)>, is_tapped: bool, clock: LiveClock) {
+    pub fn pair_up(&mut self, legs: Option<(LegId, LegId)>, is_tapped: bool) {
         let legs = legs.filter(|legs| self.fit(*legs));
         match (&self.pair, legs) {
             (None, None) => {}
@@ -64,10 +63,10 @@ impl LiveEdge {
             (Some(pair), Some(legs)) if pair.legs == legs && !pair.is_broken() => self.tap(is_tapped),
             (_, Some(legs)) => {
                 self.part();
-                self.pair = Some(Pair { legs, state: State::Waiting { since: clock.now() } });
+                self.pair = Some(Pair { legs, state: State::Waiting { since: self.clock.now() } });
             }
         }
-        self.begin_forwarding(is_tapped, clock);
+        self.begin_forwarding(is_tapped);
     }
 
     fn fit(&self, legs: (LegId, LegId)) -> bool {
@@ -95,18 +94,18 @@ impl LiveEdge {
         }
     }
 
-    fn begin_forwarding(&mut self, is_tapped: bool, clock: LiveClock) {
+    fn begin_forwarding(&mut self, is_tapped: bool) {
         let Some(Pair { legs, state: State::Waiting { since } }) = self.pair else { return };
         let Some(pair) = self.both(legs) else { return };
         let is_pause = pair.iter().all(|leg| leg.borrow().is_quiet());
-        if !is_pause && clock.now().since(since) < PAUSE_WITHIN {
+        if !is_pause && self.clock.now().since(since) < PAUSE_WITHIN {
             return;
         }
         let watch = |leg: &Sounding| leg.borrow().wire().rtp().and_then(std::net::UdpSocket::try_clone).and_then(UdpSocket::from_std);
         self.pair = match (watch(pair[0]), watch(pair[1])) {
             (Ok(first), Ok(second)) => {
                 pair.iter().for_each(|leg| leg.borrow_mut().tap(is_tapped));
-                let task = tokio::task::spawn_local(forward(pair.map(Sounding::clone), [first, second], clock));
+                let task = tokio::task::spawn_local(forward(pair.map(Sounding::clone), [first, second], self.clock));
                 Some(Pair { legs, state: State::Forwarding { task: AbortOnDropHandle::new(task), is_tapped } })
             }
             (Err(error), _) | (_, Err(error)) => {
