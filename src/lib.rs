@@ -116,7 +116,7 @@
 //! - A live line's frames come about every 20 ms, never exactly: in [`listen`] and [`sound`] frames are counted, and times
 //!   are only noted.
 //!
-//! `segue replay --realtime` takes a recording through all of this; `tests/replay_realtime.rs` holds it to what virtual
+//! `segue replay --realtime` takes a recording through all of this; `tests/replay/realtime.rs` holds it to what virtual
 //! time decides.
 //!
 //! Neither the call nor the desk ever waits for the other. A failed handoff falls to the next agent, then the queue, then

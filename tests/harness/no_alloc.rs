@@ -1,6 +1,6 @@
 //! An allocator that counts what this thread asks for: how tests prove that a path of sound allocates nothing.
 //!
-//! `#[path = "harness/no_alloc.rs"] mod no_alloc;` is enough, in a test file that needs no other allocator.
+//! `#[path = "../harness/no_alloc.rs"] mod no_alloc;` is enough, in a test program that needs no other allocator.
 
 #![allow(unsafe_code, reason = "an allocator that counts cannot be written without")]
 

@@ -24,10 +24,10 @@ use tokio::sync::mpsc::{Receiver, channel};
 /// Nothing here takes longer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Ports for sound, apart for each user of them.
-fn ports() -> u16 {
+/// Ports for sound, apart for each user of them, and below those that the system gives out; after 60 users they come again.
+pub fn ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    46_000 + 200 * NEXT.fetch_add(1, Ordering::Relaxed)
+    20_000 + 200 * (NEXT.fetch_add(1, Ordering::Relaxed) % 60)
 }
 
 /// Somebody's SIP phone.

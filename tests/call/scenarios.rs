@@ -1,0 +1,1055 @@
+//! The traps that others fell into (DESIGN §8) and need no network, by number, and other scenes of a call's life.
+
+use std::time::Duration;
+
+use crate::harness::{Setup, World};
+use segue::base::*;
+use segue::call::*;
+use segue::handoff::desk::*;
+use segue::listen::types::*;
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// Caller and `agent` are connected.
+fn bridged(setup: Setup, agent: &str) -> World {
+    let mut world = World::with_bot(setup);
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of(agent);
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::Bridged);
+    world
+}
+
+fn hang_up(world: &mut World) {
+    world.input(CallInput::LegGone(LegId::CALLER, Gone::HungUp));
+}
+
+#[track_caller]
+fn well(world: World) {
+    assert_eq!(world.finish(), []);
+}
+
+#[test]
+fn trap_1_caller_hangs_up_during_the_notice() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(Duration::from_millis(500));
+    assert!(world.playing.values().any(|p| p.purpose == Purpose::Notice && p.started));
+    hang_up(&mut world);
+    assert!(world.call.is_over());
+    assert_eq!(world.outcome(), Some(CallOutcome::Abandoned));
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::Abandoned]);
+    well(world);
+}
+
+#[test]
+fn trap_2_caller_hangs_up_in_the_queue() {
+    let mut world = World::with_bot(Setup { agents: 1, ..Setup::default() });
+    let agent = AgentId::from("agent-1");
+    world.desk_input(DeskInput::Seek(Seek {
+        ticket: TicketId { call: CallId(uuid::Uuid::nil()), n: 0 },
+        queue: "support".into(),
+        skills: Vec::new(),
+        language: "en-US".into(),
+        priority: 9,
+        since: Time::ZERO,
+        except: Vec::new(),
+        prefer: None,
+        prefer_until: None,
+    }));
+    world.caller_asks_for_a_person();
+    world.run(secs(8));
+    assert_eq!(world.stage(), StageName::Waiting, "the only agent is busy with another caller");
+    hang_up(&mut world);
+    assert_eq!(world.outcome(), Some(CallOutcome::Abandoned));
+    assert!(world.to_desk.iter().any(|m| matches!(m, DeskInput::Cancel { .. })));
+    let _ = agent;
+}
+
+#[test]
+fn trap_3_caller_hangs_up_while_the_agent_is_alerted() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::RingingAgent);
+    hang_up(&mut world);
+    assert!(world.alerted.is_empty());
+    assert!(world.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Withdrawn, .. })));
+    well(world);
+}
+
+#[test]
+fn trap_4_caller_hangs_up_during_the_briefing() {
+    let mut world = World::with_bot(Setup { whisper: true, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(Duration::from_millis(200));
+    assert_eq!(world.stage(), StageName::Briefing);
+    hang_up(&mut world);
+    assert!(world.legs.is_empty() && world.playing.is_empty());
+    assert_eq!(world.outcome(), Some(CallOutcome::Abandoned));
+    well(world);
+}
+
+#[test]
+fn trap_5_caller_hangs_up_while_being_bridged() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    assert_eq!(world.stage(), StageName::Bridged);
+    hang_up(&mut world);
+    assert_eq!(world.outcome(), Some(CallOutcome::Abandoned), "nobody heard anybody");
+    well(world);
+}
+
+#[test]
+fn trap_6_of_two_agents_who_accept_together_the_first_wins() {
+    let mut world = World::with_bot(Setup { offers_at_once: 2, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let (first, second) = (world.offer_of("agent-1"), world.offer_of("agent-2"));
+    world.input(CallInput::AgentAnswered(second));
+    world.input(CallInput::AgentAnswered(first));
+    world.run(secs(1));
+    assert_eq!(world.legs.values().map(ToString::to_string).collect::<Vec<_>>(), ["agent-2"]);
+    assert!(world.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Withdrawn, agent, .. } if &*agent.0 == "agent-1")));
+    well(world);
+}
+
+#[test]
+fn trap_6_of_two_agents_who_are_briefed_together_the_first_to_accept_wins() {
+    let mut world = World::with_bot(Setup { offers_at_once: 2, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let (first, second) = (world.offer_of("agent-1"), world.offer_of("agent-2"));
+    world.input(CallInput::AgentPickedUp(first));
+    world.input(CallInput::AgentPickedUp(second));
+    world.run(Duration::from_millis(100));
+    let (one, two) = (world.leg_of("agent-1"), world.leg_of("agent-2"));
+    let key = Key::new(ACCEPT_KEY).expect("a key");
+    world.input(CallInput::Heard(two, Heard::Key(key)));
+    world.input(CallInput::Heard(one, Heard::Key(key)));
+    world.run(secs(1));
+    assert!(world.are_talking(LegId::CALLER, two));
+    assert!(!world.legs.contains_key(&one), "the other one is let go");
+    well(world);
+}
+
+#[test]
+fn trap_7_an_agent_who_declines_after_another_accepted_changes_nothing() {
+    let mut world = World::with_bot(Setup { offers_at_once: 2, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let (first, second) = (world.offer_of("agent-1"), world.offer_of("agent-2"));
+    world.input(CallInput::AgentAnswered(first));
+    world.input(CallInput::AgentDeclined(second));
+    world.run(secs(1));
+    let leg = world.leg_of("agent-1");
+    assert!(world.are_talking(LegId::CALLER, leg));
+    well(world);
+}
+
+#[test]
+fn trap_8_an_agent_who_goes_on_a_break_while_being_asked_is_replaced() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    assert_eq!(world.alerted_agents(), ["agent-1"]);
+    world.desk_input(DeskInput::Presence { agent: "agent-1".into(), presence: Presence::Break("lunch".into()) });
+    world.run(secs(1));
+    assert_eq!(world.alerted_agents(), ["agent-2"]);
+    well(world);
+}
+
+#[test]
+fn trap_9_a_move_that_fails_half_way_gives_the_caller_back_to_the_agent() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::Transfer(Target::Outside("tel:+15550123;ext=7".into()))));
+    world.run(secs(2));
+    assert_eq!(world.stage(), StageName::Transfer);
+    assert_eq!(world.moved_to, ["tel:+15550123;ext=7"], "the target is kept as it is");
+    world.input(CallInput::Moved(false));
+    let leg = world.leg_of("agent-1");
+    assert!(world.are_talking(LegId::CALLER, leg));
+    well(world);
+}
+
+#[test]
+fn trap_9_a_caller_whose_agent_left_a_failing_move_is_queued_again_and_the_call_can_end() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::Transfer(Target::Outside("tel:+15550123".into()))));
+    let leg = world.leg_of("agent-1");
+    world.input(CallInput::LegGone(leg, Gone::HungUp));
+    world.run(secs(31));
+    assert!(matches!(world.stage(), StageName::Waiting | StageName::RingingAgent), "{:?}", world.stage());
+    hang_up(&mut world);
+    assert!(world.call.is_over());
+    well(world);
+}
+
+#[test]
+fn trap_20_an_agent_who_put_the_caller_through_is_free_and_the_call_ends_with_who_is_outside() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::Transfer(Target::Outside("tel:+15550123".into()))));
+    let agent = world.leg_of("agent-1");
+    world.run(secs(3));
+    world.input(CallInput::PutThrough);
+    assert_eq!(world.stage(), StageName::Bridged);
+    assert!(!world.legs.contains_key(&agent), "the agent's phone is hung up");
+    let outside = world.leg_of("outside line");
+    assert!(world.are_talking(LegId::CALLER, outside));
+    for key in ['*', '2', '1'] {
+        world.input(CallInput::Heard(outside, Heard::Key(Key::new(key).expect("a key"))));
+    }
+    world.run(secs(40));
+    assert!(world.are_talking(LegId::CALLER, outside), "codes are for agents, and nobody waits for the transfer any more");
+    world.input(CallInput::LegGone(outside, Gone::HungUp));
+    world.run(secs(30));
+    assert!(world.call.is_over());
+    well(world);
+}
+
+#[test]
+fn trap_20_an_agent_whose_place_is_taken_after_a_consultation_is_free() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    world.input(CallInput::TakenOver(agent));
+    let outside = world.leg_of("outside line");
+    assert!(!world.legs.contains_key(&agent) && world.are_talking(LegId::CALLER, outside));
+    world.input(CallInput::TakenOver(agent));
+    world.run(secs(3));
+    assert!(world.are_talking(LegId::CALLER, outside), "it is told once");
+    hang_up(&mut world);
+    well(world);
+}
+
+#[test]
+fn trap_15_the_bot_hears_no_waiting_caller_and_the_caller_no_briefing() {
+    let mut world = World::with_bot(Setup { whisper: true, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(10));
+    assert!(world.playing.values().any(|p| p.purpose == Purpose::Music && p.leg == LegId::CALLER));
+    let told = world.told.len();
+    world.caller_says("hello are you there");
+    assert_eq!(world.told.len(), told, "the bot is not told what a waiting caller says");
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(Duration::from_millis(100));
+    let briefing: Vec<LegId> = world.playing.values().filter(|p| p.purpose == Purpose::Briefing).map(|p| p.leg).collect();
+    assert_eq!(briefing, [world.leg_of("agent-1")]);
+    assert!(world.routes.is_empty(), "nobody hears anybody yet");
+    world.run(secs(10));
+    assert_eq!(world.stage(), StageName::Bridged);
+    well(world);
+}
+
+#[test]
+fn trap_16_keys_of_agent_and_bridged_caller_do_not_reach_the_bot() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let told = world.told.len();
+    let (agent, key) = (world.leg_of("agent-1"), Key::new('5').expect("a key"));
+    world.input(CallInput::Heard(agent, Heard::Key(key)));
+    world.input(CallInput::Heard(LegId::CALLER, Heard::Key(key)));
+    assert_eq!(world.told.len(), told);
+    assert!(world.recorded(|h| matches!(h, Happening::KeyPressed { who: Party::Agent, .. })));
+    well(world);
+}
+
+#[test]
+fn trap_17_a_voicemail_that_answers_for_an_agent_never_gets_the_caller() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentPickedUp(offer));
+    world.run(secs(30));
+    let unanswered = |h: &Happening| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Unanswered, .. });
+    assert!(world.recorded(unanswered), "its offer runs out");
+    assert!(!world.recorded(|h| matches!(h, Happening::ClockReached { clock: HandoffClock::T4, .. })));
+    assert_eq!(world.alerted_agents(), ["agent-2"], "the next agent is asked");
+    well(world);
+}
+
+#[test]
+fn trap_18_the_triggering_sentence_is_in_the_packet() {
+    let mut world = World::with_bot(Setup::default());
+    let turn = world.caller_says("this is ridiculous, where is my order");
+    world.signal(SignalKind::RaisedVolume, Some(&turn));
+    world.run(secs(1));
+    let packet = world.packets.last().expect("an agent is asked");
+    assert_eq!(packet.trigger.sentence, "this is ridiculous, where is my order");
+    assert!(packet.transcript.iter().any(|line| line.text.as_deref() == Some("this is ridiculous, where is my order")));
+    well(world);
+}
+
+#[test]
+fn trap_19_a_call_whose_bot_has_died_goes_to_a_person_and_can_end() {
+    let mut world = World::with_bot(Setup::default());
+    for _ in 0..3 {
+        world.caller_says("hello");
+        if let Some(request) = world.request {
+            let fault = Fault::Failed { organ: Organ::Bot, detail: "connection reset".into() };
+            world.input(CallInput::BotFailed(request, fault));
+            world.signal(SignalKind::BotError, None);
+        }
+        world.run(secs(2));
+    }
+    assert!(world.recorded(|h| matches!(h, Happening::Triggered { trigger, .. } if trigger == "bot_failed")));
+    hang_up(&mut world);
+    assert!(world.call.is_over());
+    well(world);
+}
+
+#[test]
+fn a_bot_that_never_answers_is_not_waited_for_in_silence() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("where is my order");
+    world.run(secs(7));
+    let comfort = world.records.iter().filter(|(_, h)| matches!(h, Happening::PlaybackStarted { purpose: Purpose::Comfort, .. })).count();
+    assert!(comfort >= 3, "{comfort} comfort tones in 7 s");
+    world.run(secs(3));
+    assert!(world.recorded(|h| matches!(h, Happening::Faulted { fault: Fault::Stalled { organ: Organ::Bot, .. } })));
+    well(world);
+}
+
+#[test]
+fn trap_20_talk_time_is_charged_to_the_agent_who_talked() {
+    let mut world = World::with_bot(Setup { offers_at_once: 2, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let second = world.offer_of("agent-2");
+    world.input(CallInput::AgentAnswered(second));
+    world.run(secs(10));
+    hang_up(&mut world);
+    let released: Vec<String> =
+        world.to_desk.iter().filter_map(|m| if let DeskInput::Release { agent, .. } = m { Some(agent.to_string()) } else { None }).collect();
+    assert_eq!(released, ["agent-2"]);
+    well(world);
+}
+
+#[test]
+fn trap_21_a_supervisor_is_not_audible_until_they_choose_to_be() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::Listen { supervisor: "sue".into() }));
+    let (sue, agent) = (world.leg_of("sue"), world.leg_of("agent-1"));
+    assert!(world.routes.contains(&(LegId::CALLER, sue)) && world.routes.contains(&(agent, sue)));
+    assert!(!world.routes.iter().any(|(from, _)| *from == sue));
+    world.input(CallInput::Command(Command::Whisper));
+    assert!(world.routes.contains(&(sue, agent)) && !world.routes.contains(&(sue, LegId::CALLER)));
+    world.input(CallInput::Command(Command::Barge));
+    assert!(world.routes.contains(&(sue, LegId::CALLER)));
+    well(world);
+}
+
+#[test]
+fn trap_25_a_waiting_caller_is_offered_in_the_instant_in_which_an_agent_becomes_free() {
+    let mut world = World::with_bot(Setup { agents: 1, ..Setup::default() });
+    world.desk_input(DeskInput::Seek(Seek {
+        ticket: TicketId { call: CallId(uuid::Uuid::nil()), n: 0 },
+        queue: "support".into(),
+        skills: Vec::new(),
+        language: "en-US".into(),
+        priority: 9,
+        since: Time::ZERO,
+        except: Vec::new(),
+        prefer: None,
+        prefer_until: None,
+    }));
+    world.caller_asks_for_a_person();
+    world.run(secs(5));
+    assert_eq!(world.stage(), StageName::Waiting);
+    world.desk_input(DeskInput::Cancel { ticket: TicketId { call: CallId(uuid::Uuid::nil()), n: 0 } });
+    assert_eq!(world.stage(), StageName::RingingAgent, "without any time passing");
+}
+
+#[test]
+fn the_clocks_of_a_handoff_are_read_in_order() {
+    let world = bridged(Setup::default(), "agent-1");
+    let clocks: Vec<(HandoffClock, Time)> =
+        world.records.iter().filter_map(|(at, h)| if let Happening::ClockReached { clock, .. } = h { Some((*clock, *at)) } else { None }).collect();
+    let at = |clock| clocks.iter().find(|(c, _)| *c == clock).map(|(_, at)| *at).unwrap_or_else(|| panic!("{clock:?} is missing in {clocks:?}"));
+    use HandoffClock::*;
+    for (earlier, later) in [(T0, T1), (T0, T2), (T2, T3), (T3, T4), (T4, T5), (T5, T6)] {
+        assert!(at(earlier) <= at(later), "{earlier:?} {later:?} in {clocks:?}");
+    }
+    assert!(at(T5).since(at(T4)) <= Duration::from_millis(60), "pick-up gap {:?}", at(T5).since(at(T4)));
+    well(world);
+}
+
+#[test]
+fn an_offer_that_is_declined_keeps_the_caller_with_the_bot_which_answers_what_they_said() {
+    let mut world = World::with_bot(Setup::default());
+    let turn = world.caller_says("where is my order");
+    world.signal(SignalKind::Repeat, Some(&turn));
+    assert_eq!(world.stage(), StageName::Offered);
+    world.run(secs(3));
+    world.caller_says("no thank you");
+    assert_eq!(world.stage(), StageName::WithBot);
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::KeptWithBot]);
+    let last = world.told.last().expect("the bot is told");
+    assert!(matches!(last, BotEvent::Said { text: Some(text), .. } if text == "where is my order"), "{last:?}");
+    well(world);
+}
+
+#[test]
+fn an_offer_that_is_accepted_by_key_or_word_begins_the_handoff() {
+    for by_key in [true, false] {
+        let mut world = World::with_bot(Setup::default());
+        let turn = world.caller_says("where is my order");
+        world.signal(SignalKind::Repeat, Some(&turn));
+        world.run(secs(3));
+        if by_key {
+            world.input(CallInput::Heard(LegId::CALLER, Heard::Key(Key::new('1').expect("a key"))));
+        } else {
+            world.caller_says("yes please");
+        }
+        assert_eq!(world.stage(), StageName::RingingAgent);
+        assert!(world.recorded(|h| matches!(h, Happening::Consented { consent: Consent::Yes, .. })));
+        well(world);
+    }
+}
+
+#[test]
+fn a_question_that_is_not_answered_keeps_the_caller_with_the_bot() {
+    let mut world = World::with_bot(Setup::default());
+    let turn = world.caller_says("where is my order");
+    world.signal(SignalKind::Repeat, Some(&turn));
+    world.run(secs(15));
+    assert!(world.recorded(|h| matches!(h, Happening::Consented { consent: Consent::Silence, .. })));
+    assert_eq!(world.stage(), StageName::WithBot);
+    well(world);
+}
+
+#[test]
+fn nobody_on_duty_becomes_a_callback_and_the_bot_goes_on() {
+    let mut world = World::with_bot(Setup { agents: 0, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(15));
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::Callback]);
+    assert_eq!(world.stage(), StageName::WithBot);
+    assert!(matches!(world.told.last(), Some(BotEvent::Resume(Resumption::NobodyFound))), "{:?}", world.told);
+    let spoken: Vec<Purpose> =
+        world.records.iter().filter_map(|(_, h)| if let Happening::PlaybackStarted { purpose, .. } = h { Some(*purpose) } else { None }).collect();
+    assert_eq!(spoken.iter().filter(|p| **p == Purpose::Notice).count(), 1, "the caller is told once what happens: {spoken:?}");
+    hang_up(&mut world);
+    assert_eq!(world.outcome(), Some(CallOutcome::Callback));
+    well(world);
+}
+
+#[test]
+fn a_caller_without_a_number_leaves_a_message() {
+    let mut world = World::with_bot(Setup { agents: 0, caller: None, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(10));
+    assert_eq!(world.stage(), StageName::Message);
+    world.caller_says("please call me at the shop");
+    world.run(secs(10));
+    assert!(world.recorded(|h| matches!(h, Happening::MessageLeft { .. })));
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::Message]);
+    hang_up(&mut world);
+    assert_eq!(world.outcome(), Some(CallOutcome::Message));
+    well(world);
+}
+
+#[test]
+fn an_agent_whose_line_breaks_is_replaced_and_the_caller_keeps_their_age() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.run(secs(5));
+    let leg = world.leg_of("agent-1");
+    world.desk_input(DeskInput::Line { agent: "agent-1".into(), up: false });
+    world.input(CallInput::LegGone(leg, Gone::Lost));
+    assert_ne!(world.stage(), StageName::Bridged);
+    let seeks: Vec<Time> = world.to_desk.iter().filter_map(|m| if let DeskInput::Seek(s) = m { Some(s.since) } else { None }).collect();
+    assert_eq!(seeks.len(), 2);
+    assert_eq!(seeks[0], seeks[1]);
+    world.run(secs(12));
+    assert_eq!(world.alerted_agents(), ["agent-2"]);
+    well(world);
+}
+
+#[test]
+fn an_agent_who_cannot_be_heard_is_replaced() {
+    let mut world = World::with_bot(Setup::default());
+    world.silent_agents = true;
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(7));
+    assert!(world.recorded(|h| matches!(h, Happening::OneWayAudio { from: Party::Agent, .. })));
+    assert!(matches!(world.stage(), StageName::Waiting | StageName::RingingAgent), "{:?}", world.stage());
+    well(world);
+}
+
+#[test]
+fn an_agent_hands_the_caller_back_to_the_bot_with_a_note() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::HandBack { note: Some("just needs the opening hours".into()) }));
+    assert_eq!(world.stage(), StageName::WithBot);
+    assert!(matches!(world.told.last(), Some(BotEvent::Resume(Resumption::HandedBack(Some(note)))) if note.contains("opening")));
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::HandedBack]);
+    assert!(world.legs.is_empty());
+    well(world);
+}
+
+#[test]
+fn a_caller_who_was_handed_back_is_not_sent_to_a_person_again_for_what_they_asked_before() {
+    let mut world = World::with_bot(Setup::default());
+    let turn = world.caller_says("where is my order");
+    world.signal(SignalKind::Repeat, Some(&turn));
+    assert_eq!(world.stage(), StageName::Offered);
+    // The answer to the question is a request.
+    let turn = world.caller_says("a person please");
+    world.signal(SignalKind::Request, Some(&turn));
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(2));
+    assert_eq!(world.stage(), StageName::Bridged);
+    world.input(CallInput::Command(Command::HandBack { note: None }));
+    world.bot_says("Here I am again.");
+    world.run(secs(2));
+    assert_eq!(world.stage(), StageName::WithBot);
+    well(world);
+}
+
+#[test]
+fn a_second_agent_joins_a_conference_and_the_first_may_leave() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::Invite("billing".into())));
+    world.run(secs(1));
+    let offer = world.offer_of("agent-2");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::Conference);
+    let (one, two) = (world.leg_of("agent-1"), world.leg_of("agent-2"));
+    assert!(world.are_talking(one, two) && world.are_talking(LegId::CALLER, two));
+    world.input(CallInput::LegGone(one, Gone::HungUp));
+    assert_eq!(world.stage(), StageName::Bridged);
+    assert!(world.are_talking(LegId::CALLER, two));
+    well(world);
+}
+
+#[test]
+fn an_entry_in_shadow_mode_records_and_does_nothing() {
+    let mut world = World::with_bot(Setup { mode: Mode::Shadow, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(3));
+    assert!(world.recorded(|h| matches!(h, Happening::Triggered { mode: Mode::Shadow, .. })));
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::Shadow]);
+    assert!(!world.to_desk.iter().any(|m| matches!(m, DeskInput::Seek(_))));
+    assert_eq!(world.stage(), StageName::WithBot);
+    well(world);
+}
+
+#[test]
+fn an_entry_without_a_bot_goes_straight_to_the_queue() {
+    let mut world = World::new(Setup { bot: BotPlan::None, ..Setup::default() });
+    world.input(CallInput::Answered);
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::RingingAgent);
+    assert!(world.recorded(|h| matches!(h, Happening::Triggered { trigger, .. } if trigger == "entry")));
+    well(world);
+}
+
+#[test]
+fn shutdown_tells_the_caller_before_the_call_ends() {
+    let mut world = World::with_bot(Setup::default());
+    world.input(CallInput::Shutdown);
+    world.run(secs(5));
+    assert!(world.recorded(|h| matches!(h, Happening::PlaybackStarted { purpose: Purpose::Goodbye, .. })));
+    assert!(world.call.is_over());
+    well(world);
+}
+
+#[test]
+fn barge_in_stops_the_bot_and_what_it_had_queued() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("opening hours");
+    world.bot_says("We are open from nine to five on weekdays.");
+    world.bot_says("On Saturdays from ten to two.");
+    world.bot_reports(BotReport::default());
+    world.run(Duration::from_millis(300));
+    world.input(CallInput::Heard(LegId::CALLER, Heard::BargeIn));
+    assert!(world.playing.is_empty(), "{:?}", world.playing);
+    assert!(world.recorded(|h| matches!(h, Happening::BargedIn)));
+    let cut = |h: &Happening| matches!(h, Happening::TurnEnded { who: Party::Bot, cut: true, text: Some(text), .. } if text.contains("weekdays"));
+    assert!(world.recorded(cut));
+    well(world);
+}
+
+#[test]
+fn what_a_bot_still_says_to_what_it_was_talked_over_is_left_out_but_its_report_counts() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("where is my order");
+    world.bot_says("It is on its way.");
+    world.run(Duration::from_millis(200));
+    world.input(CallInput::Heard(LegId::CALLER, Heard::BargeIn));
+    world.bot_says("It comes tomorrow.");
+    assert!(world.playing.values().all(|p| p.purpose != Purpose::Bot), "{:?}", world.playing);
+    world.bot_reports(BotReport { progress: true, ..BotReport::default() });
+    assert!(matches!(
+        world.records.iter().rev().find(|(_, h)| matches!(h, Happening::BotReplied { .. })),
+        Some((_, Happening::BotReplied { progress: true, .. }))
+    ));
+    world.caller_says("today?");
+    world.bot_says("No, tomorrow.");
+    assert!(world.playing.values().any(|p| p.purpose == Purpose::Bot), "the next answer is heard");
+    well(world);
+}
+
+#[test]
+fn a_bot_that_goes_on_speaking_has_not_stalled() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("tell me everything");
+    for _ in 0..4 {
+        world.run(secs(6));
+        world.bot_says("And then.");
+    }
+    assert!(!world.recorded(|h| matches!(h, Happening::Faulted { .. })));
+    world.run(secs(9));
+    assert!(world.recorded(|h| matches!(h, Happening::Faulted { fault: Fault::Stalled { .. } })));
+    well(world);
+}
+
+#[test]
+fn a_caller_is_not_handed_back_where_there_is_no_bot() {
+    let mut world = World::new(Setup { bot: BotPlan::None, ..Setup::default() });
+    world.input(CallInput::Answered);
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(1));
+    world.input(CallInput::Command(Command::HandBack { note: None }));
+    world.run(secs(4));
+    assert_eq!(world.stage(), StageName::Bridged);
+    well(world);
+}
+
+#[test]
+fn a_message_is_as_long_as_the_caller_speaks() {
+    let mut world = World::with_bot(Setup { agents: 0, caller: None, ..Setup::default() });
+    world.caller_asks_for_a_person();
+    world.run(secs(10));
+    assert_eq!(world.stage(), StageName::Message);
+    world.input(CallInput::Heard(LegId::CALLER, Heard::SpeechBegan(world.now)));
+    world.run(secs(20));
+    assert_eq!(world.stage(), StageName::Message, "they are still speaking");
+    hang_up(&mut world);
+    assert_eq!(world.outcome(), Some(CallOutcome::Message), "what they said before they hung up counts");
+    well(world);
+}
+
+#[test]
+fn a_late_yes_that_has_begun_in_time_is_a_yes() {
+    let mut world = World::with_bot(Setup::default());
+    let turn = world.caller_says("where is my order");
+    world.signal(SignalKind::Repeat, Some(&turn));
+    world.run(secs(6));
+    world.input(CallInput::Heard(LegId::CALLER, Heard::SpeechBegan(world.now)));
+    world.run(secs(5));
+    world.caller_says("yes please");
+    assert!(world.recorded(|h| matches!(h, Happening::Consented { consent: Consent::Yes, .. })));
+    well(world);
+}
+
+/// The bot fails at whatever it is working on, and no listener says so.
+fn bot_dies(world: &mut World) {
+    if let Some(request) = world.request.take() {
+        world.input(CallInput::BotFailed(request, Fault::Failed { organ: Organ::Bot, detail: "connection reset".into() }));
+        world.run(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn a_failing_bot_is_recovered_from_even_where_no_signal_tells_of_it() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("hello");
+    bot_dies(&mut world);
+    bot_dies(&mut world);
+    world.run(secs(1));
+    assert!(world.recorded(|h| matches!(h, Happening::Triggered { trigger, .. } if trigger == "bot_failed")));
+    well(world);
+}
+
+#[test]
+fn a_bot_that_failed_is_told_again_what_the_caller_said() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("where is my order");
+    bot_dies(&mut world);
+    assert!(world.request.is_some(), "it is tried once more");
+    assert!(matches!(world.told.last(), Some(BotEvent::Said { text: Some(text), .. }) if text == "where is my order"), "{:?}", world.told.last());
+    well(world);
+}
+
+#[test]
+fn a_trigger_on_a_failing_bot_comes_before_the_second_try() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_says("where is my order");
+    let (request, told) = (world.request.take().expect("the bot was asked"), world.told.len());
+    world.input(CallInput::BotFailed(request, Fault::Failed { organ: Organ::Bot, detail: "connection reset".into() }));
+    world.signal(SignalKind::Request, None);
+    world.run(secs(1));
+    assert_eq!(world.told.len(), told);
+    assert_eq!(world.stage(), StageName::RingingAgent);
+    well(world);
+}
+
+#[test]
+fn a_dead_bot_and_nobody_on_duty_do_not_take_turns_without_end() {
+    for (otherwise, caller, expected) in [
+        (vec![Otherwise::Bot], Some("+15550100"), CallOutcome::Callback),
+        (vec![Otherwise::Bot], None, CallOutcome::Abandoned),
+        (vec![Otherwise::Message, Otherwise::Bot], Some("+15550100"), CallOutcome::Callback),
+    ] {
+        let mut world = World::with_bot(Setup { agents: 0, otherwise, caller, ..Setup::default() });
+        world.caller_says("hello");
+        for _ in 0..20 {
+            bot_dies(&mut world);
+            world.run(secs(10));
+        }
+        let failed = world.records.iter().filter(|(_, h)| matches!(h, Happening::Triggered { .. })).count();
+        assert_eq!(failed, 1, "handoffs of {expected:?}");
+        assert!(world.call.is_over());
+        assert_eq!(world.outcome(), Some(expected));
+        well(world);
+    }
+}
+
+#[test]
+fn a_survey_ends_however_long_the_caller_goes_on() {
+    let mut world = bridged(Setup { survey: true, ..Setup::default() }, "agent-1");
+    let agent = world.leg_of("agent-1");
+    world.input(CallInput::LegGone(agent, Gone::HungUp));
+    assert_eq!(world.stage(), StageName::Survey);
+    for _ in 0..15 {
+        world.caller_says("what a day");
+        world.input(CallInput::Heard(LegId::CALLER, Heard::Key(Key::new('9').expect("a key"))));
+        world.run(secs(3));
+    }
+    assert!(world.call.is_over(), "{:?}", world.stage());
+    well(world);
+}
+
+/// Caller and agent are connected, and the caller sends no sound.
+fn bridged_to_a_silent_caller(setup: Setup) -> World {
+    let mut world = World::with_bot(setup);
+    world.silent_caller = true;
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(7));
+    assert_eq!(world.stage(), StageName::Bridged, "a silent caller is not taken from their agent");
+    assert!(world.recorded(|h| matches!(h, Happening::OneWayAudio { from: Party::Caller, .. })));
+    world
+}
+
+fn reached(world: &World, clock: HandoffClock) -> bool {
+    world.recorded(|h| matches!(h, Happening::ClockReached { clock: c, .. } if *c == clock))
+}
+
+#[test]
+fn an_agent_with_a_silent_caller_may_hand_back_or_send_on() {
+    let mut world = bridged_to_a_silent_caller(Setup::default());
+    world.input(CallInput::Command(Command::HandBack { note: None }));
+    assert_eq!(world.stage(), StageName::WithBot);
+    assert!(!reached(&world, HandoffClock::T5), "nothing that the caller sent has reached anybody");
+    well(world);
+    let mut world = bridged_to_a_silent_caller(Setup::default());
+    world.input(CallInput::Command(Command::Transfer(Target::Queue("billing".into()))));
+    assert!(matches!(world.stage(), StageName::Waiting | StageName::RingingAgent), "{:?}", world.stage());
+    well(world);
+}
+
+#[test]
+fn an_agent_who_hangs_up_on_a_silent_caller_is_not_replaced() {
+    let mut world = bridged_to_a_silent_caller(Setup::default());
+    let agent = world.leg_of("agent-1");
+    world.input(CallInput::LegGone(agent, Gone::HungUp));
+    world.run(secs(2));
+    assert!(world.call.is_over());
+    assert_eq!(world.outcome(), Some(CallOutcome::Abandoned), "without t5 there was no bridge");
+    well(world);
+}
+
+#[test]
+fn an_agent_who_could_not_be_heard_is_not_asked_again_for_this_call() {
+    let mut world = World::with_bot(Setup { agents: 2, ..Setup::default() });
+    world.silent_agents = true;
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(7));
+    let seek =
+        world.to_desk.iter().rev().find_map(|m| if let DeskInput::Seek(seek) = m { Some(seek.clone()) } else { None }).expect("a second search");
+    assert_eq!((seek.prefer, seek.except), (None, vec![AgentId::from("agent-1")]));
+    assert_eq!(world.alerted_agents(), ["agent-2"]);
+    well(world);
+}
+
+#[test]
+fn hanging_up_an_agent_of_a_conference_takes_the_one_who_is_named() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::Command(Command::Invite("billing".into())));
+    world.run(secs(1));
+    let offer = world.offer_of("agent-2");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(1));
+    world.input(CallInput::Command(Command::HangUpAgent { agent: "agent-2".into() }));
+    assert_eq!(world.stage(), StageName::Bridged);
+    assert!(world.are_talking(LegId::CALLER, world.leg_of("agent-1")));
+    let odd = world.call.odd_inputs();
+    world.input(CallInput::Command(Command::HangUpAgent { agent: "agent-2".into() }));
+    assert_eq!((world.stage(), world.call.odd_inputs()), (StageName::Bridged, odd + 1));
+    well(world);
+}
+
+#[test]
+fn a_caller_whose_media_dries_up_is_lost() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.input(CallInput::NoMedia(LegId::CALLER));
+    world.run(secs(2));
+    assert!(world.recorded(|h| matches!(h, Happening::OneWayAudio { from: Party::Caller, .. })));
+    assert!(world.recorded(|h| matches!(h, Happening::CallEnded { by: EndedBy::LostMedia, outcome: CallOutcome::Bridged })));
+    assert!(world.released.contains(&(LegId::CALLER, EndedBy::LostMedia)));
+    well(world);
+}
+
+#[test]
+fn an_agent_whose_media_dries_up_is_replaced_and_the_caller_keeps_their_age() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    world.run(secs(5));
+    let leg = world.leg_of("agent-1");
+    world.input(CallInput::NoMedia(leg));
+    assert!(world.released.contains(&(leg, EndedBy::LostMedia)));
+    assert!(world.recorded(|h| matches!(h, Happening::OneWayAudio { from: Party::Agent, .. })));
+    let seeks: Vec<Time> = world.to_desk.iter().filter_map(|m| if let DeskInput::Seek(s) = m { Some(s.since) } else { None }).collect();
+    assert_eq!(seeks.len(), 2);
+    assert_eq!(seeks[0], seeks[1]);
+    well(world);
+}
+
+#[test]
+fn a_phone_that_falls_silent_while_it_is_briefed_has_vanished() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentPickedUp(offer));
+    world.run(secs(1));
+    let leg = world.leg_of("agent-1");
+    world.input(CallInput::NoMedia(leg));
+    assert!(world.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Vanished, .. })));
+    assert!(world.released.iter().any(|(released, _)| *released == leg));
+    well(world);
+}
+
+fn dials(world: &mut World, leg: LegId, keys: &str) {
+    for key in keys.chars() {
+        world.input(CallInput::Heard(leg, Heard::Key(Key::new(key).expect("a key"))));
+    }
+}
+
+#[test]
+fn an_agent_on_a_phone_hands_back_by_key() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    dials(&mut world, agent, "*1");
+    assert_eq!(world.stage(), StageName::WithBot);
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::HandedBack]);
+    well(world);
+}
+
+#[test]
+fn an_agent_on_a_phone_sends_on_to_a_queue_by_its_digit() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    dials(&mut world, agent, "*2");
+    assert_eq!(world.stage(), StageName::Bridged, "the queue's digit is missing yet");
+    dials(&mut world, agent, "1");
+    let queue = world.to_desk.iter().rev().find_map(|m| if let DeskInput::Seek(seek) = m { Some(seek.queue.clone()) } else { None });
+    assert_eq!(queue, Some("billing".into()), "the first of the queues in the order of their names");
+    well(world);
+}
+
+#[test]
+fn an_agent_on_a_phone_begins_a_conference_by_key() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    dials(&mut world, agent, "*32");
+    world.run(secs(1));
+    let offer = world.offer_of("agent-2");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::Conference);
+    well(world);
+}
+
+#[test]
+fn a_wrong_code_is_answered_by_a_tone_in_the_agents_ear_only() {
+    for wrong in ["*9", "*29", "*2*", "**"] {
+        let mut world = bridged(Setup::default(), "agent-1");
+        let agent = world.leg_of("agent-1");
+        dials(&mut world, agent, wrong);
+        assert_eq!(world.stage(), StageName::Bridged, "{wrong}");
+        let tones: Vec<LegId> = world.playing.values().filter(|p| p.purpose == Purpose::Beep).map(|p| p.leg).collect();
+        assert_eq!(tones, [agent], "{wrong}");
+        dials(&mut world, agent, "1");
+        assert_eq!(world.stage(), StageName::Bridged, "{wrong} is forgotten");
+        well(world);
+    }
+}
+
+#[test]
+fn the_callers_stars_and_a_code_that_was_left_alone_do_nothing() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    dials(&mut world, LegId::CALLER, "*1");
+    dials(&mut world, agent, "1");
+    assert_eq!(world.stage(), StageName::Bridged);
+    dials(&mut world, agent, "*");
+    world.run(secs(5));
+    dials(&mut world, agent, "1");
+    assert_eq!(world.stage(), StageName::Bridged);
+    well(world);
+}
+
+#[test]
+fn a_phone_is_asked_for_the_key_after_the_briefing_and_either_may_be_cut_short() {
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentPickedUp(offer));
+    world.run(secs(10));
+    let told = |world: &World, words: &str| {
+        world.recorded(|h| matches!(h, Happening::PlaybackStarted { purpose: Purpose::Briefing, text: Some(text), .. } if text.contains(words)))
+    };
+    assert!(told(&world, "Press 1 to accept"));
+    let agent = world.leg_of("agent-1");
+    assert!(world.routes.is_empty(), "nobody hears anybody yet");
+    dials(&mut world, agent, "1");
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::Bridged);
+    assert!(world.playing.values().all(|p| p.purpose != Purpose::Briefing));
+    well(world);
+
+    let mut world = World::with_bot(Setup::default());
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentPickedUp(offer));
+    world.run(Duration::from_millis(100));
+    let agent = world.leg_of("agent-1");
+    dials(&mut world, agent, "1");
+    world.run(secs(1));
+    assert_eq!(world.stage(), StageName::Bridged, "who knows enough accepts at once");
+    assert!(!told(&world, "Press 1 to accept"));
+    well(world);
+}
+
+fn with_acd(picks_up: PicksUp) -> World {
+    World::with_bot(Setup { agents: 0, acd: Some(picks_up), ..Setup::default() })
+}
+
+#[test]
+fn an_acd_that_answers_for_its_agent_is_neither_briefed_nor_asked_for_a_key() {
+    let mut world = with_acd(PicksUp::Agent);
+    world.caller_asks_for_a_person();
+    world.run(secs(4));
+    let offer = world.offer_of("acd");
+    assert!(!world.hears_acd());
+    world.input(CallInput::AgentSounds(offer));
+    world.run(secs(30));
+    assert!(world.hears_acd() && !world.plays(Purpose::Music), "its own music takes the place of ours, for longer than an agent would be asked");
+    assert!(!world.recorded(|h| matches!(h, Happening::ClockReached { clock: HandoffClock::T4, .. })));
+    world.input(CallInput::AgentPickedUp(offer));
+    world.run(secs(1));
+    assert!(world.recorded(|h| matches!(h, Happening::ClockReached { clock: HandoffClock::T5, .. })));
+    assert!(!world.recorded(|h| matches!(h, Happening::PlaybackStarted { purpose: Purpose::Briefing, .. })));
+    world.input(CallInput::LegGone(world.leg_of("acd"), Gone::HungUp));
+    world.run(secs(1));
+    assert!(world.recorded(|h| matches!(h, Happening::CallEnded { outcome: CallOutcome::Bridged, by: EndedBy::Agent })));
+    well(world);
+}
+
+#[test]
+fn a_person_in_an_acds_own_queue_shows_by_the_page_that_they_open_or_by_what_the_caller_says() {
+    for by_page in [true, false] {
+        let mut world = with_acd(PicksUp::Queue);
+        world.caller_asks_for_a_person();
+        world.run(secs(4));
+        let offer = world.offer_of("acd");
+        world.input(CallInput::PersonFound(offer));
+        world.input(CallInput::AgentPickedUp(offer));
+        world.run(secs(10));
+        assert!(world.hears_acd());
+        assert!(!world.recorded(|h| matches!(h, Happening::ClockReached { clock: HandoffClock::T4, .. })), "music is no person");
+        if by_page {
+            world.input(CallInput::PersonFound(offer));
+        } else {
+            world.caller_says("yes, hello, it is about my order");
+        }
+        world.run(secs(1));
+        assert!(world.recorded(|h| matches!(h, Happening::ClockReached { clock: HandoffClock::T5, .. })), "by page: {by_page}");
+        well(world);
+    }
+}
+
+#[test]
+fn a_busy_acd_an_abandoned_wait_and_one_that_hangs_up_are_told_apart() {
+    let mut busy = with_acd(PicksUp::Agent);
+    busy.caller_asks_for_a_person();
+    busy.run(secs(4));
+    let offer = busy.offer_of("acd");
+    busy.input(CallInput::AgentDeclined(offer));
+    busy.run(secs(1));
+    assert!(busy.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Declined, .. })));
+    assert!(!busy.recorded(|h| matches!(h, Happening::CallEnded { .. })), "the caller is offered something else");
+    well(busy);
+
+    let mut left = with_acd(PicksUp::Queue);
+    left.caller_asks_for_a_person();
+    left.run(secs(4));
+    let offer = left.offer_of("acd");
+    left.input(CallInput::AgentPickedUp(offer));
+    left.run(secs(10));
+    left.input(CallInput::LegGone(LegId::CALLER, Gone::HungUp));
+    left.run(secs(1));
+    assert!(left.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Withdrawn, .. })));
+    assert!(left.recorded(|h| matches!(h, Happening::CallEnded { outcome: CallOutcome::Abandoned, .. })));
+    well(left);
+
+    let mut dropped = with_acd(PicksUp::Queue);
+    dropped.caller_asks_for_a_person();
+    dropped.run(secs(4));
+    let offer = dropped.offer_of("acd");
+    dropped.input(CallInput::AgentPickedUp(offer));
+    dropped.run(secs(10));
+    dropped.input(CallInput::LegGone(dropped.leg_of("acd"), Gone::HungUp));
+    dropped.run(secs(1));
+    assert!(!dropped.recorded(|h| matches!(h, Happening::CallEnded { .. })), "the caller is not dropped with it");
+    well(dropped);
+}
+
+#[test]
+fn an_acd_takes_many_callers_and_one_wait_in_vain_is_no_break() {
+    let mut world = with_acd(PicksUp::Agent);
+    world.caller_asks_for_a_person();
+    world.run(secs(590));
+    let _ = world.offer_of("acd");
+    world.run(secs(20));
+    assert!(world.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Unanswered, .. })));
+    let view = world.desk.view(&"support".into(), world.now);
+    assert_eq!(view.available, 1, "the next caller is offered to it at once");
+    well(world);
+}

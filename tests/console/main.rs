@@ -1,0 +1,15 @@
+//! The console: its API and feed as clients meet them, and its pages in a browser.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")]
+
+#[path = "../harness/certificates.rs"]
+mod certificates;
+#[path = "../harness/console.rs"]
+mod console;
+
+mod access;
+mod calls;
+mod feed;
+mod projection;
+mod site;
+mod web;

@@ -1,0 +1,337 @@
+//! Callers on SIP phones are handed to agents in browsers: what the screen is told, what the agent answers, that both
+//! hear each other, and what becomes of a call whose agent's line breaks.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::browser::{Browser, Tunnel};
+use crate::likeness::{Likeness, read, speech};
+use crate::peers::Room;
+use crate::phones::{PATIENCE, agent, dialling, finished, on_loopback, open, outcomes, part, phone};
+use segue::base::{AgentId, HandoffClock, Happening, LegId, OfferId, OfferOutcome, Party, Purpose};
+use segue::call::Command;
+use segue::cmd::live::Running;
+use segue::edge::webrtc::{LineState, Visit};
+use segue::gateway::live::call::Finished;
+use segue::gateway::live::desk::AgentNow;
+use segue::gateway::live::lines::{Card, Lines, NotNow, OnDuty, ScreenEvent};
+use segue::handoff::desk::{AgentState, Presence};
+use segue::replay::caller::{self, CallReport, Part, Tools};
+use segue::sound::codec::Codec;
+use segue::sound::recording::ChannelChoice;
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::JoinHandle;
+
+/// A queue whose agents wrap up for half a minute unless they say that they are done.
+const NO_BOT: &str = "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\n\
+    [[queue]]\nname = \"service\"\nring_secs = 20.0\nwrap_up_secs = 30.0\n";
+
+/// An agent in a browser.
+struct Desk {
+    agent: AgentId,
+    lines: Lines,
+    page: Browser,
+    network: Tunnel,
+    screen: Receiver<ScreenEvent>,
+    _on_duty: OnDuty,
+}
+
+impl Desk {
+    /// Opens the page, connects its line, and is available.
+    async fn open(running: &Running, name: &str) -> Desk {
+        let (agent, lines) = (AgentId::from(name), running.gateway.lines().clone());
+        let (sender, screen) = channel(64);
+        let on_duty = lines.go_on_duty(&agent, sender);
+        let (page, network) = Desk::connect(running, &agent).await;
+        lines.presence(&agent, Presence::Available);
+        let mut desk = Desk { agent, lines, page, network, screen, _on_duty: on_duty };
+        desk.until_line(LineState::Up).await;
+        desk.until_state(running, AgentState::Available).await;
+        desk
+    }
+
+    async fn connect(running: &Running, agent: &AgentId) -> (Browser, Tunnel) {
+        let (page, network) = (Browser::open(Codec::Opus).await, Tunnel::to(running.webrtc.local()).await);
+        let (answer, line) = running.webrtc.answer(&Tunnel::offer(&page.offer(false).await)).await.unwrap();
+        running.gateway.lines().connect(agent, line);
+        page.take(network.answer(&answer, running.webrtc.local())).await;
+        (page, network)
+    }
+
+    async fn next(&mut self) -> ScreenEvent {
+        tokio::time::timeout(PATIENCE, self.screen.recv()).await.expect("the screen is told nothing").unwrap()
+    }
+
+    async fn until_line(&mut self, wanted: LineState) {
+        while !matches!(self.next().await, ScreenEvent::Line(state) if state == wanted) {}
+    }
+
+    async fn offer(&mut self) -> Card {
+        loop {
+            if let ScreenEvent::Offer(card) = self.next().await {
+                return *card;
+            }
+        }
+    }
+
+    async fn until_over(&mut self, offer: OfferId) {
+        while !matches!(self.next().await, ScreenEvent::OfferOver(over) if over == offer) {}
+    }
+
+    async fn until_state(&self, running: &Running, wanted: AgentState) -> AgentNow {
+        let mut agents = running.gateway.desk().agents();
+        let is_so = |agents: &segue::gateway::live::desk::Agents| agents[&self.agent].state == wanted;
+        let agents = tokio::time::timeout(PATIENCE, agents.wait_for(is_so)).await.unwrap_or_else(|_| panic!("not {wanted:?}")).unwrap();
+        agents[&self.agent].clone()
+    }
+
+    /// Shows the next offer and takes it.
+    async fn accept(&mut self) -> Card {
+        let card = self.offer().await;
+        self.lines.shown(&self.agent, card.offer).unwrap();
+        self.lines.accept(&self.agent, card.offer).unwrap();
+        card
+    }
+}
+
+fn caller(running: &Running, part: Part) -> JoinHandle<CallReport> {
+    recorded(running, part, None)
+}
+
+/// A caller whose call is recorded: what they hear is on the right.
+fn recorded(running: &Running, part: Part, record: Option<PathBuf>) -> JoinHandle<CallReport> {
+    let target = format!("sip:1000@{}", running.sip.local());
+    tokio::spawn(async move {
+        let (caller_phone, _rung) = phone().await;
+        let tools = Tools { record, ..Tools::default() };
+        let placed = caller::place_with(&caller_phone, dialling(&caller_phone, &target, Codec::Pcmu), part, tools);
+        tokio::time::timeout(PATIENCE, placed).await.unwrap()
+    })
+}
+
+fn says(of: &str, longest_secs: u64) -> Part {
+    Part { recording: speech(&[of]).into(), ..part(longest_secs) }
+}
+
+fn has(finished: &Finished, what: impl Fn(&Happening) -> bool) -> bool {
+    finished.records.iter().any(|record| what(&record.kind))
+}
+
+/// When a clock of a handoff was reached, in s.
+fn clock(finished: &Finished, handoff: u32, clock: HandoffClock) -> Option<f64> {
+    let is_it = |kind: &Happening| matches!(kind, Happening::ClockReached { handoff: of, clock: is } if *of == handoff && *is == clock);
+    finished.records.iter().find(|record| is_it(&record.kind)).map(|record| record.at.as_secs_f64())
+}
+
+fn settled(agent: &str, outcome: OfferOutcome) -> (String, OfferOutcome) {
+    (agent.to_owned(), outcome)
+}
+
+async fn gateway_of(agents: &[&str], more: &str) -> Running {
+    let agents: String = agents.iter().map(|name| agent(name, &["service"], &[])).collect();
+    open(&(NO_BOT.to_owned() + &on_loopback("") + &agents + more)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_takes_two_calls_on_one_line_and_both_sides_hear_each_other() {
+    let room = Room::new("live-lines");
+    let mut running = gateway_of(&["anna"], "").await;
+    let mut anna = Desk::open(&running, "anna").await;
+    anna.page.speak(speech(&["gets-loud", "fraud", "calm-served-by-the-bot"]));
+    for n in 0..2 {
+        let before = anna.page.heard().sound.len();
+        let wav = room.path().join(format!("{n}.wav"));
+        let calling = recorded(&running, says("repeats-the-question", 14), Some(wav.clone()));
+        let card = anna.offer().await;
+        assert!(card.deadline.is_some_and(|deadline| deadline.elapsed() == Duration::ZERO) && !card.resumes);
+        anna.until_state(&running, AgentState::Ringing).await;
+        anna.lines.shown(&anna.agent, card.offer).unwrap();
+        anna.lines.accept(&anna.agent, card.offer).unwrap();
+        anna.until_over(card.offer).await;
+        assert_eq!(anna.lines.accept(&anna.agent, card.offer), Err(NotNow::OfferOver));
+        anna.until_state(&running, AgentState::OnCall).await;
+        calling.await.unwrap();
+        let finished = finished(&mut running).await;
+        assert_eq!(outcomes(&finished), [settled("anna", OfferOutcome::Accepted)]);
+        Likeness::of(&speech(&["repeats-the-question"]), &anna.page.heard().sound[before..]).must_be_good("the agent hears");
+        Likeness::of(&speech(&["gets-loud", "fraud", "calm-served-by-the-bot"]), &read(&wav, ChannelChoice::Right)).must_be_good("the caller hears");
+        let [t2, t3, t4, t5] = [HandoffClock::T2, HandoffClock::T3, HandoffClock::T4, HandoffClock::T5].map(|of| clock(&finished, 0, of));
+        assert!(t2 <= t4 && t3 <= t4 && t4 <= t5 && t2.is_some() && t5.is_some(), "{t2:?} {t3:?} {t4:?} {t5:?}");
+        println!("accept to t5 of call {n}: {:.0} ms", (t5.unwrap() - t4.unwrap()) * 1_000.0);
+        anna.until_state(&running, AgentState::WrapUp).await;
+        assert_eq!(anna.lines.command(&anna.agent, Command::HangUp), Err(NotNow::NoCall));
+        anna.lines.wrapped_up(&anna.agent, card.offer.call);
+        anna.until_state(&running, AgentState::Available).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_declines_is_passed_over_and_who_hangs_up_ends_the_call() {
+    let mut running = gateway_of(&["anna", "ben"], "").await;
+    let mut anna = Desk::open(&running, "anna").await;
+    let mut ben = Desk::open(&running, "ben").await;
+    ben.page.speak(speech(&["fraud"]));
+    let mut watched = running.gateway.watch();
+    let calling = caller(&running, part(30));
+    let card = anna.offer().await;
+    anna.lines.shown(&anna.agent, card.offer).unwrap();
+    anna.lines.decline(&anna.agent, card.offer).unwrap();
+    anna.until_over(card.offer).await;
+    let card = ben.accept().await;
+    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    assert_eq!(ben.lines.desktop(&ben.agent).calls.len(), 1);
+    assert_eq!(ben.lines.command(&ben.agent, Command::HangUpAgent { agent: ben.agent.clone() }), Ok(card.offer.call));
+    assert!(calling.await.unwrap().they_hung_up);
+    let finished = finished(&mut running).await;
+    assert_eq!(outcomes(&finished), [settled("anna", OfferOutcome::Declined), settled("ben", OfferOutcome::Accepted)]);
+    ben.until_state(&running, AgentState::WrapUp).await;
+    until_so("his line back", || ben.lines.desktop(&ben.agent).calls.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_closed_while_it_rings_leaves_the_caller_to_the_next() {
+    let mut running = gateway_of(&["anna", "ben"], "").await;
+    let mut anna = Desk::open(&running, "anna").await;
+    let mut ben = Desk::open(&running, "ben").await;
+    ben.page.speak(speech(&["fraud"]));
+    let calling = caller(&running, part(12));
+    anna.offer().await;
+    anna.page.close().await;
+    ben.accept().await;
+    assert_eq!(calling.await.unwrap().status, 200);
+    let finished = finished(&mut running).await;
+    assert_eq!(outcomes(&finished), [settled("anna", OfferOutcome::Vanished), settled("ben", OfferOutcome::Accepted)]);
+}
+
+/// Anna's line breaks in mid-call; what becomes of the call is what `then` does.
+async fn breaks(more: &str, then: impl AsyncFnOnce(&Running, Desk)) -> (Finished, CallReport) {
+    let mut running = gateway_of(&["anna", "ben"], more).await;
+    let mut anna = Desk::open(&running, "anna").await;
+    anna.page.speak(speech(&["fraud"]));
+    let mut watched = running.gateway.watch();
+    let calling = caller(&running, part(25));
+    anna.accept().await;
+    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    anna.page.close().await;
+    anna.until_line(LineState::Gone).await;
+    while !matches!(watched.recv().await.unwrap().kind, Happening::PlaybackStarted { leg: LegId::CALLER, purpose: Purpose::Waiting, .. }) {}
+    then(&running, anna).await;
+    let report = calling.await.unwrap();
+    (finished(&mut running).await, report)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_who_is_back_in_time_goes_on_without_being_asked() {
+    let (finished, report) = breaks("", async |running, mut anna| {
+        // Somebody else is free, and is not asked.
+        let ben = Desk::open(running, "ben").await;
+        (anna.page, anna.network) = Desk::connect(running, &anna.agent).await;
+        anna.page.speak(speech(&["fraud"]));
+        assert!(anna.offer().await.resumes);
+        anna.until_state(running, AgentState::OnCall).await;
+        assert!(ben.lines.desktop(&ben.agent).offers.is_empty());
+        // The call goes on to its end.
+        while !anna.lines.desktop(&anna.agent).calls.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!(outcomes(&finished), [settled("anna", OfferOutcome::Accepted), settled("anna", OfferOutcome::Accepted)]);
+    assert!(clock(&finished, 1, HandoffClock::T5).is_some() && report.status == 200, "{report:?}");
+    assert!(has(&finished, |kind| matches!(kind, Happening::LegLeft { party: Party::Agent, by: segue::base::EndedBy::LostMedia, .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_network_that_is_gone_for_some_seconds_costs_neither_the_caller_nor_the_agent_the_call() {
+    let mut running = gateway_of(&["anna"], "").await;
+    let mut anna = Desk::open(&running, "anna").await;
+    anna.page.speak(speech(&["fraud", "gets-loud", "calm-served-by-the-bot"]));
+    let mut watched = running.gateway.watch();
+    let calling = caller(&running, part(25));
+    anna.accept().await;
+    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    anna.network.open(false);
+    anna.until_line(LineState::Interrupted).await;
+    while !matches!(watched.recv().await.unwrap().kind, Happening::PlaybackStarted { leg: LegId::CALLER, purpose: Purpose::Waiting, .. }) {}
+    anna.network.open(true);
+    assert!(anna.offer().await.resumes);
+    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    assert_eq!(calling.await.unwrap().status, 200);
+    let finished = finished(&mut running).await;
+    assert_eq!(outcomes(&finished), [settled("anna", OfferOutcome::Accepted), settled("anna", OfferOutcome::Accepted)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_who_stays_away_is_replaced_by_the_next() {
+    let (finished, _) = breaks("[gateway]\nline_grace_secs = 2.0\n", async |running, _anna| {
+        let mut ben = Desk::open(running, "ben").await;
+        ben.page.speak(speech(&["fraud"]));
+        ben.accept().await;
+        ben.until_state(running, AgentState::OnCall).await;
+        while !ben.lines.desktop(&ben.agent).calls.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!(outcomes(&finished), [settled("anna", OfferOutcome::Accepted), settled("ben", OfferOutcome::Accepted)]);
+    assert!(clock(&finished, 1, HandoffClock::T5).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_line_phones_ring_as_ever() {
+    let (desk_phone, mut rung) = phone().await;
+    let text = NO_BOT.to_owned() + &on_loopback("") + &agent("anna", &["service"], &[desk_phone.local()]);
+    let running = open(&text).await;
+    let (sender, mut screen) = channel(8);
+    let _page = running.gateway.lines().go_on_duty(&AgentId::from("anna"), sender);
+    let calling = caller(&running, part(5));
+    assert!(tokio::time::timeout(PATIENCE, rung.recv()).await.unwrap().is_some());
+    assert!(screen.try_recv().is_err(), "a page without a line rings for nobody");
+    calling.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_at_a_page_is_a_caller_and_a_supervisor_listens_without_being_heard() {
+    let mut running = gateway_of(&["anna", "boss"], "").await;
+    let mut anna = Desk::open(&running, "anna").await;
+    anna.page.speak(speech(&["fraud", "gets-loud"]));
+    let visitor = Browser::open(Codec::Opus).await;
+    let (answer, line) = running.webrtc.answer(&visitor.offer(false).await).await.unwrap();
+    visitor.take(answer).await;
+    let mut state = line.state();
+    state.wait_for(|state| *state == LineState::Up).await.unwrap();
+    let mut watched = running.gateway.watch();
+    let (invited, _keys) = line.call(Visit { called: "1000".into(), ..Visit::default() }).unwrap();
+    let id = running.gateway.take(invited).unwrap();
+    let words = ["repeats-the-question", "calm-served-by-the-bot"];
+    visitor.speak(speech(&words));
+    anna.accept().await;
+    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    // A supervisor needs a line, and no presence.
+    let boss = AgentId::from("boss");
+    let (ears, network) = Desk::connect(&running, &boss).await;
+    ears.speak(speech(&["asks-for-a-person"]));
+    until_so("the supervisor's line", || running.gateway.lines().desktop(&boss).line == Some(LineState::Up)).await;
+    assert!(running.gateway.command(id, Command::Listen { supervisor: boss.clone() }));
+    until_so("seven seconds of listening", || ears.heard().sound.len() > 7 * 8_000).await;
+    assert!(running.gateway.command(id, Command::StopListening));
+    until_so("the supervisor's line back", || running.gateway.lines().desktop(&boss).calls.is_empty()).await;
+    drop(network);
+    visitor.close().await;
+    let finished = finished(&mut running).await;
+    assert!(has(&finished, |kind| matches!(kind, Happening::CallEnded { by: segue::base::EndedBy::Caller, .. })));
+    Likeness::of(&speech(&words), &anna.page.heard().sound).must_be_good("the agent hears the visitor");
+    Likeness::of(&speech(&["fraud", "gets-loud"]), &visitor.heard().sound).must_be_good("the visitor hears the agent");
+    let spoken = Likeness::of(&speech(&["asks-for-a-person"]), &visitor.heard().sound);
+    assert!(spoken.found_s < 1.0, "nobody hears who only listens: {spoken:?}");
+    assert!(!ears.heard().sound.is_empty());
+    assert_eq!(*line.state().borrow(), LineState::Gone);
+}
+
+async fn until_so(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what} did not come");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,226 @@
+//! `segue serve` as a process: it is told to read its configuration again and to stop while a call goes on. Everything is on
+//! loopback; every wait is for an event, with a deadline.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use crate::phones::{PATIENCE, dialling, phone};
+use segue::edge::sip::SipEdge;
+use segue::edge::{Leg, LegCommand, LegEvent, MediaSockets, Wire};
+use segue::sound::codec::Codec;
+
+/// A second of sound.
+const SECOND: usize = 50;
+
+/// The gateway as a process of its own; ended with the test.
+struct Served {
+    child: Child,
+    at: SocketAddr,
+    file: PathBuf,
+    log: Arc<Mutex<String>>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whom it serves: an entry whose queue nobody is at, so that a caller waits there; and more tables.
+fn configuration(at: SocketAddr, first_port: u16, more: &str) -> String {
+    format!(
+        "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\n[[queue]]\nname = \"service\"\n[[agent]]\nname = \"nobody\"\n\
+         [sip]\nbind = [\"udp:{at}\"]\nrtp_first_port = {first_port}\nrtp_last_port = {}\n[speech]\nrecognizer = \"off\"\n[store]\nurl = \"\"\n{more}",
+        first_port + 99
+    )
+}
+
+impl Served {
+    async fn start(name: &str, first_port: u16, gateway: &str) -> Served {
+        let at = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap();
+        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve");
+        std::fs::create_dir_all(&dir).unwrap();
+        let file = dir.join(format!("{name}.toml"));
+        let more = format!("[gateway]\nmedia_timeout_secs = 600.0\n{gateway}\n");
+        std::fs::write(&file, configuration(at, first_port, &more)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_segue"));
+        command.args(["-v", "serve", "--config"]).arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (lines, heard) = (BufReader::new(child.stderr.take().unwrap()).lines(), log.clone());
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| *heard.lock().unwrap() += &format!("{line}\n")));
+        let served = Served { child, at, file, log };
+        served.says("serving ").await;
+        served
+    }
+
+    /// Until it has said so.
+    async fn says(&self, what: &str) {
+        let started = Instant::now();
+        while !self.log.lock().unwrap().contains(what) {
+            assert!(started.elapsed() < PATIENCE, "it does not say `{what}`, but\n{}", self.log.lock().unwrap());
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Writes the configuration anew and has it read.
+    fn reload(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(&self.file).unwrap();
+        std::fs::write(&self.file, change(text)).unwrap();
+        self.signal("HUP");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    async fn ends(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "it does not end:\n{}", self.log.lock().unwrap());
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn target(&self, number: &str) -> String {
+        format!("sip:{number}@{}", self.at)
+    }
+}
+
+/// A call that stands, and what it hears.
+struct Standing {
+    leg: Leg,
+    sockets: MediaSockets,
+}
+
+async fn next(leg: &mut Leg) -> LegEvent {
+    tokio::time::timeout(PATIENCE, leg.events.recv()).await.unwrap().unwrap()
+}
+
+async fn stands(phone: &SipEdge, target: &str) -> Standing {
+    let mut leg = phone.dial(dialling(phone, target, Codec::Pcmu));
+    let mut media = None;
+    loop {
+        match next(&mut leg).await {
+            LegEvent::Media { wire: Some(Wire::Sockets(sockets)), .. } => media = Some(sockets),
+            LegEvent::Answered => return Standing { leg, sockets: media.unwrap() },
+            LegEvent::Ringing | LegEvent::Media { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Standing {
+    /// Until so many more packets have come, and nothing else.
+    async fn hears(&mut self, packets: usize) {
+        let rtp = tokio::net::UdpSocket::from_std(self.sockets.rtp.try_clone().unwrap()).unwrap();
+        let mut datagram = [0; 2_048];
+        // What waited in the socket is from before.
+        while rtp.try_recv(&mut datagram).is_ok() {}
+        for _ in 0..packets {
+            tokio::select! {
+                came = tokio::time::timeout(PATIENCE, rtp.recv(&mut datagram)) => drop(came.unwrap().unwrap()),
+                event = self.leg.events.recv() => panic!("the call goes on no more: {event:?}"),
+            }
+        }
+    }
+
+    async fn hangs_up(&mut self) {
+        self.leg.commands.send(LegCommand::HangUp { cause: 16, text: "Normal call clearing".into() }).await.unwrap();
+    }
+}
+
+async fn status_of(phone: &SipEdge, target: &str) -> u16 {
+    let mut leg = phone.dial(dialling(phone, target, Codec::Pcmu));
+    loop {
+        match next(&mut leg).await {
+            LegEvent::Refused { status, .. } => return status,
+            LegEvent::Answered => return 200,
+            _ => {}
+        }
+    }
+}
+
+/// The answer to an INVITE, as it comes over the wire.
+async fn invited(at: SocketAddr) -> String {
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let us = socket.local_addr().unwrap();
+    let invite = format!(
+        "INVITE sip:1000@{at} SIP/2.0\r\nVia: SIP/2.0/UDP {us};branch=z9hG4bKlate;rport\r\nMax-Forwards: 70\r\nFrom: <sip:a@{us}>;tag=1\r\n\
+         To: <sip:1000@{at}>\r\nCall-ID: late\r\nCSeq: 1 INVITE\r\nContact: <sip:a@{us}>\r\nContent-Length: 0\r\n\r\n"
+    );
+    socket.send_to(invite.as_bytes(), at).await.unwrap();
+    let mut datagram = [0; 4_096];
+    loop {
+        let length = tokio::time::timeout(PATIENCE, socket.recv(&mut datagram)).await.unwrap().unwrap();
+        let text = String::from_utf8_lossy(&datagram[..length]).into_owned();
+        if !text.starts_with("SIP/2.0 1") {
+            return text;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_configuration_is_read_while_a_call_goes_on_and_a_spoiled_one_is_not_taken() {
+    let served = Served::start("reload", 47_600, "").await;
+    let (phone, _rung) = phone().await;
+    let mut call = stands(&phone, &served.target("1000")).await;
+    call.hears(SECOND).await;
+    assert_eq!(status_of(&phone, &served.target("2000")).await, 404);
+    served.reload(|text| text.replace("called = [\"1000\"]", "called = [\"2000\"]"));
+    served.says("the configuration was read again").await;
+    call.hears(SECOND).await;
+    assert_eq!(status_of(&phone, &served.target("2000")).await, 200);
+    assert_eq!(status_of(&phone, &served.target("1000")).await, 404, "the number that is no longer there");
+    served.reload(|text| text.replace("called = [\"2000\"]", "called = 3000"));
+    served.says("the old one stays in force").await;
+    assert_eq!(status_of(&phone, &served.target("2000")).await, 200);
+    served.reload(|text| text.replace("called = 3000", "called = [\"3000\"]").replace("service", "sales"));
+    served.says("which needs a restart").await;
+    assert_eq!(status_of(&phone, &served.target("3000")).await, 404, "the caller's queue is not taken away");
+    call.hears(SECOND).await;
+    call.hangs_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_it_refuses_new_calls_and_goes_when_the_running_one_has_ended() {
+    let mut served = Served::start("stop", 47_700, "").await;
+    let (phone, _rung) = phone().await;
+    let mut call = stands(&phone, &served.target("1000")).await;
+    served.signal("TERM");
+    served.says("taking no new calls; 1 may go on").await;
+    let answer = invited(served.at).await;
+    assert!(answer.starts_with("SIP/2.0 503 ") && answer.contains("\r\nRetry-After: "), "{answer}");
+    call.hears(SECOND).await;
+    call.hangs_up().await;
+    let status = served.ends().await;
+    assert!(status.success(), "{status}\n{}", served.log.lock().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_does_not_end_is_ended_after_the_configured_time_or_when_told_to_stop_again() {
+    for (name, first_port, gateway, again) in [("late", 47_800, "drain_secs = 1.0", false), ("twice", 47_900, "drain_secs = 3600.0", true)] {
+        let mut served = Served::start(name, first_port, gateway).await;
+        let (phone, _rung) = phone().await;
+        let mut call = stands(&phone, &served.target("1000")).await;
+        served.signal("TERM");
+        served.says("taking no new calls; 1 may go on").await;
+        if again {
+            call.hears(2 * SECOND).await;
+            served.signal("TERM");
+        }
+        while !matches!(next(&mut call.leg).await, LegEvent::Gone(_)) {}
+        let status = served.ends().await;
+        assert!(status.success(), "{name}: {status}\n{}", served.log.lock().unwrap());
+    }
+}
