@@ -31,8 +31,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::Migrator;
-use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _, SqlSafeStr as _};
 
 use crate::net::secret::SecretError;
 use writer::Line;
@@ -44,8 +44,8 @@ pub use projection::GATEWAY_LOST;
 pub use table::StoreTable;
 pub use writer::Counts;
 
-/// The tables, as they came to be.
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
+/// How the tables came to be: version, name and statements, in order.
+const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "begin", include_str!("store/migrations/0001_begin.sql"))];
 /// A connection is waited for so long.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Every connection to SQLite: readers and the writer don't wait for each other; what was written survives the process, though
@@ -142,7 +142,8 @@ impl Store {
         let pool = AnyPoolOptions::new().max_connections(table.connections).acquire_timeout(PATIENCE);
         let pool = pool.after_connect(move |connection, _| Box::pin(prepare(connection, is_sqlite)));
         let pool = pool.connect_with(options).await.map_err(failed)?;
-        MIGRATIONS.run(&pool).await.map_err(|error| StoreError::Open { url: table.url.clone(), reason: error.to_string() })?;
+        let migrations = MIGRATIONS.map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false));
+        Migrator::with_migrations(migrations.into()).run(&pool).await.map_err(|error| StoreError::Open { url: table.url.clone(), reason: error.to_string() })?;
         let line = Line::open(pool.clone(), table);
         Ok(Store { pool, line: Arc::new(line), instance: table.instance.as_str().into() })
     }
