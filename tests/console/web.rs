@@ -1,7 +1,8 @@
 //! The console's pages: their types hold, what needs no browser does what it says, and in a real browser every state looks as it
 //! should and the story plays (`tests/web`). The server's part is a stand-in (`tests/standins/console.mjs`).
 //!
-//! Needs node (20 or newer), npm's registry once, and for two of them chromium; what is missing is said, and its tests skipped.
+//! Needs node (20 or newer; `tests/run` installs one), npm's registry once, and for two of them chromium; what is missing is said, and its
+//! tests skipped.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -1,6 +1,6 @@
 //! The traps of call handling that need a network, on live calls: who transfers and leaves at once, who changes their stream,
 //! whose keys have another number, who holds, whose target is no `sip:` URI. One more, that a caller gets one stream
-//! through music and bridge (trap 11), is in `live_calls`; what phones say word by word is in `sip_peers`.
+//! through music and bridge (trap 11), is in `calls`; what phones say word by word is in `tests/sip`.
 
 use std::net::SocketAddr;
 use std::path::Path;

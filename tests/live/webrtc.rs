@@ -307,7 +307,7 @@ impl Page {
     /// `None`, said loudly, where it is not installed.
     fn open() -> Option<Page> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let python = std::env::var_os("SEGUE_AIORTC").map_or_else(|| root.join("target/aiortc/bin/python"), PathBuf::from);
+        let python = std::env::var_os("SEGUE_AIORTC").map_or_else(|| root.join("target/peers/bin/python"), PathBuf::from);
         let mut command = Command::new(&python);
         match command.arg(root.join("tests/webrtc/peer.py")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() {
             Ok(mut child) => {
