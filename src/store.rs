@@ -142,8 +142,12 @@ impl Store {
         let pool = AnyPoolOptions::new().max_connections(table.connections).acquire_timeout(PATIENCE);
         let pool = pool.after_connect(move |connection, _| Box::pin(prepare(connection, is_sqlite)));
         let pool = pool.connect_with(options).await.map_err(failed)?;
-        let migrations = MIGRATIONS.map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false));
-        Migrator::with_migrations(migrations.into()).run(&pool).await.map_err(|error| StoreError::Open { url: table.url.clone(), reason: error.to_string() })?;
+        let migrations =
+            MIGRATIONS.map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false));
+        Migrator::with_migrations(migrations.into())
+            .run(&pool)
+            .await
+            .map_err(|error| StoreError::Open { url: table.url.clone(), reason: error.to_string() })?;
         let line = Line::open(pool.clone(), table);
         Ok(Store { pool, line: Arc::new(line), instance: table.instance.as_str().into() })
     }

@@ -16,13 +16,13 @@ use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RTCRt
 use segue::base::{Frame, Rate};
 use segue::sound::codec::{Codec, Decoder, Encoder, MAX_DECODED, MAX_ENCODED};
 use tokio::net::UdpSocket;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState, RTCSessionDescription, Registry,
-    SettingEngineBuilder, configure_rtcp_reports,
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionState,
+    RTCSessionDescription, Registry, SettingEngineBuilder, configure_rtcp_reports,
 };
 
 const RATE: Rate = Rate::Hz8000;
@@ -46,6 +46,7 @@ pub struct Browser {
     payload: u8,
     heard: Arc<Mutex<Heard>>,
     gathered: Arc<Notify>,
+    state: watch::Receiver<RTCPeerConnectionState>,
     clock: Arc<AtomicU32>,
     sequence: Arc<AtomicU16>,
     speaks: Arc<AtomicBool>,
@@ -54,6 +55,7 @@ pub struct Browser {
 struct Ears {
     heard: Arc<Mutex<Heard>>,
     gathered: Arc<Notify>,
+    state: watch::Sender<RTCPeerConnectionState>,
     codec: Codec,
 }
 
@@ -63,6 +65,10 @@ impl PeerConnectionEventHandler for Ears {
         if state == RTCIceGatheringState::Complete {
             self.gathered.notify_one();
         }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        self.state.send_replace(state);
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
@@ -109,13 +115,14 @@ impl Browser {
             media.register_codec(RTCRtpCodecParameters { rtp_codec, payload_type }, RtpCodecKind::Audio).unwrap();
         }
         let (heard, gathered) = (Arc::new(Mutex::default()), Arc::new(Notify::new()));
+        let (changes, state) = watch::channel(RTCPeerConnectionState::New);
         let settings = SettingEngineBuilder::new().with_multicast_dns_mode(MulticastDnsMode::Disabled).with_include_loopback_candidate(true).build();
         let peer: Arc<dyn PeerConnection> = Arc::new(
             PeerConnectionBuilder::new()
                 .with_media_engine(media)
                 .with_setting_engine(settings)
                 .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
-                .with_handler(Arc::new(Ears { heard: heard.clone(), gathered: gathered.clone(), codec }))
+                .with_handler(Arc::new(Ears { heard: heard.clone(), gathered: gathered.clone(), state: changes, codec }))
                 .with_udp_addrs(vec![SocketAddr::from(([127, 0, 0, 1], 0))])
                 .build()
                 .await
@@ -130,7 +137,7 @@ impl Browser {
         let track = Arc::new(TrackLocalStaticRTP::new(track));
         peer.add_track(track.clone() as Arc<dyn TrackLocal>).await.unwrap();
         let (clock, sequence, speaks) = (Arc::default(), Arc::default(), Arc::new(AtomicBool::new(true)));
-        Browser { peer, track, codec, payload: payload_type, heard, gathered, clock, sequence, speaks }
+        Browser { peer, track, codec, payload: payload_type, heard, gathered, state, clock, sequence, speaks }
     }
 
     /// Its whole offer.
@@ -153,6 +160,13 @@ impl Browser {
 
     pub async fn take(&self, answer: String) {
         self.peer.set_remote_description(RTCSessionDescription::answer(answer).unwrap()).await.unwrap();
+    }
+
+    /// Until it is connected too: its last message of the handshake comes before ours is read.
+    pub async fn stands(&self) {
+        let mut state = self.state.clone();
+        let connected = state.wait_for(|state| *state == RTCPeerConnectionState::Connected);
+        tokio::time::timeout(PATIENCE, connected).await.unwrap().unwrap();
     }
 
     /// Speaks this, then silence, until the page is closed.

@@ -39,6 +39,7 @@ async fn connected(edge: &WebRtcEdge, codec: Codec) -> (Browser, Line) {
     let (answer, line) = edge.answer(&browser.offer(false).await).await.unwrap();
     browser.take(answer).await;
     until(&line, LineState::Up).await;
+    browser.stands().await;
     (browser, line)
 }
 

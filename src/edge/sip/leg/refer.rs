@@ -61,6 +61,11 @@ impl Referral {
     pub fn is_bringing(&self) -> bool {
         self.brings && self.latest < DONE
     }
+
+    /// How it went is told, if not acknowledged: the party may ask for the next one.
+    fn is_told(&self) -> bool {
+        self.latest >= DONE && self.owes.is_empty()
+    }
 }
 
 impl DialogLeg {
@@ -134,7 +139,7 @@ impl DialogLeg {
         let [target] = targets.as_slice() else {
             return reply(handle, StatusCode::BadRequest).await;
         };
-        if self.referral.is_some() {
+        if self.referral.as_ref().is_some_and(|referral| !referral.is_told()) {
             return reply(handle, StatusCode::RequestPending).await;
         }
         let (uri, value) = replaces_in(target);
@@ -148,7 +153,9 @@ impl DialogLeg {
         // RFC 3515, 2.4.6: the id may be left out of the first subscription only, and some phones know none.
         let event = if self.referrals == 1 { "refer".to_owned() } else { format!("refer;id={id}") };
         let brings = replaced.is_some();
-        self.referral = Some(Referral { event, owes: VecDeque::from([TRYING]), latest: TRYING, is_accepted: false, is_telling: false, brings });
+        // The last NOTIFY of the transfer before may have no answer yet.
+        let is_telling = self.referral.as_ref().is_some_and(|referral| referral.is_telling);
+        self.referral = Some(Referral { event, owes: VecDeque::from([TRYING]), latest: TRYING, is_accepted: false, is_telling, brings });
         self.set(Due::Referral, REFERRAL_LIMIT);
         match replaced.flatten() {
             Some(replaced) => {
