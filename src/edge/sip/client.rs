@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::Instant;
 
 use super::hop::{Hop, Hops, none_is_up};
-use super::leg::{DialogLeg, SDP};
+use super::leg::{DialogLeg, Goes, SDP};
 use super::peer::EXTENSIONS;
 use super::sdp::{self, Encryption, Terms};
 use super::server::allow;
@@ -116,6 +116,8 @@ struct Ringing<'a, 'b> {
     is_cancelled: bool,
     /// The headers of the 200.
     said: Headers,
+    /// What the party asked for before we knew that it stands: an agent's phone may ask for a transfer right after our ACK.
+    early_asks: Vec<DialogState>,
 }
 
 /// Where, and how, it is tried.
@@ -153,15 +155,17 @@ async fn attempt(inner: &Arc<Inner>, dialling: &Dialling, place: &Place<'_>, par
     let (states_in, mut states) = inner.layer.new_dialog_state_channel();
     let (dialog, inviting) = inner.layer.do_invite_async(options, states_in).map_err(|error| (SERVICE_UNAVAILABLE, error.to_string()))?;
     let dialled = inner.dials(&dialog.id());
-    let mut ringing = Ringing { dialog, terms, has_media: false, party, is_cancelled: false, said: Headers::default() };
+    let mut ringing = Ringing { dialog, terms, has_media: false, party, is_cancelled: false, said: Headers::default(), early_asks: Vec::new() };
     let answered = ringing.wait(inviting, place.silent, &mut states).await;
     drop(dialled);
     if let Ok(true) = answered {
-        let Ringing { dialog, terms, party, said, .. } = ringing;
+        let Ringing { dialog, terms, party, said, early_asks, .. } = ringing;
         let mut leg = DialogLeg::new(inner, dialog.clone(), terms, &said, party.tell.clone());
         leg.on_alive(session::agreed(&said, inner.wishes()));
         leg.tell(LegEvent::Answered).await;
-        leg.run(party.commands, &mut states).await;
+        if leg.catch_up(early_asks).await == Goes::On {
+            leg.run(party.commands, &mut states).await;
+        }
         inner.layer.remove_dialog(&dialog.id());
         return Ok(());
     }
@@ -211,20 +215,16 @@ impl Ringing<'_, '_> {
                     };
                     // What the phone said before it picked up may still wait: sound that was agreed on early holds.
                     while let Ok(state) = states.try_recv() {
-                        if let DialogState::Early(_, response) = state {
-                            self.on_early(&response).await;
-                        }
+                        self.on_state(state).await;
                     }
                     return self.decided(response).await;
                 }
-                Some(state) = states.recv() => match state {
-                    DialogState::Trying(_) => silent_until = None,
-                    DialogState::Early(_, response) => {
+                Some(state) = states.recv() => {
+                    if matches!(state, DialogState::Trying(_) | DialogState::Early(..)) {
                         silent_until = None;
-                        self.on_early(&response).await;
                     }
-                    _ => {}
-                },
+                    self.on_state(state).await;
+                }
                 command = self.party.commands.recv(), if !self.is_cancelled => match command {
                     None | Some(LegCommand::HangUp { .. }) => self.cancel().await,
                     Some(
@@ -238,6 +238,14 @@ impl Ringing<'_, '_> {
                     return Err(Refusal { was_silent: true, ..(REQUEST_TIMEOUT, "it does not react".to_owned()).into() });
                 }
             }
+        }
+    }
+
+    async fn on_state(&mut self, state: DialogState) {
+        match state {
+            DialogState::Early(_, response) => self.on_early(&response).await,
+            state if !self.early_asks.is_empty() || matches!(state, DialogState::Confirmed(..)) => self.early_asks.push(state),
+            _ => {}
         }
     }
 

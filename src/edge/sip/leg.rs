@@ -126,6 +126,16 @@ impl DialogLeg {
         }
     }
 
+    /// What happened before there was a leg.
+    pub async fn catch_up(&mut self, states: Vec<DialogState>) -> Goes {
+        for state in states {
+            if self.on_state(state).await == Goes::Over {
+                return Goes::Over;
+            }
+        }
+        Goes::On
+    }
+
     /// Until the leg is over.
     pub async fn run(mut self, commands: &mut Receiver<LegCommand>, states: &mut DialogStateReceiver) {
         while self.step(commands, states).await == Goes::On {
