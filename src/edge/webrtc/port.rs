@@ -16,8 +16,12 @@ use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 /// Datagrams that may wait for a line; more than a second of sound.
 const WAITING: usize = 128;
-/// Addresses at which one line's peer may be.
+/// Addresses at which one line's peer may be; of more the one that was heard least lately is forgotten.
 const MAX_PEERS: usize = 24;
+/// Names of one line: those of its last restarts, of whose checks some may be under way.
+const MAX_NAMES: usize = 4;
+/// A socket that fails twice in a row is asked again after this.
+const REST: Duration = Duration::from_millis(10);
 /// Longest datagram that is read.
 const MAX_DATAGRAM: usize = 2_048;
 /// An address that has sent nothing for so long may be somebody else's by now.
@@ -53,6 +57,8 @@ struct Shares {
 struct Queue {
     waiting: VecDeque<(Vec<u8>, SocketAddr)>,
     waker: Option<Waker>,
+    /// What peers call the line, the newest name last.
+    names: VecDeque<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -71,6 +77,8 @@ pub struct PortCounts {
     pub overflowed: u64,
     /// Could not be sent.
     pub unsent: u64,
+    /// Times that the socket failed when it was asked for a datagram.
+    pub failed: u64,
 }
 
 impl Port {
@@ -81,11 +89,20 @@ impl Port {
         let (socket, shares) = (port.socket.clone(), Arc::downgrade(&port.shares));
         tokio::spawn(async move {
             let mut datagram = [0; MAX_DATAGRAM];
+            let mut has_failed = false;
             loop {
-                // An error is that of a datagram which we sent (ICMP): the next one may go elsewhere.
-                let Ok((length, from)) = socket.recv_from(&mut datagram).await else { continue };
-                let Some(shares) = shares.upgrade() else { return };
-                lock(&shares).route(&datagram[..length], from, Instant::now());
+                let came = socket.recv_from(&mut datagram).await;
+                {
+                    let Some(shares) = shares.upgrade() else { return };
+                    match came {
+                        Ok((length, from)) => lock(&shares).route(&datagram[..length], from, Instant::now()),
+                        Err(_) => lock(&shares).counts.failed += 1,
+                    }
+                }
+                // One error may be that of a datagram which we sent (ICMP); of one that lasts a core would be busy.
+                if std::mem::replace(&mut has_failed, came.is_err()) && has_failed {
+                    tokio::time::sleep(REST).await;
+                }
             }
         });
         Ok(port)
@@ -155,10 +172,27 @@ impl Shares {
     /// The peer of this line is (also) at this address.
     fn know(&mut self, address: SocketAddr, line: u64, heard: Option<Instant>) {
         let is_new = self.peers.get(&address).is_none_or(|peer| peer.line != line);
-        if is_new && self.peers.values().filter(|peer| peer.line == line).count() >= MAX_PEERS {
-            return;
+        let own = || self.peers.iter().filter(|(_, peer)| peer.line == line);
+        if is_new && own().count() >= MAX_PEERS {
+            let stalest = own().min_by_key(|(_, peer)| peer.heard).map(|(address, _)| *address);
+            if let Some(stalest) = stalest {
+                self.peers.remove(&stalest);
+            }
         }
         self.peers.insert(address, Peer { line, heard });
+    }
+
+    /// Peers call the line so from now on; older names stay valid for checks under way. Where it never came from is forgotten.
+    fn call(&mut self, line: u64, user: &str) {
+        let Some(queue) = self.queues.get_mut(&line) else { return };
+        queue.names.push_back(user.to_owned());
+        if queue.names.len() > MAX_NAMES
+            && let Some(old) = queue.names.pop_front()
+        {
+            self.users.remove(&old);
+        }
+        self.users.insert(user.to_owned(), line);
+        self.peers.retain(|_, peer| peer.line != line || peer.heard.is_some());
     }
 
     fn forget(&mut self, line: u64) {
@@ -195,7 +229,7 @@ pub(super) struct Share {
 impl Share {
     /// Peers call the line so in connectivity checks, from now on; older names stay valid for checks under way.
     pub fn is_called(&self, user: &str) {
-        lock(&self.port.shares).users.insert(user.to_owned(), self.line);
+        lock(&self.port.shares).call(self.line, user);
     }
 
     /// The socket that the library is given; it says that it is bound to `local`.
@@ -337,6 +371,28 @@ mod tests {
         assert_eq!(waiting(&shares, 2), 1);
         shares.route(&check("ben:x"), at(1), now + ADDRESS_HELD);
         assert_eq!(shares.peers[&at(1)].line, 2);
+    }
+
+    #[test]
+    fn a_line_that_moves_on_and_on_stays_reachable_where_it_is_now() {
+        let (mut shares, now) = (two_lines(), Instant::now());
+        shares.route(&check("ben:x"), at(9_999), now);
+        for n in 0..100u16 {
+            let (moved, name) = (now + Duration::from_secs(u64::from(n)), format!("anna{n}"));
+            // Where we look for it, it may never have been.
+            for looked in 0..10 {
+                shares.know(at(10_000 + 10 * n + looked), 1, None);
+            }
+            shares.call(1, &name);
+            shares.route(&check(&format!("{name}:x")), at(n), moved);
+            let before = shares.counts.strangers;
+            shares.route(&[0x80; 40], at(n), moved);
+            assert_eq!(shares.counts.strangers, before, "after {n} moves");
+            shares.queues.get_mut(&1).unwrap().waiting.clear();
+        }
+        assert_eq!(shares.peers.values().filter(|peer| peer.line == 1).count(), MAX_PEERS);
+        assert_eq!(shares.users.values().filter(|line| **line == 1).count(), MAX_NAMES + 1, "and the one it had from the start");
+        assert_eq!(shares.peers[&at(9_999)].line, 2, "nobody else's is forgotten");
     }
 
     #[test]

@@ -34,8 +34,14 @@ export class Line {
     this.audio.autoplay = true;
     const again = () => this.#hurry();
     window.addEventListener("online", again);
-    const network = /** @type {EventTarget|undefined} */ (Reflect.get(navigator, "connection"));
-    network?.addEventListener?.("change", again);
+    const network = /** @type {(EventTarget & {type?: string})|undefined} */ (Reflect.get(navigator, "connection"));
+    // It also tells of every other guess at how fast the network is, which is no other network.
+    let type = network?.type;
+    network?.addEventListener?.("change", () => {
+      if (network.type === type) return;
+      type = network.type;
+      again();
+    });
   }
 
   get stream() { return this.#stream; }
