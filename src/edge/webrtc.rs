@@ -24,6 +24,7 @@ use ::webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, RTCConfigurationBuilder, Registry, SettingEngine, SettingEngineBuilder,
     configure_rtcp_reports,
 };
+use ::webrtc::rtp_transceiver::RtpSender;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::media_stream::MediaStreamTrack;
@@ -36,7 +37,7 @@ use crate::net::secret;
 use crate::sound::codec::Codec;
 use line::{Callbacks, Ear, Parts};
 use offer::Offer;
-use port::Port;
+use port::{Port, Share};
 use runtime::{LineRuntime, Thread};
 use stream::Stream;
 
@@ -157,10 +158,7 @@ impl WebRtcEdge {
         }
         let (inner, offer) = (self.inner.clone(), read.reduced(offer));
         let handle = self.inner.thread.handle().clone();
-        let opened = self.inner.thread.handle().spawn(async move {
-            let opened = open(&inner, handle, offer, read);
-            tokio::time::timeout(ANSWER_WITHIN, opened).await.map_err(|_| WebRtcError::Slow)?
-        });
+        let opened = self.inner.thread.handle().spawn(async move { open(&inner, handle, offer, read).await });
         opened.await.map_err(|_| WebRtcError::Slow)?
     }
 }
@@ -187,18 +185,45 @@ async fn open(inner: &Inner, handle: Handle, text: String, offer: Offer) -> Resu
             .build()
             .await?,
     );
+    let agreed = tokio::time::timeout(ANSWER_WITHIN, agree(&peer, text, &offer, (&share, &inner.addresses))).await;
+    let Agreed { answer, sender, track, stream, payload } = match agreed.unwrap_or(Err(WebRtcError::Slow)) {
+        Ok(agreed) => agreed,
+        Err(error) => {
+            // It would have its place on the port for ever.
+            line::close(&*peer).await;
+            return Err(error);
+        }
+    };
+    let (id, codecs, addresses) = (inner.next.fetch_add(1, Ordering::Relaxed), inner.codecs.clone(), inner.addresses.clone());
+    let parts = Parts { id, offer, codecs, peer, sender, track, stream, share, addresses, ear, handle };
+    Ok((answer, Line::new(parts, payload)))
+}
+
+/// What both sides agree on.
+struct Agreed {
+    answer: String,
+    sender: Arc<dyn RtpSender>,
+    track: Arc<TrackLocalStaticRTP>,
+    stream: Stream,
+    payload: u8,
+}
+
+async fn agree(
+    peer: &Arc<dyn PeerConnection>,
+    text: String,
+    offer: &Offer,
+    (share, addresses): (&Share, &[SocketAddr]),
+) -> Result<Agreed, WebRtcError> {
     let mut random = [0; 10];
     SystemRandom::new().fill(&mut random).expect("the system gives random numbers");
     let stream = Stream::new(offer.codec.clock_hz(), random);
     let track = Arc::new(TrackLocalStaticRTP::new(track(stream.ssrc(), offer.codec)));
     let sender = peer.add_track(track.clone() as Arc<dyn TrackLocal>).await?;
-    let answer = line::answer(&peer, text, &share, &inner.addresses).await?;
+    let answer = line::answer(peer, text, share, addresses).await?;
     let agreed = sender.get_parameters().await?.rtp_parameters.codecs;
     let is_ours = |codec: &&RTCRtpCodecParameters| codec.rtp_codec.mime_type.eq_ignore_ascii_case(mime_type(offer.codec));
     let payload = agreed.iter().find(is_ours).map_or(offer.payload, |codec| codec.payload_type);
-    let (id, codecs, addresses) = (inner.next.fetch_add(1, Ordering::Relaxed), inner.codecs.clone(), inner.addresses.clone());
-    let parts = Parts { id, offer, codecs, peer, sender, track, stream, share, addresses, ear, handle };
-    Ok((answer, Line::new(parts, payload)))
+    Ok(Agreed { answer, sender, track, stream, payload })
 }
 
 fn settings() -> SettingEngine {

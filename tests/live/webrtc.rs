@@ -45,6 +45,7 @@ async fn connected(edge: &WebRtcEdge, codec: Codec) -> (Browser, Line) {
 
 /// A leg on a line, as a call drives it: it says something, and keeps what it hears and which keys come.
 struct Call {
+    codec: Codec,
     leg: JoinHandle<()>,
     heard: Arc<Mutex<(Vec<i16>, String)>>,
 }
@@ -74,7 +75,7 @@ impl Call {
                 rtp.send(Some(&Frame::from_samples(Rate::Hz8000, samples)), now);
             }
         });
-        Call { leg, heard }
+        Call { codec: plan.codec, leg, heard }
     }
 
     fn heard(&self) -> Vec<i16> {
@@ -113,8 +114,8 @@ async fn sound_goes_both_ways_in_every_codec() {
     for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
         let edge = edge_with(&[Codec::Opus, Codec::Pcmu, Codec::Pcma]);
         let (browser, line) = connected(&edge, codec).await;
-        assert_eq!(line.codec(), codec);
         let call = Call::on(&line, ours.clone());
+        assert_eq!(call.codec, codec);
         browser.speak(theirs.clone());
         until_so("all of what was said", || call.heard().len() > theirs.len() && browser.heard().sound.len() > ours.len()).await;
         Likeness::of(&theirs, &call.hang_up().await).must_be_good(&format!("we hear {codec:?}"));
@@ -251,6 +252,36 @@ async fn a_network_that_is_gone_for_five_seconds_interrupts_the_line_and_no_more
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restart_that_gets_nowhere_interrupts_the_line() {
+    let edge = edge_with(&[Codec::Opus]);
+    let tunnel = Tunnel::to(edge.local()).await;
+    let browser = Browser::open(Codec::Opus).await;
+    let (answer, line) = edge.answer(&Tunnel::offer(&browser.offer(false).await)).await.unwrap();
+    browser.take(tunnel.answer(&answer, edge.local())).await;
+    until(&line, LineState::Up).await;
+    tunnel.open(false);
+    let answer = line.restart(&Tunnel::offer(&browser.offer(true).await)).await.unwrap();
+    until(&line, LineState::Interrupted).await;
+    tunnel.open(true);
+    browser.take(tunnel.answer(&answer, edge.local())).await;
+    until(&line, LineState::Up).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offers_that_fail_on_the_way_take_no_place() {
+    let edge = WebRtcEdge::open(&WebRtcTable { max_lines: 2, ..WebRtcTable::default() }).unwrap();
+    let browser = Browser::open(Codec::Opus).await;
+    let good = browser.offer(false).await;
+    // What the library alone finds wrong with it.
+    let bad = good.replace("a=mid:0", "a=mid:");
+    for _ in 0..6 {
+        assert!(edge.answer(&bad).await.is_err());
+    }
+    until_so("an empty port", || edge.lines() == 0).await;
+    assert!(edge.answer(&good).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_more_lines_than_there_may_be() {
     let edge = WebRtcEdge::open(&WebRtcTable { max_lines: 1, ..WebRtcTable::default() }).unwrap();
     let (_browser, _line) = connected(&edge, Codec::Opus).await;
@@ -354,7 +385,7 @@ async fn aiortc_talks_and_listens_in_opus_and_pcmu() {
         let call = Call::on(&line, Vec::new());
         assert_eq!(page.ask(&json!({"do": "answer", "sdp": answer}))["state"], "connected", "{answer}");
         until(&line, LineState::Up).await;
-        assert_eq!(line.codec(), codec);
+        assert_eq!(call.codec, codec);
         until_so("the first of their sound", || !call.heard().is_empty()).await;
         let first = call.hang_up().await;
         until_so("the line back", || line.attach().is_ok()).await;

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
 
-use super::WebRtcError;
+use super::{INTERRUPTED_AFTER, WebRtcError};
 use super::offer::{Offer, ufrag, with_candidates};
 use super::port::Share;
 use super::stream::Stream;
@@ -74,6 +74,8 @@ struct Inner {
 pub(super) struct Ear {
     state: watch::Sender<LineState>,
     handle: Handle,
+    /// Since when a way to the peer is looked for.
+    checking: Mutex<Option<Instant>>,
     /// The leg that has the line.
     leg: Mutex<Option<Sender<Vec<u8>>>>,
 }
@@ -117,11 +119,6 @@ impl Line {
     /// How it is now.
     pub fn is_up(&self) -> bool {
         *self.inner.ear.state.borrow() == LineState::Up
-    }
-
-    /// How its sound is coded.
-    pub fn codec(&self) -> Codec {
-        self.inner.plan.codec
     }
 
     /// Gives the line to a leg, until the wire is dropped.
@@ -255,8 +252,11 @@ async fn watch_over(peer: Arc<dyn PeerConnection>, sender: Arc<dyn RtpSender>, e
                     Ok(None) | Err(_) => None,
                 };
                 let is_over = matches!(dtls, Some(RTCDtlsTransportState::Closed | RTCDtlsTransportState::Failed));
-                if is_over || (*state.borrow() == LineState::Connecting && begun.elapsed() > CONNECT_WITHIN) {
+                let now = *state.borrow();
+                if is_over || (now == LineState::Connecting && begun.elapsed() > CONNECT_WITHIN) {
                     ear.say(LineState::Gone);
+                } else if now == LineState::Up && ear.looks_in_vain() {
+                    ear.say(LineState::Interrupted);
                 }
             }
             // Its sender is the ear, which we hold.
@@ -267,6 +267,11 @@ async fn watch_over(peer: Arc<dyn PeerConnection>, sender: Arc<dyn RtpSender>, e
         }
     }
     *lock(&ear.leg) = None;
+    close(&*peer).await;
+}
+
+/// Ends a connection, and its share of the port.
+pub(super) async fn close(peer: &dyn PeerConnection) {
     if let Err(error) = peer.close().await {
         tracing::debug!(%error, "a line did not close cleanly");
     }
@@ -274,7 +279,12 @@ async fn watch_over(peer: Arc<dyn PeerConnection>, sender: Arc<dyn RtpSender>, e
 
 impl Ear {
     pub fn new(handle: Handle) -> Arc<Ear> {
-        Arc::new(Ear { state: watch::channel(LineState::Connecting).0, handle, leg: Mutex::default() })
+        Arc::new(Ear { state: watch::channel(LineState::Connecting).0, handle, checking: Mutex::default(), leg: Mutex::default() })
+    }
+
+    /// While it looks for a way, as after a restart, the library does not tell that nothing comes any more.
+    fn looks_in_vain(&self) -> bool {
+        lock(&self.checking).is_some_and(|since| since.elapsed() > INTERRUPTED_AFTER)
     }
 
     /// What is gone stays gone.
@@ -313,6 +323,7 @@ pub(super) struct Callbacks(pub Arc<Ear>);
 #[async_trait::async_trait]
 impl PeerConnectionEventHandler for Callbacks {
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        *lock(&self.0.checking) = (state == RTCPeerConnectionState::Connecting).then(Instant::now);
         match state {
             RTCPeerConnectionState::Connected => self.0.say(LineState::Up),
             RTCPeerConnectionState::Disconnected => self.0.say(LineState::Interrupted),
