@@ -200,11 +200,16 @@ impl<C: Clock, E: Edge> Executor<C, E> {
 
     /// Something happened outside.
     pub fn input(&mut self, input: CallInput) {
+        self.tell_call(input);
+        self.drain();
+    }
+
+    /// A leg that is gone leaves everything here, whoever says so.
+    fn tell_call(&mut self, input: CallInput) {
         if let CallInput::LegGone(leg, _) = input {
             self.drop_leg(leg);
         }
         self.call.handle(input, self.clock.now());
-        self.drain();
     }
 
     /// A leg sent 20 ms.
@@ -290,7 +295,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             }
             while let Some(news) = self.edge.news() {
                 is_idle = false;
-                self.call.handle(news, self.clock.now());
+                self.tell_call(news);
             }
             if is_idle {
                 return;
