@@ -29,7 +29,6 @@ use tokio::task::LocalSet;
 use crate::base::{AgentId, CallId, Problems, Record};
 use crate::call::{CallInput, Command};
 use crate::edge::{Invited, LegCommand};
-use crate::handoff::desk::{DeskInput, Presence};
 use crate::handoff::trigger::{Does, TriggerTable};
 use crate::store::Store;
 
@@ -274,11 +273,12 @@ impl Gateway {
         });
     }
 
-    /// An agent's phone can be rung from now on, or not any more. Who has a phone that can be rung is available.
+    /// An agent's phone can be rung from now on, or not any more. Who has a phone that can be rung is available, unless they said
+    /// otherwise.
     pub fn on_line(&self, agent: &AgentId, up: bool) {
         self.shared.lines.phone(agent, up);
         if up {
-            self.shared.desk.tell(DeskInput::Presence { agent: agent.clone(), presence: Presence::Available });
+            self.shared.desk.phone_is_up(agent);
         }
     }
 

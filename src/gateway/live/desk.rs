@@ -3,18 +3,20 @@
 //! Calls send it messages and never wait; its news goes into the inbox of the call that it is about. Each call counts
 //! time from its own first ring, the desk from its own start: [`Shift`] carries times from one to the other. An agent
 //! on a phone has no page on which to say that they are back, so one who let an offer pass is on duty again after
-//! [`LiveTable::no_answer_pause_secs`](super::LiveTable).
+//! [`LiveTable::no_answer_pause_secs`](super::LiveTable). Nothing that is done for agents overrules what they said
+//! themselves.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
 use crate::base::{AgentId, CallId, OfferOutcome, QueueId, Time};
 use crate::call::CallInput;
-use crate::handoff::desk::{AgentState, Desk, DeskInput, DeskOutput, DeskTables, Presence, QueueView};
+use crate::handoff::desk::{AgentState, Desk, DeskInput, DeskOutput, DeskTables, NO_ANSWER, Presence, QueueView, UNREACHABLE};
 
 use super::call::News;
 
@@ -32,12 +34,37 @@ enum Told {
     Ended(CallId),
     /// A message for the desk.
     Message(DeskInput),
+    /// A page of this agent is open, or none any more.
+    Page(AgentId, bool),
+    /// This agent has closed their page, and nothing else reaches them.
+    Left(AgentId),
+    /// A phone of this agent can be rung.
+    PhoneIsUp(AgentId),
+}
+
+impl Told {
+    /// Whoever was told of something must be told that it is over, or that it is otherwise now.
+    fn must_come(&self) -> bool {
+        match self {
+            Told::Ended(_) | Told::Page(..) | Told::Left(_) => true,
+            Told::Message(message) => matches!(message, DeskInput::Release { .. } | DeskInput::Cancel { .. } | DeskInput::Line { .. }),
+            Told::Began(..) | Told::PhoneIsUp(_) => false,
+        }
+    }
+}
+
+/// What found no room and must come all the same, in its order. There are as many calls and agents as may be, and a few for each.
+type Late = Arc<Mutex<VecDeque<Told>>>;
+
+fn lock(late: &Late) -> MutexGuard<'_, VecDeque<Told>> {
+    late.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How calls reach the desk.
 #[derive(Clone, Debug)]
 pub struct DeskLine {
     told: Sender<Told>,
+    late: Late,
     origin: Instant,
     agents: watch::Receiver<Agents>,
 }
@@ -61,13 +88,10 @@ impl DeskLine {
     pub fn open(tables: &DeskTables, no_answer_pause: Duration) -> DeskLine {
         let (told, messages) = channel(QUEUE);
         let origin = Instant::now();
-        let desk = Desk::new(tables);
-        let since = jiff::Timestamp::now();
-        let now = |(agent, state): (&AgentId, AgentState)| (agent.clone(), AgentNow { state, presence: Presence::Offline, since });
-        let (agents, watched) = watch::channel(Arc::new(desk.agents().map(now).collect()));
-        let service = DeskService { desk, origin, calls: BTreeMap::new(), back: Vec::new(), no_answer_pause, agents };
-        tokio::spawn(service.run(messages));
-        DeskLine { told, origin, agents: watched }
+        let late = Late::default();
+        let (service, watched) = DeskService::new(Desk::new(tables), origin, no_answer_pause);
+        tokio::spawn(service.run(messages, late.clone()));
+        DeskLine { told, late, origin, agents: watched }
     }
 
     /// All agents, now and whenever one of them changes.
@@ -95,9 +119,30 @@ impl DeskLine {
         self.send(Told::Message(message));
     }
 
+    /// A page of this agent is open, on which they can say how they are; or none any more.
+    pub fn page(&self, agent: &AgentId, is_open: bool) {
+        self.send(Told::Page(agent.clone(), is_open));
+    }
+
+    /// This agent has closed their page, and nothing else reaches them.
+    pub fn leave(&self, agent: &AgentId) {
+        self.send(Told::Left(agent.clone()));
+    }
+
+    /// A phone of this agent can be rung: they are available, unless they said otherwise.
+    pub fn phone_is_up(&self, agent: &AgentId) {
+        self.send(Told::PhoneIsUp(agent.clone()));
+    }
+
     fn send(&self, told: Told) {
-        if self.told.try_send(told).is_err() {
-            tracing::error!("the desk has more than {QUEUE} messages waiting; one is lost");
+        let mut late = lock(&self.late);
+        if !late.is_empty() && told.must_come() {
+            return late.push_back(told);
+        }
+        match self.told.try_send(told) {
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(told)) if told.must_come() => late.push_back(told),
+            Err(TrySendError::Full(told)) => tracing::error!(?told, "the desk has more than {QUEUE} messages waiting; one is lost"),
         }
     }
 }
@@ -136,14 +181,26 @@ struct DeskService {
     desk: Desk,
     origin: Instant,
     calls: BTreeMap<CallId, Known>,
-    /// Agents on phones who come back from a break by themselves.
-    back: Vec<(Time, AgentId)>,
+    /// When agents on phones come back from a break by themselves.
+    back: BTreeMap<AgentId, Time>,
+    /// Agents with an open page, on which they say so themselves.
+    pages: BTreeSet<AgentId>,
+    /// Agents who said that they are not on duty.
+    signed_off: BTreeSet<AgentId>,
     no_answer_pause: Duration,
     agents: watch::Sender<Agents>,
 }
 
 impl DeskService {
-    async fn run(mut self, mut messages: Receiver<Told>) {
+    fn new(desk: Desk, origin: Instant, no_answer_pause: Duration) -> (DeskService, watch::Receiver<Agents>) {
+        let since = jiff::Timestamp::now();
+        let now = |(agent, state): (&AgentId, AgentState)| (agent.clone(), AgentNow { state, presence: Presence::Offline, since });
+        let (agents, watched) = watch::channel(Arc::new(desk.agents().map(now).collect()));
+        let (back, pages, signed_off) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        (DeskService { desk, origin, calls: BTreeMap::new(), back, pages, signed_off, no_answer_pause, agents }, watched)
+    }
+
+    async fn run(mut self, mut messages: Receiver<Told>, late: Late) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -155,6 +212,14 @@ impl DeskService {
                 _ = tick.tick() => self.tick(),
             }
             self.drain();
+            // What was sent before it has come by then.
+            if messages.is_empty() {
+                let late = std::mem::take(&mut *lock(&late));
+                for told in late {
+                    self.take(told);
+                    self.drain();
+                }
+            }
         }
     }
 
@@ -176,24 +241,46 @@ impl DeskService {
                     self.desk.handle(DeskInput::Cancel { ticket }, self.now());
                 }
             }
-            Told::Message(message) => {
-                let said = match &message {
-                    DeskInput::Presence { agent, .. } => Some(agent.clone()),
-                    _ => None,
+            Told::Message(DeskInput::Presence { agent, presence }) => {
+                match presence {
+                    Presence::Offline => self.signed_off.insert(agent.clone()),
+                    Presence::Available | Presence::Break(_) | Presence::BreakAfterCall(_) => self.signed_off.remove(&agent),
                 };
-                self.desk.handle(message, self.now());
-                said.inspect(|agent| self.show(agent, None));
+                self.becomes(agent, presence);
+            }
+            Told::Message(message) => self.desk.handle(message, self.now()),
+            Told::Page(agent, true) => drop(self.pages.insert(agent)),
+            Told::Page(agent, false) => drop(self.pages.remove(&agent)),
+            Told::Left(agent) => self.becomes(agent, Presence::Offline),
+            Told::PhoneIsUp(agent) => {
+                let is_new = self.desk.presence(&agent) == Some(&Presence::Offline) && !self.signed_off.contains(&agent);
+                if is_new || self.was_put_on_break(&agent) {
+                    self.becomes(agent, Presence::Available);
+                }
             }
         }
+    }
+
+    fn becomes(&mut self, agent: AgentId, presence: Presence) {
+        self.back.remove(&agent);
+        self.desk.handle(DeskInput::Presence { agent: agent.clone(), presence }, self.now());
+        self.show(&agent, None);
+    }
+
+    /// Not by themselves, but for an offer that they let pass, or that did not reach them.
+    fn was_put_on_break(&self, agent: &AgentId) -> bool {
+        matches!(self.desk.presence(agent), Some(Presence::Break(reason)) if reason == NO_ANSWER || reason == UNREACHABLE)
     }
 
     fn tick(&mut self) {
         let now = self.now();
         self.desk.handle(DeskInput::Tick, now);
-        let (due, later) = std::mem::take(&mut self.back).into_iter().partition(|(at, _)| *at <= now);
-        self.back = later;
-        for (_, agent) in due {
-            self.desk.handle(DeskInput::Presence { agent, presence: Presence::Available }, now);
+        let due: Vec<AgentId> = self.back.iter().filter(|(_, at)| **at <= now).map(|(agent, _)| agent.clone()).collect();
+        for agent in due {
+            self.back.remove(&agent);
+            if self.was_put_on_break(&agent) && !self.pages.contains(&agent) {
+                self.becomes(agent, Presence::Available);
+            }
         }
     }
 
@@ -209,7 +296,7 @@ impl DeskService {
                 }
                 DeskOutput::OfferSettled { ticket, agent, outcome, .. } => {
                     if matches!(outcome, OfferOutcome::Unanswered | OfferOutcome::Vanished) {
-                        self.back.push((self.now() + self.no_answer_pause, agent.clone()));
+                        self.back.insert(agent.clone(), self.now() + self.no_answer_pause);
                     }
                     ticket.call
                 }
@@ -263,3 +350,6 @@ fn deliver(inbox: &Sender<News>, input: CallInput) {
         tracing::warn!("news of the desk came too late or found a full inbox");
     }
 }
+
+#[cfg(test)]
+mod tests;
