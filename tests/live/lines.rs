@@ -11,6 +11,7 @@ use crate::phones::{PATIENCE, agent, dialling, finished, on_loopback, open, outc
 use segue::base::{AgentId, HandoffClock, Happening, LegId, OfferId, OfferOutcome, Party, Purpose};
 use segue::call::Command;
 use segue::cmd::live::Running;
+use segue::edge::LegCommand;
 use segue::edge::webrtc::{LineState, Visit};
 use segue::gateway::live::call::Finished;
 use segue::gateway::live::desk::AgentNow;
@@ -201,6 +202,61 @@ async fn a_page_that_is_closed_while_it_rings_leaves_the_caller_to_the_next() {
     assert_eq!(calling.await.unwrap().status, 200);
     let finished = finished(&mut running).await;
     assert_eq!(outcomes(&finished), [settled("anna", OfferOutcome::Vanished), settled("ben", OfferOutcome::Accepted)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_breaks_while_it_rings_lets_the_agents_phone_ring() {
+    let (desk_phone, mut rung) = phone().await;
+    let mut running = open(&(NO_BOT.to_owned() + &on_loopback("") + &agent("anna", &["service"], &[desk_phone.local()]))).await;
+    let mut anna = Desk::open(&running, "anna").await;
+    let calling = caller(&running, part(6));
+    let card = anna.offer().await;
+    anna.lines.shown(&anna.agent, card.offer).unwrap();
+    anna.page.close().await;
+    let mut rings = tokio::time::timeout(PATIENCE, rung.recv()).await.expect("no phone rings").unwrap();
+    rings.leg.commands.send(LegCommand::Refuse { status: 486, retry_after_s: None, contact: None }).await.unwrap();
+    while rings.leg.events.recv().await.is_some() {}
+    calling.await.unwrap();
+    assert_eq!(outcomes(&finished(&mut running).await), [settled("anna", OfferOutcome::Declined)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_carries_one_call_however_many_its_agent_may_have() {
+    let mut running = open(&(NO_BOT.to_owned() + &on_loopback("") + &agent("anna", &["service"], &[]) + "capacity = 3\n")).await;
+    let mut anna = Desk::open(&running, "anna").await;
+    anna.page.speak(speech(&["fraud"]));
+    let mut watched = running.gateway.watch();
+    let calling = [caller(&running, part(12)), caller(&running, part(12))];
+    let (first, second) = (anna.offer().await, anna.offer().await);
+    anna.lines.shown(&anna.agent, first.offer).unwrap();
+    anna.lines.accept(&anna.agent, first.offer).unwrap();
+    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    assert_eq!(anna.lines.accept(&anna.agent, second.offer), Err(NotNow::Busy));
+    // Whoever calls now is not put before somebody who can't take them.
+    let third = caller(&running, part(2));
+    assert_eq!(outcomes(&finished(&mut running).await), [settled("anna", OfferOutcome::Declined)]);
+    third.await.unwrap();
+    assert!(anna.lines.desktop(&anna.agent).offers.iter().all(|card| card.offer == second.offer));
+    for calling in calling {
+        calling.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_listens_in_vain_takes_no_place_in_the_call() {
+    let mut running = gateway_of(&["anna", "boss"], "").await;
+    let mut anna = Desk::open(&running, "anna").await;
+    anna.page.speak(speech(&["fraud"]));
+    let mut watched = running.gateway.watch();
+    let calling = caller(&running, part(8));
+    let card = anna.offer().await;
+    for _ in 0..10 {
+        assert!(running.gateway.command(card.offer.call, Command::Listen { supervisor: AgentId::from("boss") }));
+        while !matches!(watched.recv().await.unwrap().kind, Happening::LegLeft { party: Party::Supervisor, .. }) {}
+    }
+    anna.lines.accept(&anna.agent, card.offer).unwrap();
+    calling.await.unwrap();
+    assert!(clock(&finished(&mut running).await, 0, HandoffClock::T5).is_some(), "the agent is not heard");
 }
 
 /// Anna's line breaks in mid-call; what becomes of the call is what `then` does.

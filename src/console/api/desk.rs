@@ -143,6 +143,7 @@ impl From<NotNow> for Refusal {
         match not_now {
             NotNow::OfferOver => Refusal::offer_over(),
             NotNow::NoCall => Refusal::no_call(),
+            NotNow::Busy => Refusal::Conflict { code: "line_busy", message: "Your line is in another call. End that one first.".into() },
             NotNow::Stuck => Refusal::Conflict { code: "stuck", message: "The call does not react. Try again.".into() },
         }
     }

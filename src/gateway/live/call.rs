@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::base::{CallId, Happening, LegId, QueueId, Record};
+use crate::base::{AgentId, CallId, Happening, LegId, OfferId, QueueId, Record};
 use crate::call::{CallInput, Plan};
 use crate::edge::rtp::RtpStats;
 use crate::edge::{Leg, LegEvent};
@@ -32,6 +32,8 @@ pub enum News {
     Call(CallInput),
     /// By the signalling of a contact.
     Leg(u32, LegEvent),
+    /// The screen on which this agent is asked is gone; they have phones.
+    NoScreen(OfferId, AgentId),
 }
 
 /// A call that is let in.
@@ -74,7 +76,7 @@ pub fn inbox() -> (Sender<News>, Receiver<News>) {
 pub(super) async fn run(admission: Admission, shared: Shared, pace: (Arc<Lateness>, Seat)) -> Finished {
     let call = admission.plan.call;
     let clock = admission.clock;
-    let desk = shared.desk.clone();
+    let (desk, lines) = (shared.desk.clone(), shared.lines.clone());
     let journal = shared.journal.clone();
     let dir = journal.dir_of(call);
     let driven = AssertUnwindSafe(drive(admission, shared, pace)).catch_unwind().await;
@@ -84,6 +86,7 @@ pub(super) async fn run(admission: Admission, shared: Shared, pace: (Arc<Latenes
         Err(_) => {
             tracing::error!(%call, "Segue failed at this call; its legs are hung up");
             desk.end(call);
+            lines.forget(call);
             journal.end(call).await;
             Finished { call, records: Vec::new(), duration_s, network: Vec::new(), dir, is_sound: false }
         }
@@ -118,6 +121,10 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
                     if let Some((leg, key)) = executor.edge().on_event(n, event) {
                         executor.tell(leg, ListenInput::Key(key));
                     }
+                    pass_on(&mut executor);
+                }
+                News::NoScreen(offer, agent) => {
+                    executor.edge().ring_phones(offer, &agent);
                     pass_on(&mut executor);
                 }
             },

@@ -412,6 +412,25 @@ impl LiveEdge {
         self.frames = frames;
     }
 
+    /// The screen on which an agent was asked is gone: their phones ring, if they are still asked.
+    pub fn ring_phones(&mut self, offer: OfferId, agent: &AgentId) {
+        if self.shared.lines.is_open(offer) {
+            self.ring(offer, agent);
+        }
+    }
+
+    fn ring(&mut self, offer: OfferId, agent: &AgentId) {
+        let (key, link) = self.key();
+        let headers = self.shared.phones.headers_for(&key, link.as_ref().map(|link| link.url.as_str()));
+        let legs = self.shared.phones.ring(agent, self.caller.as_deref(), &headers);
+        if legs.is_empty() {
+            self.news.push_back(CallInput::AgentVanished(offer));
+        }
+        for leg in legs {
+            self.add(leg, Role::Ringing(offer));
+        }
+    }
+
     /// An agent's line becomes a leg.
     fn join_line(&mut self, leg: LegId, agent: &AgentId) {
         let Some(Seat { leg: signalling, plan, wire }) = self.shared.lines.sit_down(agent, (self.call, leg), &self.inbox) else {
@@ -484,6 +503,7 @@ impl Edge for LiveEdge {
     }
 
     fn release(&mut self, leg: LegId, by: EndedBy) {
+        self.shared.lines.leave(self.call, leg);
         self.hang_up_where(|c| c.role.leg() == Some(leg), ended_by(by));
     }
 
@@ -497,16 +517,9 @@ impl Edge for LiveEdge {
             Offered::Resumes => {
                 return self.news.extend([CallInput::PacketShown(offer), CallInput::Alerted(offer), CallInput::AgentAnswered(offer)]);
             }
+            Offered::Busy => return self.news.push_back(CallInput::AgentDeclined(offer)),
         }
-        let (key, link) = self.key();
-        let headers = self.shared.phones.headers_for(&key, link.as_ref().map(|link| link.url.as_str()));
-        let legs = self.shared.phones.ring(agent, self.caller.as_deref(), &headers);
-        if legs.is_empty() {
-            self.news.push_back(CallInput::AgentVanished(offer));
-        }
-        for leg in legs {
-            self.add(leg, Role::Ringing(offer));
-        }
+        self.ring(offer, agent);
     }
 
     fn update(&mut self, offer: OfferId, packet: &ContextPacket) {

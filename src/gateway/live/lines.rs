@@ -32,6 +32,8 @@ pub(super) use seat::Seat;
 const PAGE_GRACE: Duration = Duration::from_secs(5);
 /// Offers that one agent may have open; no agent's capacity is larger.
 const MAX_OFFERS: usize = 64;
+/// Pages that one agent may have open; of more the oldest are forgotten.
+const MAX_PAGES: usize = 16;
 
 /// What an agent's page is told.
 #[derive(Clone, Debug)]
@@ -70,6 +72,9 @@ pub enum NotNow {
     /// They are in no call.
     #[error("you are in no call")]
     NoCall,
+    /// Their line is in another call, and carries one at a time.
+    #[error("your line is in another call; end that one first")]
+    Busy,
     /// The call has more news waiting than it can take; it is stuck, and its own watchdogs end it.
     #[error("the call does not react; try again")]
     Stuck,
@@ -78,8 +83,6 @@ pub enum NotNow {
 /// How an agent's screen and line are.
 #[derive(Clone, Debug)]
 pub struct Desktop {
-    /// A page is open.
-    pub has_screen: bool,
     /// Their line, if they have one.
     pub line: Option<LineState>,
     /// What they are asked now.
@@ -108,7 +111,8 @@ struct Inner {
 struct Person {
     /// Counts the pages that they have opened.
     pages: u64,
-    screen: Option<Sender<ScreenEvent>>,
+    /// Those that are open, by their number; the last one is told what happens.
+    screens: Vec<(u64, Sender<ScreenEvent>)>,
     /// A page is open, or was a moment ago.
     has_screen: bool,
     has_phone: bool,
@@ -124,6 +128,8 @@ struct Person {
 struct Open {
     card: Card,
     call: Sender<News>,
+    /// The screen is not there any more, and phones ring instead.
+    is_on_phones: bool,
 }
 
 struct InCall {
@@ -157,9 +163,24 @@ impl Person {
         self.has_screen && self.line_is_up()
     }
 
+    /// Their line is in another call than this one.
+    fn is_in_another(&self, call: CallId) -> bool {
+        self.calls.iter().any(|seat| seat.call != call)
+    }
+
+    /// The screen on which they are asked is gone, but they have phones: the calls that ask ring those.
+    fn ring_phones(&mut self, agent: &AgentId) {
+        let calls = &self.calls;
+        let is_asked = |open: &&mut Open| !open.is_on_phones && !calls.iter().any(|seat| seat.call == open.card.offer.call);
+        for open in self.offers.values_mut().filter(is_asked) {
+            // A call whose inbox is full is stuck, and the offer ends by itself.
+            open.is_on_phones = open.call.try_send(News::NoScreen(open.card.offer, agent.clone())).is_ok();
+        }
+    }
+
     fn tell(&self, event: ScreenEvent) {
         // A page that does not take what it is told loses its connection, and asks anew.
-        if let Some(screen) = &self.screen {
+        if let Some((_, screen)) = self.screens.last() {
             let _ = screen.try_send(event);
         }
     }
@@ -179,24 +200,35 @@ impl Lines {
     fn with<T>(&self, agent: &AgentId, act: impl FnOnce(&mut Person) -> T) -> T {
         let mut people = self.people();
         let person = people.entry(agent.clone()).or_default();
+        let (had_screen, was_at_screen) = (person.has_screen, person.is_at_screen());
         let done = act(person);
+        // All under the lock, so that the desk hears of changes in their order.
+        if person.has_screen != had_screen {
+            self.inner.desk.page(agent, person.has_screen);
+        }
         let is_reachable = person.has_phone || person.is_at_screen();
         if std::mem::replace(&mut person.is_reachable, is_reachable) != is_reachable {
-            // Under the lock, so that the desk hears of changes in their order.
             self.inner.desk.tell(DeskInput::Line { agent: agent.clone(), up: is_reachable });
+        } else if is_reachable && was_at_screen && !person.is_at_screen() {
+            person.ring_phones(agent);
         }
         done
     }
 
-    /// The agent's page is open and hears what happens; one that was open before is told that it was replaced.
+    /// The agent's page is open and hears what happens. One that was open before is told that it was replaced, and hears what happens
+    /// again when this one is closed.
     pub fn go_on_duty(&self, agent: &AgentId, screen: Sender<ScreenEvent>) -> OnDuty {
         let page = self.with(agent, |person| {
             person.tell(ScreenEvent::Replaced);
-            (person.screen, person.has_screen) = (Some(screen), true);
+            person.pages += 1;
+            if person.screens.len() >= MAX_PAGES {
+                person.screens.remove(0);
+            }
+            person.screens.push((person.pages, screen));
+            person.has_screen = true;
             for open in person.offers.values() {
                 person.tell(ScreenEvent::Offer(Box::new(open.card.clone())));
             }
-            person.pages += 1;
             person.pages
         });
         OnDuty { lines: self.clone(), agent: agent.clone(), page }
@@ -258,8 +290,11 @@ impl Lines {
     /// The agent takes the caller. Who has them is the desk's to say.
     ///
     /// # Errors
-    /// The offer is over.
+    /// The offer is over, or their line is in another call.
     pub fn accept(&self, agent: &AgentId, offer: OfferId) -> Result<(), NotNow> {
+        if self.people().get(agent).is_some_and(|person| person.offers.contains_key(&offer) && person.is_in_another(offer.call)) {
+            return Err(NotNow::Busy);
+        }
         self.answer(agent, offer, &[CallInput::AgentAnswered(offer)])
     }
 
@@ -292,7 +327,6 @@ impl Lines {
         let people = self.people();
         let person = people.get(agent);
         Desktop {
-            has_screen: person.is_some_and(|person| person.screen.is_some()),
             line: person.and_then(|person| person.line.as_ref()).map(|(_, state)| *state),
             offers: person.map(|person| person.offers.values().map(|open| open.card.clone()).collect()).unwrap_or_default(),
             calls: person.map(|person| person.calls.iter().map(|seat| (seat.call, seat.leg)).collect()).unwrap_or_default(),
@@ -300,11 +334,15 @@ impl Lines {
     }
 
     fn on_page_closed(&self, agent: &AgentId, page: u64) {
-        let is_last = move |person: &Person| person.pages == page;
-        let was_open = self.with(agent, |person| is_last(person) && person.screen.take().is_some());
-        if !was_open {
+        let (has_none, pages) = self.with(agent, |person| {
+            person.screens.retain(|(open, _)| *open != page);
+            (person.screens.is_empty(), person.pages)
+        });
+        if !has_none {
             return;
         }
+        // Whoever has opened one meanwhile is there, or that one's own closing counts.
+        let is_last = move |person: &Person| person.pages == pages;
         let (lines, agent) = (self.clone(), agent.clone());
         self.inner.handle.spawn(async move {
             tokio::time::sleep(PAGE_GRACE).await;
@@ -312,7 +350,7 @@ impl Lines {
             tokio::time::sleep(lines.inner.grace.saturating_sub(PAGE_GRACE)).await;
             let has_left = lines.people().get(&agent).is_some_and(|person| is_last(person) && !person.has_phone);
             if has_left {
-                lines.presence(&agent, Presence::Offline);
+                lines.inner.desk.leave(&agent);
             }
         });
     }
@@ -348,10 +386,13 @@ impl Lines {
             if !person.is_at_screen() || person.offers.len() >= MAX_OFFERS {
                 return Offered::Nowhere;
             }
+            if person.is_in_another(card.offer.call) {
+                return if person.has_phone { Offered::Nowhere } else { Offered::Busy };
+            }
             card.resumes = person.lost.take_if(|(lost, _)| *lost == card.offer.call).is_some_and(|(_, at)| at.elapsed() <= self.inner.grace);
             let offered = if card.resumes { Offered::Resumes } else { Offered::OnScreen };
             person.tell(ScreenEvent::Offer(Box::new(card.clone())));
-            person.offers.insert(card.offer, Open { card, call: call.clone() });
+            person.offers.insert(card.offer, Open { card, call: call.clone(), is_on_phones: false });
             offered
         })
     }
@@ -374,6 +415,17 @@ impl Lines {
         }
     }
 
+    /// Whether anybody at a screen is asked this.
+    pub(super) fn is_open(&self, offer: OfferId) -> bool {
+        self.people().values().any(|person| person.offers.contains_key(&offer))
+    }
+
+    /// Segue failed at this call, which says no more: whatever it asked is over.
+    pub(super) fn forget(&self, call: CallId) {
+        let asked: Vec<OfferId> = self.people().values().flat_map(|person| person.offers.keys()).filter(|offer| offer.call == call).copied().collect();
+        asked.into_iter().for_each(|offer| self.over(offer));
+    }
+
     /// The agent's line becomes a leg; `None` if there is none, or it is in a call.
     pub(super) fn sit_down(&self, agent: &AgentId, (call, leg): (CallId, LegId), inbox: &Sender<News>) -> Option<Seat> {
         let (breaks, broken) = oneshot::channel();
@@ -384,6 +436,13 @@ impl Lines {
             Some(sound)
         })?;
         Some(Seat::new(self.clone(), agent.clone(), (call, leg), (plan, wire), broken))
+    }
+
+    /// The call lets this leg go. Its agent is free for the next one before the desk can say so.
+    pub(super) fn leave(&self, call: CallId, leg: LegId) {
+        for person in self.people().values_mut() {
+            person.calls.retain(|seat| (seat.call, seat.leg) != (call, leg));
+        }
     }
 
     /// The agent's line is not a leg of this call any more.
@@ -401,6 +460,8 @@ pub(super) enum Offered {
     OnScreen,
     /// They were with this caller when their line broke, and are back: they need not be asked.
     Resumes,
+    /// On a screen, but their line is in another call, and they have no phone.
+    Busy,
 }
 
 fn send(call: &Sender<News>, input: CallInput, gone: NotNow) -> Result<(), NotNow> {
@@ -408,4 +469,28 @@ fn send(call: &Sender<News>, input: CallInput, gone: NotNow) -> Result<(), NotNo
         tokio::sync::mpsc::error::TrySendError::Full(_) => NotNow::Stuck,
         tokio::sync::mpsc::error::TrySendError::Closed(_) => gone,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::channel;
+
+    use super::*;
+    use crate::handoff::desk::DeskTables;
+
+    #[tokio::test]
+    async fn a_page_that_is_closed_leaves_the_desk_to_the_one_that_was_open_before() {
+        let lines = Lines::new(DeskLine::open(&DeskTables::default(), Duration::ZERO), Duration::ZERO);
+        let (anna, (first, mut on_first), (second, mut on_second)) = (AgentId::from("anna"), channel(8), channel(8));
+        let _first = lines.go_on_duty(&anna, first);
+        let second = lines.go_on_duty(&anna, second);
+        assert!(matches!(on_first.try_recv(), Ok(ScreenEvent::Replaced)));
+        let tell = || lines.with(&anna, |person| person.tell(ScreenEvent::Line(LineState::Up)));
+        tell();
+        assert!(on_first.try_recv().is_err() && on_second.try_recv().is_ok());
+        drop(second);
+        tell();
+        assert!(matches!(on_first.try_recv(), Ok(ScreenEvent::Line(_))));
+        assert!(lines.people()[&anna].has_screen);
+    }
 }

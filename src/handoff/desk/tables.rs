@@ -131,7 +131,7 @@ pub struct AgentTable {
     pub skills: Vec<String>,
     /// BCP 47 languages that they speak (`en` serves `en-GB` too); `"*"` for all.
     pub languages: Vec<String>,
-    /// Callers that they take at the same time.
+    /// Callers that they take at the same time; on a screen one, since a line carries one call.
     pub capacity: u32,
 }
 
