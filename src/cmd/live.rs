@@ -126,7 +126,9 @@ async fn store(table: &StoreTable) -> anyhow::Result<Option<Store>> {
 /// Synthesizes what is known to be said, in every band in which callers may hear it.
 pub async fn speak_ahead(config: &Config, kit: &Kit) {
     kit.speak_ahead(Rate::Hz8000).await;
-    if config.sip.codecs.iter().any(|codec| codec.band() == Rate::Hz16000) {
+    // Browsers come by way of our pages.
+    let of_browsers = config.webrtc.codecs.iter().filter(|_| config.console.bind.is_some());
+    if config.sip.codecs.iter().chain(of_browsers).any(|codec| codec.band() == Rate::Hz16000) {
         kit.speak_ahead(Rate::Hz16000).await;
     }
 }

@@ -14,6 +14,7 @@ use crate::base::{LegId, Organ};
 use crate::config::{BUILT_IN, Config};
 use crate::console::Served;
 use crate::edge::sip::{SipCounts, SipEdge};
+use crate::edge::webrtc::PortCounts;
 use crate::gateway::live::call::Finished;
 use crate::gateway::live::lateness::{Lateness, Ticks};
 use crate::replay::verdict::{clock, verdict};
@@ -73,7 +74,7 @@ fn load(file: Option<&Path>) -> Option<(Config, crate::gateway::Kit)> {
 
 async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -> anyhow::Result<Ending> {
     let mut stop = Stop::new()?;
-    let Running { gateway, sip, mut finished, serving, console, store, .. } = live::open_kept(config, kit).await?;
+    let Running { gateway, sip, webrtc, mut finished, serving, console, store } = live::open_kept(config, kit).await?;
     tracing::info!("serving {} on {}", file.map_or_else(|| BUILT_IN.to_owned(), |file| file.display().to_string()), config.sip.bind.join(", "));
     console.iter().for_each(tell_console);
     notify(sd_notify::NotifyState::Ready);
@@ -120,12 +121,7 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
     while let Ok(call) = finished.try_recv() {
         tell(&call);
     }
-    let SipCounts { messages, malformed, too_many, banned } = sip.counts();
-    if malformed + too_many + banned > 0 {
-        tracing::info!(
-            "of what came in, {messages} messages were taken; {malformed} were malformed, {too_many} too many, {banned} from banned addresses"
-        );
-    }
+    tell_counts(sip.counts(), webrtc.counts());
     serving.abort();
     sip.close().await;
     if let Some(console) = console {
@@ -136,6 +132,22 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
     }
     watch.sum_up(gateway.lateness());
     Ok(Ending::Well)
+}
+
+/// What came in and reached nobody.
+fn tell_counts(sip: SipCounts, browsers: PortCounts) {
+    let SipCounts { messages, malformed, too_many, banned } = sip;
+    if malformed + too_many + banned > 0 {
+        tracing::info!(
+            "of what came in, {messages} messages were taken; {malformed} were malformed, {too_many} too many, {banned} from banned addresses"
+        );
+    }
+    let PortCounts { strangers, overflowed, unsent, failed } = browsers;
+    if strangers + overflowed + unsent + failed > 0 {
+        tracing::info!(
+            "on the port for browsers, {strangers} datagrams were from strangers, {overflowed} too many, {unsent} could not be sent; it failed {failed} times"
+        );
+    }
 }
 
 /// Writes what waits for the store.
