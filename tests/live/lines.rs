@@ -226,7 +226,7 @@ async fn a_line_carries_one_call_however_many_its_agent_may_have() {
     let mut anna = Desk::open(&running, "anna").await;
     anna.page.speak(speech(&["fraud"]));
     let mut watched = running.gateway.watch();
-    let calling = [caller(&running, part(12)), caller(&running, part(12))];
+    let calling = [caller(&running, part(40)), caller(&running, part(40))];
     let (first, second) = (anna.offer().await, anna.offer().await);
     anna.lines.shown(&anna.agent, first.offer).unwrap();
     anna.lines.accept(&anna.agent, first.offer).unwrap();
@@ -237,9 +237,7 @@ async fn a_line_carries_one_call_however_many_its_agent_may_have() {
     assert_eq!(outcomes(&finished(&mut running).await), [settled("anna", OfferOutcome::Declined)]);
     third.await.unwrap();
     assert!(anna.lines.desktop(&anna.agent).offers.iter().all(|card| card.offer == second.offer));
-    for calling in calling {
-        calling.await.unwrap();
-    }
+    calling.iter().for_each(JoinHandle::abort);
 }
 
 #[tokio::test(flavor = "multi_thread")]
