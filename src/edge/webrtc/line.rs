@@ -15,10 +15,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
 
-use super::{INTERRUPTED_AFTER, WebRtcError};
 use super::offer::{Offer, ufrag, with_candidates};
 use super::port::Share;
 use super::stream::Stream;
+use super::{INTERRUPTED_AFTER, WebRtcError};
 use crate::edge::{LineEnd, LineWire, MediaPlan};
 use crate::sound::codec::Codec;
 use crate::sound::rtp::{HEADER, MAX_DATAGRAM, Packet};

@@ -422,7 +422,8 @@ impl Lines {
 
     /// Segue failed at this call, which says no more: whatever it asked is over.
     pub(super) fn forget(&self, call: CallId) {
-        let asked: Vec<OfferId> = self.people().values().flat_map(|person| person.offers.keys()).filter(|offer| offer.call == call).copied().collect();
+        let asked: Vec<OfferId> =
+            self.people().values().flat_map(|person| person.offers.keys()).filter(|offer| offer.call == call).copied().collect();
         asked.into_iter().for_each(|offer| self.over(offer));
     }
 
