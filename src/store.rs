@@ -11,10 +11,10 @@
 //!
 //! What is *not* here: sound (`gateway::live::journal`), and what anybody may do (`console`).
 
+mod away;
 mod calls;
 mod check;
 mod people;
-mod password;
 mod projection;
 mod rows;
 mod sessions;
@@ -39,7 +39,7 @@ use writer::Line;
 
 pub use calls::{AgentDay, Began, KeptCall, ListedCall, WrapUp};
 pub use check::{Checked, Dangling, Incomplete, LostCall};
-pub use people::{Act, ApiKey, FirstAdmin, Role, User};
+pub use people::{Act, ApiKey, FirstAdmin, Role, User, UserChange, fingerprint, random_text};
 pub use projection::GATEWAY_LOST;
 pub use table::StoreTable;
 pub use writer::Counts;
@@ -75,17 +75,14 @@ pub enum StoreError {
     /// What is kept is not what we write.
     #[error("the store holds what is not ours: {0}")]
     Foreign(String),
-    /// A password could not be hashed or compared.
-    #[error("a password could not be looked at: {0}")]
-    Hash(String),
 }
 
 impl StoreError {
     /// Whether it may be otherwise when asked again.
     pub fn is_retryable(&self) -> bool {
         match self {
-            StoreError::Database(_) => true,
-            StoreError::Open { .. } | StoreError::Missing(_) | StoreError::Password(_) | StoreError::Foreign(_) | StoreError::Hash(_) => false,
+            StoreError::Database(error) => away::is_away(error),
+            StoreError::Open { .. } | StoreError::Missing(_) | StoreError::Password(_) | StoreError::Foreign(_) => false,
         }
     }
 }

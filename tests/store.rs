@@ -58,6 +58,8 @@ suite! {
     kept::a_caller_has_a_history_and_an_agent_a_day,
     kept::calls_that_were_lost_are_over_after_the_next_start,
     kept::what_the_database_refuses_costs_no_other_call,
+    kept::a_caller_without_end_stops_nobody,
+    kept::what_is_kept_for_long_enough_is_forgotten,
     kept::many_calls_are_written_while_they_are_read,
     killed::who_is_killed_loses_no_more_than_the_last_second,
     people::users_come_change_and_go,
@@ -298,6 +300,39 @@ mod kept {
         rows.close().await;
     }
 
+    pub async fn a_caller_without_end_stops_nobody(table: StoreTable) {
+        let store = opened(&table).await;
+        // Nothing that is alike in it, which a database could press together.
+        let endless: String = (0..4_000_u32).map(|n| char::from(b'!' + (n.wrapping_mul(2_654_435_761) >> 25) as u8 % 90)).collect();
+        whole(&store, 1, moment(0), (Some(&endless), "ana"), 12);
+        whole(&store, 2, moment(1), (None, "ana"), 12);
+        written(&store).await;
+        assert_eq!(store.counts().dropped, 0);
+        let history: Vec<_> = store.history(&endless, 5).await.unwrap().into_iter().map(|listed| (listed.id, listed.caller.unwrap().len())).collect();
+        assert_eq!(history, [(call(1), 128)]);
+        assert!(store.find_call(call(2)).await.unwrap().is_some());
+    }
+
+    pub async fn what_is_kept_for_long_enough_is_forgotten(table: StoreTable) {
+        let store = opened(&table).await;
+        // In 2026 and long ago; more than are forgotten at once.
+        (0..510).for_each(|n| whole(&store, n, moment(-1_000_000_000), (None, "ana"), 1));
+        let now = jiff::Timestamp::now();
+        whole(&store, 600, now, (None, "ana"), 1);
+        written(&store).await;
+        store.close(PATIENCE).await;
+        let store = opened(&StoreTable { keep_days: 30.0, ..table }).await;
+        let started = Instant::now();
+        loop {
+            let left: Vec<_> = store.list_calls(None, 10).await.unwrap().into_iter().map(|listed| listed.id).collect();
+            if left == [call(600)] {
+                break;
+            }
+            assert!(started.elapsed() < PATIENCE && left.contains(&call(600)), "{left:?}");
+        }
+        assert!(store.check().await.unwrap().is_whole());
+    }
+
     pub async fn many_calls_are_written_while_they_are_read(table: StoreTable) {
         let store = opened(&table).await;
         let started = Instant::now();
@@ -373,11 +408,30 @@ async fn a_file_that_can_not_be_written_for_a_while() {
     whole(&store, 1, moment(0), (None, "ana"), 12);
     written(&store).await;
     let rows = rows_of(&table).await;
-    sqlx::query("ALTER TABLE records RENAME TO elsewhere").execute(&rows).await.unwrap();
+    // Somebody else writes, and does not end.
+    let mut other = rows.acquire().await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *other).await.unwrap();
     too_much(&store).await;
-    sqlx::query("ALTER TABLE elsewhere RENAME TO records").execute(&rows).await.unwrap();
+    sqlx::query("ROLLBACK").execute(&mut *other).await.unwrap();
+    drop(other);
     rows.close().await;
     came_back(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_not_as_it_was_keeps_nobody_waiting() {
+    let table = sqlite("refused");
+    let (store, rows) = (opened(&table).await, rows_of(&table).await);
+    sqlx::query("ALTER TABLE records RENAME TO elsewhere").execute(&rows).await.unwrap();
+    whole(&store, 1, moment(0), (None, "ana"), 12);
+    written(&store).await;
+    let counts = store.counts();
+    assert!(!counts.is_away && counts.dropped == 16 && counts.waiting == 0, "{counts:?}");
+    sqlx::query("ALTER TABLE elsewhere RENAME TO records").execute(&rows).await.unwrap();
+    rows.close().await;
+    whole(&store, 2, moment(0), (None, "ana"), 12);
+    written(&store).await;
+    assert!(store.find_call(call(2)).await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

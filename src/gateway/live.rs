@@ -52,6 +52,8 @@ const ADMISSIONS: usize = 256;
 const WATCHED: usize = 8_192;
 /// Finished calls that may wait to be told of.
 const FINISHED: usize = 1_024;
+/// Longest name or number of a caller, in characters; what is beyond it nobody rings back.
+const MAX_CALLER: usize = 128;
 /// A caller who is refused for want of room may try again after this, in s.
 const RETRY_AFTER_SECS: u32 = 30;
 /// After the last words of a shutdown calls may take so long to end.
@@ -200,6 +202,11 @@ impl Gateway {
         self.calls().len()
     }
 
+    /// Which calls go on now.
+    pub fn going_on(&self) -> BTreeSet<CallId> {
+        self.calls().keys().copied().collect()
+    }
+
     /// Agents at screens.
     pub fn lines(&self) -> &Lines {
         &self.shared.lines
@@ -301,7 +308,7 @@ impl Gateway {
         let clock = LiveClock::start();
         let wall = self.around.wall.clone().unwrap_or_else(|| jiff::Timestamp::now().to_zoned(kit.zone(&called)));
         let data = data.into_iter().map(|(name, value)| (name, value.0)).collect();
-        let arrival = Arrival { call, called: called.clone(), caller: caller.map(|caller| caller.0), data, wall };
+        let arrival = Arrival { call, called: called.clone(), caller: caller.map(|caller| caller.0.chars().take(MAX_CALLER).collect()), data, wall };
         let Some((mut plan, mut equipment)) = kit.admit(arrival, rate, None, Handle::current()) else {
             tracing::info!(reference, %from, called, "refused: no entry has this number");
             refuse(&leg.commands, LegCommand::Refuse { status: 404, retry_after_s: None, contact: None });

@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 use sqlx::{AnyPool, Row as _};
 
+use super::projection::short;
+use super::rows::clean;
 use super::story::Story;
 use super::{Store, StoreError, moment};
 use crate::base::{CallId, CallOutcome, Record};
@@ -201,7 +203,7 @@ impl Store {
     /// The database is away.
     pub async fn history(&self, caller: &str, most: usize) -> Result<Vec<ListedCall>, StoreError> {
         let sql = format!("{LISTED} WHERE caller = $1 ORDER BY began_us DESC, id DESC LIMIT $2");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.to_owned()).bind(limit(most)).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(clean(short(caller))).bind(limit(most)).fetch_all(&self.pool).await?;
         rows.iter().map(listed).collect()
     }
 
@@ -210,7 +212,7 @@ impl Store {
     /// # Errors
     /// The database is away.
     pub async fn agent_day(&self, agent: &str, since: Timestamp) -> Result<AgentDay, StoreError> {
-        let took = "FROM legs JOIN calls ON calls.id = legs.call WHERE legs.agent = $1 AND calls.began_us >= $2 AND EXISTS \
+        let took = "FROM legs WHERE legs.agent = $1 AND legs.began_us >= $2 AND EXISTS \
                     (SELECT 1 FROM offers WHERE offers.call = legs.call AND offers.agent = legs.agent AND offers.outcome = 'accepted')";
         let sql = format!(
             "SELECT COUNT(DISTINCT legs.call) AS calls, COUNT(DISTINCT CASE WHEN legs.left_us IS NULL THEN NULL ELSE legs.call END) AS over, \
@@ -219,7 +221,7 @@ impl Store {
         let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(agent.to_owned()).bind(since.as_microsecond()).fetch_one(&self.pool).await?;
         let wrapped = sqlx::query(
             "SELECT CAST(COALESCE(SUM(saved_us - wrap_ups.began_us), 0) AS BIGINT) AS wrapped FROM wrap_ups JOIN calls ON calls.id = wrap_ups.call \
-             WHERE wrap_ups.agent = $1 AND calls.began_us >= $2",
+             WHERE wrap_ups.agent = $1 AND wrap_ups.began_us >= $2 AND calls.began_us >= $2",
         )
         .bind(agent.to_owned())
         .bind(since.as_microsecond())
@@ -247,7 +249,7 @@ impl Store {
         .bind(wrap_up.agent.clone())
         .bind(wrap_up.began.as_microsecond())
         .bind(wrap_up.saved.as_microsecond())
-        .bind(wrap_up.summary.replace('\0', ""))
+        .bind(clean(&wrap_up.summary))
         .bind(wrap_up.disposition.clone())
         .bind(wrap_up.resolved.map(i64::from))
         .execute(&self.pool)

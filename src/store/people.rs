@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use utoipa::ToSchema;
 
+use super::rows::clean;
 use super::{Store, StoreError, moment};
 
 /// Octets of the key that makes the first admin.
@@ -67,6 +68,21 @@ pub struct User {
     pub created: Timestamp,
 }
 
+/// What is to be different of somebody; what is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserChange {
+    /// What others call them.
+    pub title: Option<String>,
+    /// What they are.
+    pub role: Option<Role>,
+    /// The agent that they are, or that they are none.
+    pub agent: Option<Option<String>>,
+    /// Of their password.
+    pub password_hash: Option<String>,
+    /// Whether they may not sign in for now.
+    pub disabled: Option<bool>,
+}
+
 /// The key of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
@@ -105,12 +121,12 @@ pub enum FirstAdmin {
 }
 
 /// What is kept of a secret that is long and random: its hash needs no salt.
-pub(super) fn fingerprint(secret: &str) -> String {
+pub fn fingerprint(secret: &str) -> String {
     blake3::hash(secret.as_bytes()).to_hex().to_string()
 }
 
 fn folded(name: &str) -> String {
-    name.to_lowercase()
+    clean(&name.to_lowercase())
 }
 
 fn user(row: &AnyRow) -> Result<User, StoreError> {
@@ -149,8 +165,8 @@ async fn insert_user(connection: &mut AnyConnection, user: &User) -> Result<bool
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING",
     )
     .bind(folded(&user.name))
-    .bind(user.name.clone())
-    .bind(user.title.clone())
+    .bind(clean(&user.name))
+    .bind(clean(&user.title))
     .bind(user.role.name())
     .bind(user.agent.clone())
     .bind(user.password_hash.clone())
@@ -199,22 +215,29 @@ impl Store {
         insert_user(&mut *self.pool.acquire().await?, user).await
     }
 
-    /// Somebody is different from now on. False if there is nobody of this name.
+    /// Somebody is different from now on in what is named, and in nothing else. False if there is nobody of this name.
     ///
     /// # Errors
     /// The database is away.
-    pub async fn update_user(&self, user: &User) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE users SET shown = $2, title = $3, role = $4, agent = $5, password_hash = $6, disabled = $7 WHERE name = $1")
-            .bind(folded(&user.name))
-            .bind(user.name.clone())
-            .bind(user.title.clone())
-            .bind(user.role.name())
-            .bind(user.agent.clone())
-            .bind(user.password_hash.clone())
-            .bind(i64::from(user.disabled))
-            .execute(&self.pool)
-            .await?;
-        Ok(done.rows_affected() > 0)
+    pub async fn update_user(&self, name: &str, change: &UserChange) -> Result<bool, StoreError> {
+        let texts = [
+            ("title", change.title.as_deref().map(|title| Some(clean(title)))),
+            ("role", change.role.map(|role| Some(role.name().to_owned()))),
+            ("agent", change.agent.as_ref().map(|agent| agent.as_deref().map(clean))),
+            ("password_hash", change.password_hash.clone().map(Some)),
+        ];
+        let texts: Vec<_> = texts.into_iter().filter_map(|(column, value)| Some((column, value?))).collect();
+        // Something is always set, so that who is not there is known.
+        let mut sql = String::from("UPDATE users SET disabled = COALESCE($2, disabled)");
+        for (n, (column, _)) in texts.iter().enumerate() {
+            sql.push_str(&format!(", {column} = ${}", n + 3));
+        }
+        sql.push_str(" WHERE name = $1");
+        let mut update = sqlx::query(AssertSqlSafe(sql)).bind(folded(name)).bind(change.disabled.map(i64::from));
+        for (_, value) in texts {
+            update = update.bind(value);
+        }
+        Ok(update.execute(&self.pool).await?.rows_affected() > 0)
     }
 
     /// Somebody may not sign in any more. False if there was nobody.
@@ -284,7 +307,7 @@ impl Store {
     /// The database is away.
     pub async fn create_key(&self, key: &ApiKey) -> Result<bool, StoreError> {
         let done = sqlx::query("INSERT INTO api_keys (name, hash, created_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(key.name.clone())
+            .bind(clean(&key.name))
             .bind(key.hash.clone())
             .bind(key.created.as_microsecond())
             .execute(&self.pool)
@@ -297,7 +320,7 @@ impl Store {
     /// # Errors
     /// The database is away.
     pub async fn delete_key(&self, name: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM api_keys WHERE name = $1").bind(name.to_owned()).execute(&self.pool).await?;
+        let done = sqlx::query("DELETE FROM api_keys WHERE name = $1").bind(clean(name)).execute(&self.pool).await?;
         Ok(done.rows_affected() > 0)
     }
 
@@ -312,10 +335,10 @@ impl Store {
         sqlx::query("INSERT INTO audit (n, at_us, who, what, about, detail) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(n)
             .bind(Timestamp::now().as_microsecond())
-            .bind(who.to_owned())
-            .bind(what.to_owned())
-            .bind(about.map(str::to_owned))
-            .bind(detail.map(str::to_owned))
+            .bind(clean(who))
+            .bind(clean(what))
+            .bind(about.map(clean))
+            .bind(detail.map(clean))
             .execute(&mut *change)
             .await?;
         change.commit().await?;
@@ -340,7 +363,7 @@ impl Store {
     /// # Errors
     /// The database is away.
     pub async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query("SELECT value FROM settings WHERE name = $1").bind(name.to_owned()).fetch_optional(&self.pool).await?;
+        let row = sqlx::query("SELECT value FROM settings WHERE name = $1").bind(clean(name)).fetch_optional(&self.pool).await?;
         Ok(row.map(|row| row.try_get("value")).transpose()?)
     }
 
@@ -350,7 +373,7 @@ impl Store {
     /// The database is away.
     pub async fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
         sqlx::query("INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-            .bind(name.to_owned())
+            .bind(clean(name))
             .bind(value.to_owned())
             .execute(&self.pool)
             .await?;
@@ -359,7 +382,7 @@ impl Store {
 }
 
 /// Text that nobody can guess.
-fn random_text() -> String {
+pub fn random_text() -> String {
     let mut octets = [0; KEY_OCTETS];
     SystemRandom::new().fill(&mut octets).expect("the system gives random numbers");
     octets.iter().map(|octet| format!("{octet:02x}")).collect()

@@ -14,6 +14,9 @@ use crate::base::{CallId, HandoffClock, Happening, Mode, Record, Time};
 /// How a call ended of which the gateway knows no end: it was killed, or failed.
 pub const GATEWAY_LOST: &str = "gateway_lost";
 
+/// Longest number of a caller, in characters: an address of SIP is shorter as a rule.
+const MAX_NUMBER: usize = 128;
+
 const RECORDS: Target = Target { name: "records", columns: &["call", "seq", "at_us", "kind", "body"], keys: 2, again: Again::Stays };
 const TURNS: Target =
     Target { name: "turns", columns: &["call", "seq", "who", "start_us", "end_us", "text", "confidence", "cut"], keys: 2, again: Again::Stays };
@@ -51,8 +54,12 @@ const CALLS: Target = Target {
     keys: 1,
     again: Again::IsRenewed,
 };
-const LEGS: Target =
-    Target { name: "legs", columns: &["call", "leg", "party", "agent", "joined_us", "left_us", "left_by"], keys: 2, again: Again::IsRenewed };
+const LEGS: Target = Target {
+    name: "legs",
+    columns: &["call", "leg", "party", "agent", "joined_us", "left_us", "left_by", "began_us"],
+    keys: 2,
+    again: Again::IsRenewed,
+};
 const HANDOFFS: Target = Target {
     name: "handoffs",
     columns: &[
@@ -204,7 +211,9 @@ impl Projection {
             .map(|leg| {
                 let (left, by) = leg.left.unzip();
                 let who = [id.as_str().into(), i64::from(leg.leg.0).into(), word(&leg.party), leg.agent.as_ref().map(|agent| &*agent.0).into()];
-                who.into_iter().chain([time(leg.joined), maybe_time(left), maybe_word(by.as_ref())]).collect()
+                who.into_iter()
+                    .chain([time(leg.joined), maybe_time(left), maybe_word(by.as_ref()), self.facts.began.as_microsecond().into()])
+                    .collect()
             })
             .collect();
         let handoffs: BTreeMap<_, _> = self.story.handoffs.iter().map(|handoff| (handoff.n, handoff)).collect();
@@ -235,8 +244,8 @@ impl Projection {
             self.facts.instance.as_str().into(),
             began.into(),
             known(|arrival| &arrival.entry),
-            known(|arrival| &arrival.called),
-            arrival.and_then(|arrival| arrival.caller.as_deref()).into(),
+            known(|arrival| short(&arrival.called)),
+            arrival.and_then(|arrival| arrival.caller.as_deref()).map(short).into(),
             known(|arrival| &arrival.language),
             word(&arrival.map_or(Mode::Act, |arrival| arrival.mode)),
             self.facts.recordings.as_deref().map(|dir| dir.to_string_lossy()).as_deref().into(),
@@ -283,6 +292,11 @@ fn of_handoff(call: &str, handoff: &Handoff) -> Row {
         maybe_word(handoff.ended.map(|ended| ended.by).as_ref()),
     ];
     why.into_iter().chain(clocks.map(|clock| maybe_time(handoff.clocks.at(clock)))).chain(what).collect()
+}
+
+/// As much of a caller's or called number as is kept beside the records: a key of an index has a limit (PostgreSQL's is 2,704 octets).
+pub(super) fn short(number: &str) -> &str {
+    number.char_indices().nth(MAX_NUMBER).map_or(number, |(end, _)| &number[..end])
 }
 
 /// The name of a happening in its record.

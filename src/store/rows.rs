@@ -62,7 +62,7 @@ impl From<Option<&str>> for Field {
 }
 
 /// PostgreSQL takes no text with a NUL in it, whoever said it.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 

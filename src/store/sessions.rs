@@ -1,13 +1,7 @@
 //! Sessions of people at the pages, kept under the hash of their ids: who reads the database can't use them.
 
-use async_trait::async_trait;
 use sqlx::Row as _;
-use tower_sessions::SessionStore;
-use tower_sessions::cookie::time::OffsetDateTime;
-use tower_sessions::session::{Id, Record};
-use tower_sessions::session_store::{Error, Result};
 
-use super::people::fingerprint;
 use super::{Store, StoreError};
 
 impl Store {
@@ -15,7 +9,7 @@ impl Store {
     ///
     /// # Errors
     /// The database is away.
-    pub async fn load_session(&self, id_hash: &str) -> std::result::Result<Option<(String, i64)>, StoreError> {
+    pub async fn load_session(&self, id_hash: &str) -> Result<Option<(String, i64)>, StoreError> {
         let found = sqlx::query("SELECT data, ends FROM sessions WHERE id_hash = $1").bind(id_hash.to_owned()).fetch_optional(&self.pool).await?;
         Ok(found.map(|row| Ok::<_, sqlx::Error>((row.try_get("data")?, row.try_get("ends")?))).transpose()?)
     }
@@ -24,7 +18,7 @@ impl Store {
     ///
     /// # Errors
     /// The database is away.
-    pub async fn save_session(&self, id_hash: &str, data: &str, ends: i64) -> std::result::Result<(), StoreError> {
+    pub async fn save_session(&self, id_hash: &str, data: &str, ends: i64) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO sessions (id_hash, data, ends) VALUES ($1, $2, $3) \
              ON CONFLICT (id_hash) DO UPDATE SET data = excluded.data, ends = excluded.ends",
@@ -37,51 +31,22 @@ impl Store {
         Ok(())
     }
 
+    /// A session that goes on holds something else, or ends later. One that has ended stays so.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn update_session(&self, id_hash: &str, data: &str, ends: i64) -> Result<(), StoreError> {
+        let update = sqlx::query("UPDATE sessions SET data = $2, ends = $3 WHERE id_hash = $1");
+        update.bind(id_hash.to_owned()).bind(data.to_owned()).bind(ends).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Forgets a session, by the hash of its id.
     ///
     /// # Errors
     /// The database is away.
-    pub async fn delete_session(&self, id_hash: &str) -> std::result::Result<(), StoreError> {
+    pub async fn delete_session(&self, id_hash: &str) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM sessions WHERE id_hash = $1").bind(id_hash.to_owned()).execute(&self.pool).await?;
         Ok(())
-    }
-}
-
-fn key(id: &Id) -> String {
-    fingerprint(&id.to_string())
-}
-
-fn backend(error: impl std::fmt::Display) -> Error {
-    Error::Backend(error.to_string())
-}
-
-fn decode(error: impl std::fmt::Display) -> Error {
-    Error::Decode(error.to_string())
-}
-
-#[async_trait]
-impl SessionStore for Store {
-    /// Ids have 128 random bits: none comes twice.
-    async fn create(&self, record: &mut Record) -> Result<()> {
-        self.save(record).await
-    }
-
-    async fn save(&self, record: &Record) -> Result<()> {
-        let data = serde_json::to_string(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
-        self.save_session(&key(&record.id), &data, record.expiry_date.unix_timestamp()).await.map_err(backend)
-    }
-
-    async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let Some((data, ends)) = self.load_session(&key(id)).await.map_err(backend)? else { return Ok(None) };
-        let expiry_date = OffsetDateTime::from_unix_timestamp(ends).map_err(decode)?;
-        if expiry_date <= OffsetDateTime::now_utc() {
-            return Ok(None);
-        }
-        let data = serde_json::from_str(&data).map_err(decode)?;
-        Ok(Some(Record { id: *id, data, expiry_date }))
-    }
-
-    async fn delete(&self, id: &Id) -> Result<()> {
-        self.delete_session(&key(id)).await.map_err(backend)
     }
 }

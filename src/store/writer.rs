@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, interval_at, sleep, timeout, timeout_at};
 
+use super::away::{code_of, is_away};
 use super::calls::{Began, find_listed, records};
 use super::projection::{Facts, Projection, Rows, TARGETS};
 use super::rows::{self, Row};
@@ -33,6 +34,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const FOLLOWED: usize = 20_000;
 /// So often what is over is forgotten.
 const TIDY: Duration = Duration::from_secs(3_600);
+
+/// That there is no room is said once within this.
+const SAID_AGAIN: Duration = Duration::from_secs(60);
+/// Calls that are forgotten at once: no more than a moment's work.
+const FORGOTTEN: u64 = 500;
 
 /// What was written and what was not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,7 +67,10 @@ struct Tally {
     written: AtomicU64,
     dropped: AtomicU64,
     is_away: AtomicBool,
+    /// Set until half of the queue is free again.
     is_full: AtomicBool,
+    /// When that was said last, in s since the queue began, plus one; 0 for never.
+    full_said: AtomicU64,
 }
 
 /// The calls' end of the queue.
@@ -69,6 +78,7 @@ struct Tally {
 pub(super) struct Line {
     queue: Sender<Item>,
     tally: Arc<Tally>,
+    began: Instant,
 }
 
 impl Line {
@@ -79,18 +89,31 @@ impl Line {
         let keep = Duration::try_from_secs_f64(table.keep_days * 86_400.0).ok().filter(|keep| !keep.is_zero());
         let writer = Writer { pool, instance: table.instance.clone(), keep, tally: tally.clone(), followed: BTreeMap::new() };
         tokio::spawn(writer.run(items));
-        Line { queue, tally }
+        Line { queue, tally, began: Instant::now() }
     }
 
     fn put(&self, item: Item, reserved: usize) {
         let fits = self.queue.capacity() > reserved;
         if fits && self.queue.try_send(item).is_ok() {
+            if self.queue.capacity() > self.queue.max_capacity() / 2 {
+                self.tally.is_full.store(false, Ordering::Relaxed);
+            }
             return;
         }
         self.tally.dropped.fetch_add(1, Ordering::Relaxed);
-        if !self.tally.is_full.swap(true, Ordering::Relaxed) {
+        if !self.tally.is_full.swap(true, Ordering::Relaxed) && self.may_say() {
             tracing::error!("the store is too slow or away, and as much waits for it as may: records of calls are lost from now on");
         }
+    }
+
+    /// Whether it is long enough ago that we said that there is no room.
+    fn may_say(&self) -> bool {
+        let (now, last) = (self.began.elapsed().as_secs() + 1, self.tally.full_said.load(Ordering::Relaxed));
+        let may = last == 0 || now >= last + SAID_AGAIN.as_secs();
+        if may {
+            self.tally.full_said.store(now, Ordering::Relaxed);
+        }
+        may
     }
 
     pub async fn flush(&self, within: Duration) -> bool {
@@ -155,7 +178,11 @@ impl Writer {
                     }
                     None => return,
                 },
-                _ = tidy.tick() => self.tidy().await,
+                _ = tidy.tick() => {
+                    if self.tidy().await {
+                        tidy.reset_after(BATCH);
+                    }
+                }
             }
         }
     }
@@ -217,7 +244,7 @@ impl Writer {
             let projection = loop {
                 match self.read(call, facts.clone()).await {
                     Ok(projection) => break projection,
-                    Err(StoreError::Database(error)) => self.wait(&error, &mut pause).await,
+                    Err(StoreError::Database(error)) if is_away(&error) => self.wait(&error, &mut pause).await,
                     Err(error) => {
                         tracing::error!(%call, %error, "what is kept of the call can't be read; it begins anew");
                         break Projection::new(call, facts);
@@ -262,11 +289,12 @@ impl Writer {
         loop {
             match self.try_write(rows).await {
                 Ok(()) => break,
-                Err(error) if is_refused(&error) => {
-                    tracing::debug!(%error, "refused");
+                Err(error) if is_away(&error) => self.wait(&error, &mut pause).await,
+                // Its sentence may have words of callers in it.
+                Err(error) => {
+                    tracing::error!(code = code_of(&error), calls = rows.len(), "the database refuses what was to be written");
                     return false;
                 }
-                Err(error) => self.wait(&error, &mut pause).await,
             }
         }
         self.is_back();
@@ -295,20 +323,26 @@ impl Writer {
         if self.tally.is_away.swap(false, Ordering::Relaxed) {
             let dropped = self.tally.dropped.load(Ordering::Relaxed);
             tracing::warn!(dropped, "the store is back");
-            self.tally.is_full.store(false, Ordering::Relaxed);
         }
     }
 
-    /// Forgets sessions that are over, and calls that are kept for long enough.
-    async fn tidy(&self) {
+    /// Forgets sessions that are over, and some calls that are kept for long enough. True if there are more of them.
+    async fn tidy(&self) -> bool {
         let now = Timestamp::now();
         let sessions = sqlx::query("DELETE FROM sessions WHERE ends < $1").bind(now.as_second()).execute(&self.pool).await;
         let calls = match self.keep.and_then(|keep| now.checked_sub(keep).ok()) {
-            Some(before) => sqlx::query("DELETE FROM calls WHERE ended_us < $1").bind(before.as_microsecond()).execute(&self.pool).await,
+            Some(before) => {
+                let some = "DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE ended_us < $1 ORDER BY ended_us LIMIT $2)";
+                sqlx::query(some).bind(before.as_microsecond()).bind(FORGOTTEN as i64).execute(&self.pool).await
+            }
             None => Ok(Default::default()),
         };
-        if let Err(error) = sessions.and(calls) {
-            tracing::warn!(%error, "what is over could not be forgotten; it is tried again in an hour");
+        match sessions.and(calls) {
+            Ok(forgotten) => self.keep.is_some() && forgotten.rows_affected() >= FORGOTTEN,
+            Err(error) => {
+                tracing::warn!(%error, "what is over could not be forgotten; it is tried again in an hour");
+                false
+            }
         }
     }
 }
@@ -325,17 +359,4 @@ async fn gather(first: Item, items: &mut Receiver<Item>) -> Vec<Item> {
         }
     }
     taken
-}
-
-/// Whether it would be refused again.
-fn is_refused(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(error) => {
-            let is_constraint = !matches!(error.kind(), sqlx::error::ErrorKind::Other);
-            // Class 22 of PostgreSQL: data exceptions.
-            is_constraint || error.code().is_some_and(|code| code.len() == 5 && code.starts_with("22"))
-        }
-        sqlx::Error::Encode(_) | sqlx::Error::InvalidArgument(_) => true,
-        _ => false,
-    }
 }

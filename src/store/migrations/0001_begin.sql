@@ -25,6 +25,7 @@ CREATE TABLE calls (
 );
 CREATE INDEX calls_by_time ON calls (began_us, id);
 CREATE INDEX calls_by_caller ON calls (caller, began_us);
+CREATE INDEX calls_by_end ON calls (ended_us);
 
 CREATE TABLE records (
     call TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
@@ -78,9 +79,11 @@ CREATE TABLE legs (
     joined_us BIGINT NOT NULL,
     left_us BIGINT,
     left_by TEXT,
+    began_us BIGINT NOT NULL,
     PRIMARY KEY (call, leg)
 );
-CREATE INDEX legs_by_agent ON legs (agent, call);
+-- When their call began stands with them, so that an agent's day is read without every call of theirs.
+CREATE INDEX legs_by_agent ON legs (agent, began_us);
 
 CREATE TABLE handoffs (
     call TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
@@ -135,6 +138,7 @@ CREATE TABLE wrap_ups (
     resolved BIGINT,
     PRIMARY KEY (call, agent)
 );
+CREATE INDEX wrap_ups_by_agent ON wrap_ups (agent, began_us);
 
 -- Who may sign in. `name` is in lower case, `shown` as it was written.
 CREATE TABLE users (
