@@ -17,13 +17,18 @@ use tokio::sync::{Notify, broadcast};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::access::Whose;
 use super::projection::{Audience, Projection, Told};
 use super::views::{Event, Topic};
 use crate::base::Record;
+use crate::gateway::live::Gateway;
 pub(super) use log::{Log, Watcher};
 
 /// How often the wall is brought up to date: a person sees no difference below this.
 const FLUSH: Duration = Duration::from_millis(250);
+
+/// How often it is asked which calls there still are: the end of one may have been missed.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// The feed. Clones are the same feed.
 #[derive(Clone)]
@@ -52,9 +57,10 @@ impl Feed {
     }
 
     /// Takes what happens until told to stop.
-    pub(super) async fn run(self, mut records: broadcast::Receiver<Record>, stop: CancellationToken) {
-        let mut flush = tokio::time::interval(FLUSH);
+    pub(super) async fn run(self, gateway: Arc<Gateway>, mut records: broadcast::Receiver<Record>, stop: CancellationToken) {
+        let (mut flush, mut settle) = (tokio::time::interval(FLUSH), tokio::time::interval(SETTLE));
         flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        settle.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -62,11 +68,13 @@ impl Feed {
                     Ok(record) => self.change(|world, now| world.on_record(&record, now)),
                     Err(broadcast::error::RecvError::Lagged(missed)) => {
                         tracing::warn!(missed, "the live feed came too late for some records; pages read everything anew");
+                        self.change(|world, now| world.settle(&gateway.going_on(), now));
                         self.change(|_, _| vec![Told { to: Audience::All, topic: Topic::System, call: None, event: Event::Reset }]);
                     }
                     Err(broadcast::error::RecvError::Closed) => return,
                 },
                 _ = flush.tick() => self.change(Projection::flush),
+                _ = settle.tick() => self.change(|world, now| world.settle(&gateway.going_on(), now)),
             }
         }
     }
@@ -87,10 +95,11 @@ impl Feed {
         (look(&inner.world, Timestamp::now()), inner.log.newest())
     }
 
-    /// Pages of this person are told to go: who they are has changed.
-    pub(super) fn dismiss(&self, name: &str) {
+    /// Their pages are told to go.
+    pub(super) fn dismiss(&self, whose: Whose) {
         let inner = self.inner();
-        inner.seats.values().filter(|seat| seat.watcher.name.eq_ignore_ascii_case(name)).for_each(|seat| seat.gone.cancel());
+        let is_theirs = |seat: &&Seat| whose.is(&seat.watcher.name, seat.watcher.session.as_deref());
+        inner.seats.values().filter(is_theirs).for_each(|seat| seat.gone.cancel());
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

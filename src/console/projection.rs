@@ -6,6 +6,8 @@
 
 mod call;
 mod desk;
+mod kept;
+mod lost;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -84,6 +86,8 @@ pub struct Projection {
     ended: VecDeque<(Timestamp, CallId)>,
     agents: BTreeMap<AgentId, AgentDesk>,
     dirty: BTreeSet<CallId>,
+    /// Calls that the gateway had no more when it was last asked, though no end of them was told.
+    missing: BTreeSet<CallId>,
     queues_told: Vec<QueueRow>,
     agents_told: Vec<AgentRow>,
 }
@@ -92,8 +96,17 @@ impl Projection {
     /// Nothing goes on, and nobody is here.
     pub fn new(tables: DeskTables, choices: Choices) -> Projection {
         let agents = tables.agents.iter().map(|agent| (AgentId::from(agent.name.as_str()), AgentDesk::default())).collect();
-        let (calls, ended, dirty) = (BTreeMap::new(), VecDeque::new(), BTreeSet::new());
-        Projection { tables: tables.into(), choices, calls, ended, agents, dirty, queues_told: Vec::new(), agents_told: Vec::new() }
+        Projection {
+            tables: tables.into(),
+            choices,
+            calls: BTreeMap::new(),
+            ended: VecDeque::new(),
+            agents,
+            dirty: BTreeSet::new(),
+            missing: BTreeSet::new(),
+            queues_told: Vec::new(),
+            agents_told: Vec::new(),
+        }
     }
 
     /// One thing happened in a call.
@@ -110,7 +123,8 @@ impl Projection {
         let event = call.event(record);
         self.on_desk(record, now, &mut told);
         if let Some(event) = event {
-            let mine = self.agents.iter().filter(|(_, desk)| desk.has(id)).map(|(agent, _)| agent.clone()).collect();
+            // Who only wraps it up hears nothing of what others say in it.
+            let mine = self.agents.iter().filter(|(_, desk)| desk.is_on(id, None)).map(|(agent, _)| agent.clone()).collect();
             told.push(Told { to: Audience::Call(id, mine), topic: Topic::Call, call: Some(id), event });
         }
         if let Happening::CallEnded { .. } = record.kind {
@@ -123,10 +137,11 @@ impl Projection {
     pub fn on_agent(&mut self, agent: &AgentId, is: &AgentNow, now: Timestamp) -> Vec<Told> {
         let Some(desk) = self.agents.get_mut(agent) else { return Vec::new() };
         let began_wrap_up = is.state == AgentState::WrapUp && desk.state != DeskState::WrapUp;
+        let summary = desk.on.as_ref().and_then(|on| on.packet.as_ref()).map(|packet| packet.summary.clone());
         let last = desk.on_state(is, now);
         let mut told: Vec<Told> = self.state(agent, now).into_iter().collect();
         if let Some(call) = last.filter(|_| began_wrap_up) {
-            let summary = self.calls.get(&call).and_then(LiveCall::summary).unwrap_or_default();
+            let summary = summary.or_else(|| self.calls.get(&call).and_then(LiveCall::summary)).unwrap_or_default();
             let dispositions = self.choices.dispositions.clone();
             told.push(Told::desk(agent, Some(call), Event::WrapUp { summary, dispositions }));
         }
@@ -148,12 +163,7 @@ impl Projection {
                 told.push(Told::wall(Some(id), Event::Row(row)));
             }
         }
-        while let Some((at, id)) = self.ended.front().copied() {
-            let is_needed = self.agents.values().any(|desk| desk.has(id));
-            if self.ended.len() <= MAX_ENDED && (is_needed || secs(now, at) < ENDED_KEPT_S) {
-                break;
-            }
-            self.ended.pop_front();
+        for id in self.forgotten(now) {
             self.calls.remove(&id);
             told.push(Told::wall(Some(id), Event::Gone { id: id.to_string() }));
         }
@@ -162,7 +172,8 @@ impl Projection {
         let same = |a: &QueueRow, b: &QueueRow| a.waiting == b.waiting && a.on_duty == b.on_duty && a.name == b.name;
         if queues.len() != self.queues_told.len() || !queues.iter().zip(&self.queues_told).all(|(a, b)| same(a, b)) {
             self.queues_told.clone_from(&queues);
-            told.push(Told::wall(None, Event::Queues { queues }));
+            // Agents' desks show them too.
+            told.push(Told { to: Audience::All, topic: Topic::Wall, call: None, event: Event::Queues { queues } });
         }
         let agents = self.agents();
         if agents != self.agents_told {
@@ -245,19 +256,15 @@ impl Projection {
         self.agents.get(agent)?.on.as_ref().filter(|on| on.over.is_none()).map(|on| on.call)
     }
 
-    /// The call that an agent has or has to wrap up.
-    pub fn last_call_of(&self, agent: &AgentId) -> Option<CallId> {
-        self.agents.get(agent)?.on.as_ref().map(|on| on.call)
-    }
-
-    /// When the agent left the call that they have to wrap up.
-    pub fn left_at(&self, agent: &AgentId) -> Option<Timestamp> {
-        self.agents.get(agent)?.on.as_ref()?.over
+    /// The call that the agent has to wrap up, and when they left it.
+    pub fn to_wrap_up(&self, agent: &AgentId) -> Option<(CallId, Timestamp)> {
+        let on = self.agents.get(agent)?.on.as_ref()?;
+        Some((on.call, on.over?))
     }
 
     /// Whether this call goes on.
     pub fn goes_on(&self, call: CallId) -> bool {
-        self.calls.get(&call).is_some_and(|call| call.story.ended.is_none())
+        self.calls.get(&call).is_some_and(|call| !call.is_over())
     }
 
     fn row(&self, id: CallId, now: Timestamp) -> Option<WallRow> {
@@ -310,18 +317,15 @@ impl Projection {
                 }
             }
             Happening::LegLeft { leg, party: Party::Agent, by } => {
+                let packet = self.calls.get(&id).and_then(|call| call.packet_view(id, &self.tables, now));
                 for (agent, desk) in self.agents.iter_mut().filter(|(_, desk)| desk.is_on(id, Some(*leg))) {
-                    desk.leave(now);
+                    desk.leave(now, record.at, packet.clone());
                     told.push(Told::desk(agent, Some(id), Event::CallOver { ended_by: call::name_of(by) }));
                     changed.push(agent.clone());
                 }
             }
             Happening::CallEnded { by, .. } => {
-                for (agent, desk) in self.agents.iter_mut().filter(|(_, desk)| desk.is_on(id, None)) {
-                    desk.leave(now);
-                    told.push(Told::desk(agent, Some(id), Event::CallOver { ended_by: call::name_of(by) }));
-                    changed.push(agent.clone());
-                }
+                changed.extend(self.leave_all(id, record.at, &call::name_of(by), now, told));
             }
             _ => {}
         }

@@ -83,6 +83,8 @@ pub(super) fn text(seq: u64, at: Timestamp, topic: Topic, call: Option<CallId>, 
 pub(in crate::console) struct Watcher {
     /// What they signed in with.
     pub name: String,
+    /// Their session, by its fingerprint; programs have none.
+    pub session: Option<String>,
     /// The agent that they are.
     pub agent: Option<AgentId>,
     /// They see the wall, and any call that they watch.

@@ -77,12 +77,12 @@ impl Drop for Page {
     }
 }
 
-/// Serves a page until it goes, its session ends (`until`), or we stop.
+/// Serves a page until it goes, its session is `over`, or we stop.
 pub(in crate::console) async fn serve(
     mut socket: WebSocket,
     (feed, screen): (Feed, Option<(Lines, AgentId)>),
     watcher: Watcher,
-    until: Option<Instant>,
+    over: impl Future<Output = ()>,
     stop: CancellationToken,
 ) {
     let on_duty = screen.map(|(lines, agent)| {
@@ -98,7 +98,7 @@ pub(in crate::console) async fn serve(
         why = page.run(&mut socket) => why,
         () = stop.cancelled() => CutOff(close_code::AWAY, "Segue stops"),
         () = gone.cancelled() => CutOff(close_code::POLICY, "signed out"),
-        () = ended(until) => CutOff(close_code::POLICY, "signed out"),
+        () = over => CutOff(close_code::POLICY, "signed out"),
     };
     drop((page, on_duty));
     let close = Message::Close(Some(CloseFrame { code: why.0, reason: Utf8Bytes::from_static(why.1) }));
@@ -112,13 +112,6 @@ async fn tell_lines(feed: Feed, agent: AgentId, mut told: Receiver<ScreenEvent>)
         if let ScreenEvent::Line(state) = event {
             feed.change(|world, now| world.on_line(&agent, line_word(Some(state)), now));
         }
-    }
-}
-
-async fn ended(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::base::{AgentId, CallId, Happening, OfferOutcome, Party, Record, StageName, Time};
-use crate::console::views::{Event, MoodWord, OfferView, PointView, SignalView, SlotView, StageWord, TurnView, WallRow};
+use crate::console::views::{EarlierView, Event, MoodWord, OfferView, PointView, SignalView, SlotView, StageWord, TurnView, WallRow};
 use crate::handoff::desk::DeskTables;
 use crate::handoff::packet::ContextPacket;
 use crate::replay::transcript::mark;
@@ -14,11 +14,19 @@ use crate::store::story::{Handoff, Score, Signal, Story, Turn};
 pub(super) struct LiveCall {
     pub(super) began: Timestamp,
     pub(super) story: Story,
+    /// Earlier calls of the same caller, once the store has told them.
+    pub(super) history: Vec<EarlierView>,
+    /// The gateway does not have it any more, and nobody was told how it ended.
+    pub(super) is_lost: bool,
 }
 
 impl LiveCall {
     pub(super) fn new(began: Timestamp) -> LiveCall {
-        LiveCall { began, story: Story::default() }
+        LiveCall { began, story: Story::default(), history: Vec::new(), is_lost: false }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_lost || self.story.ended.is_some()
     }
 
     /// What a page that shows this call is told of a record.
@@ -49,7 +57,7 @@ impl LiveCall {
     }
 
     fn packet_event(&self, id: CallId, offer: Option<u32>, packet: &serde_json::Value) -> Option<Event> {
-        let packet = view(id, offer, &read(packet)?, 0.0, None);
+        let packet = OfferView { history: self.history.clone(), ..view(id, offer, &read(packet)?, 0.0, None) };
         Some(Event::Packet { packet: Box::new(packet) })
     }
 
@@ -105,7 +113,8 @@ impl LiveCall {
     pub(super) fn wait_s(&self, now: Timestamp) -> Option<f64> {
         let handoff = self.handoff()?;
         let since = handoff.clocks.at(crate::base::HandoffClock::T0)?;
-        let until = handoff.clocks.at(crate::base::HandoffClock::T5).or(handoff.ended.map(|ended| ended.at));
+        let lost = self.is_lost.then_some(self.story.last);
+        let until = handoff.clocks.at(crate::base::HandoffClock::T5).or(handoff.ended.map(|ended| ended.at)).or(lost);
         Some(until.unwrap_or_else(|| self.time(now)).since(since).as_secs_f64())
     }
 
@@ -131,6 +140,7 @@ impl LiveCall {
         let handoff = self.handoff()?;
         let mut shown = view(id, handoff.offers.last().map(|offer| offer.offer), &packet_of(handoff)?, ring_s(handoff, tables), None);
         shown.waited_s = self.wait_s(now).unwrap_or(shown.waited_s);
+        shown.history.clone_from(&self.history);
         Some(shown)
     }
 
@@ -142,6 +152,7 @@ impl LiveCall {
         let left = (ring_s - self.time(now).since(offer.at).as_secs_f64()).max(0.0);
         let mut shown = view(id, Some(n), &packet_of(handoff)?, ring_s, Some(left));
         shown.waited_s = self.wait_s(now).unwrap_or(shown.waited_s);
+        shown.history.clone_from(&self.history);
         Some(shown)
     }
 
@@ -156,7 +167,10 @@ impl LiveCall {
     }
 
     fn stage(&self) -> StageWord {
-        self.story.stages.last().map_or(StageWord::Greeting, |stage| word(stage.stage))
+        match self.story.stages.last() {
+            _ if self.is_lost => StageWord::Ended,
+            stage => stage.map_or(StageWord::Greeting, |stage| word(stage.stage)),
+        }
     }
 
     /// The latest handoff that acts.

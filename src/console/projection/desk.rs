@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::call::LiveCall;
-use crate::base::{CallId, LegId};
+use crate::base::{CallId, LegId, Time};
 use crate::console::views::{DeskCall, DeskState, LineState, NumbersView, OfferView};
 use crate::gateway::live::desk::AgentNow;
 use crate::handoff::desk::{AgentState, DeskTables, Presence};
@@ -34,6 +34,10 @@ pub(super) struct OnCall {
     pub(super) held: bool,
     pub(super) muted: bool,
     pub(super) over: Option<Timestamp>,
+    /// When that was in the call: what was said later is not theirs to read.
+    left: Option<Time>,
+    /// The packet as it was then.
+    pub(super) packet: Option<OfferView>,
 }
 
 impl AgentDesk {
@@ -65,13 +69,13 @@ impl AgentDesk {
     }
 
     pub(super) fn join(&mut self, call: CallId, leg: LegId, offer: Option<u32>, now: Timestamp) {
-        self.on = Some(OnCall { call, leg, offer, since: now, is_live: false, held: false, muted: false, over: None });
+        self.on = Some(OnCall { call, leg, offer, since: now, is_live: false, held: false, muted: false, over: None, left: None, packet: None });
     }
 
     /// Their part in the call is over.
-    pub(super) fn leave(&mut self, now: Timestamp) {
+    pub(super) fn leave(&mut self, now: Timestamp, at: Time, packet: Option<OfferView>) {
         let Some(on) = &mut self.on else { return };
-        on.over = Some(now);
+        (on.over, on.left, on.packet) = (Some(now), Some(at), packet);
         if on.is_live {
             self.calls += 1;
         }
@@ -112,6 +116,12 @@ impl AgentDesk {
         !matches!(self.state, DeskState::Offline | DeskState::Break)
     }
 
+    /// What the store says of their day.
+    pub(super) fn recall(&mut self, day: NumbersView) {
+        (self.calls, self.handled) = (day.calls_today, day.mean_handle_s.map_or(0, |_| day.calls_today));
+        self.handled_s = day.mean_handle_s.unwrap_or_default() * f64::from(self.handled);
+    }
+
     pub(super) fn numbers(&self) -> NumbersView {
         NumbersView { calls_today: self.calls, mean_handle_s: (self.handled > 0).then(|| self.handled_s / f64::from(self.handled)) }
     }
@@ -119,6 +129,11 @@ impl AgentDesk {
 
 impl OnCall {
     pub(super) fn view(&self, call: &LiveCall, packet: Option<OfferView>, tables: &DeskTables) -> DeskCall {
+        let left_s = self.left.map_or(f64::INFINITY, Time::as_secs_f64);
+        let (mut turns, mut signals, mut frustration) = (call.turns(), call.signals(), call.curve());
+        turns.retain(|turn| turn.start_s < left_s);
+        signals.retain(|signal| signal.start_s < left_s);
+        frustration.retain(|point| point.at_s <= left_s);
         DeskCall {
             id: self.call.to_string(),
             offer: self.offer.map(|n| super::offer_id(self.call, n)),
@@ -126,11 +141,11 @@ impl OnCall {
             live: self.is_live && self.over.is_none(),
             held: self.held,
             muted: self.muted,
-            packet,
-            turns: call.turns(),
-            signals: call.signals(),
-            frustration: call.curve(),
-            parties: call.parties(tables),
+            packet: if self.over.is_some() { self.packet.clone() } else { packet },
+            turns,
+            signals,
+            frustration,
+            parties: if self.over.is_some() { Vec::new() } else { call.parties(tables) },
             over: self.over.is_some(),
         }
     }
