@@ -12,6 +12,7 @@ mod door;
 mod feed;
 mod handoff;
 mod headers;
+mod kept;
 pub mod people;
 pub mod projection;
 pub mod refusal;
@@ -21,8 +22,8 @@ pub mod views;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -43,7 +44,7 @@ use crate::gateway::live::Gateway;
 use crate::gateway::live::desk::AgentNow;
 use crate::gateway::live::pages::Pages;
 use crate::handoff::desk::DeskTables;
-use access::{Attempts, Sessions};
+use access::{Attempts, Known, Sessions, Whose};
 use door::{Certificate, Door, Peer};
 use feed::Feed;
 use people::People;
@@ -96,12 +97,12 @@ pub(crate) struct Console {
     table: ConsoleTable,
     people: People,
     attempts: Attempts,
+    known: Known,
+    heard: api::Heard,
     gateway: Arc<Gateway>,
     webrtc: WebRtcEdge,
     desk: DeskTables,
     feed: Feed,
-    /// The key by which the first admin is made, while there is nobody.
-    welcome: Mutex<Option<String>>,
     /// Host and port by which browsers reach us.
     authority: Option<String>,
     is_stopping: AtomicBool,
@@ -109,8 +110,16 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    fn welcome_key(&self) -> MutexGuard<'_, Option<String>> {
-        self.welcome.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Somebody may no longer do what they did: their pages are told to go, and they hear nothing any more.
+    pub(crate) fn end_access(&self, whose: Whose) {
+        self.feed.dismiss(whose);
+        let lines = self.gateway.lines();
+        for (owner, id) in self.known.end(whose) {
+            // They may have another one by now.
+            if lines.line_of(&owner).is_some_and(|line| line.id() == id) {
+                lines.disconnect(&owner);
+            }
+        }
     }
 }
 
@@ -169,19 +178,20 @@ pub async fn open(bind: SocketAddr, table: &ConsoleTable, parts: Parts) -> Resul
         _ => None,
     };
     let listener = TcpListener::bind(bind).await.map_err(fail)?;
-    let door = Door::open(listener, certificate.clone()).map_err(fail)?;
+    let door = Door::open(listener, certificate.clone(), table.behind_proxy).map_err(fail)?;
     let address = axum::serve::Listener::local_addr(&door).map_err(fail)?;
     let Parts { pages, gateway, webrtc, desk, people } = parts;
-    let welcome = people.is_empty().await.map_err(|_| ConsoleError::People)?.then(access::random_text);
+    let welcome = people.offer_first_admin().await.map_err(|_| ConsoleError::People)?;
     let base = table.public_url.clone().unwrap_or_else(|| format!("{}://{address}", if certificate.is_some() { "https" } else { "http" }));
     let link = welcome.as_ref().map(|key| format!("{}/welcome?key={key}", base.trim_end_matches('/')));
     let choices = Choices { break_reasons: table.break_reasons.clone(), dispositions: table.dispositions.clone(), crm_url: table.crm_url.clone() };
     let console = Arc::new(Console {
         feed: Feed::new(Projection::new(desk.clone(), choices), table.feed_events as usize),
         attempts: Attempts::new(table),
+        known: Known::default(),
+        heard: api::Heard::default(),
         people,
         desk,
-        welcome: Mutex::new(welcome),
         authority: base.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or(rest).to_owned()),
         is_stopping: AtomicBool::new(false),
         stop: CancellationToken::new(),
@@ -189,7 +199,8 @@ pub async fn open(bind: SocketAddr, table: &ConsoleTable, parts: Parts) -> Resul
         gateway,
         webrtc,
     });
-    tokio::spawn(console.feed.clone().run(console.gateway.watch(), console.stop.clone()));
+    tokio::spawn(console.feed.clone().run(console.gateway.clone(), console.gateway.watch(), console.stop.clone()));
+    tokio::spawn(kept::follow(console.clone()));
     tokio::spawn(watch_agents(console.clone()));
     let routes = routes(&console, pages, base.starts_with("https://"));
     let stopped = console.stop.clone().cancelled_owned();

@@ -5,12 +5,14 @@
 //! send, and an `Origin` that is ours, if any. What is *not* here: where users and sessions are kept (`people`).
 
 mod attempts;
+mod known;
 mod password;
 mod rights;
 mod sessions;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, UPGRADE};
@@ -18,9 +20,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rand::{SecureRandom as _, SystemRandom};
+use jiff::Timestamp;
 use tower_sessions::Session;
 
 use super::Console;
@@ -29,7 +29,10 @@ use super::people::{Role, User};
 use super::refusal::Refusal;
 use crate::base::AgentId;
 
-pub(super) use attempts::Attempts;
+pub(super) use crate::store::{fingerprint, random_text};
+
+pub(super) use attempts::{Attempts, household};
+pub(super) use known::{Known, Whose};
 pub(super) use password::{hash, is_right};
 pub use rights::{API, RIGHTS, Right, Rule};
 pub(super) use sessions::Sessions;
@@ -42,8 +45,10 @@ const FORWARDED: &str = "x-forwarded-for";
 const WHO: &str = "who";
 /// In a session: what their password was then; another one ends it.
 const SEAL: &str = "seal";
-/// Octets of everything that must not be guessed.
-const SECRET_OCTETS: usize = 24;
+/// In a session: when it ends, in s of Unix time.
+const ENDS: &str = "ends";
+/// While the store is away, what it would say is asked again after so many s.
+const STORE_IS_BACK: i64 = 30;
 
 /// Whoever sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,19 +174,88 @@ async fn of_key(console: &Console, header: Option<HeaderValue>) -> Result<Person
 
 async fn of_session(console: &Console, session: Option<Session>) -> Result<Option<Person>, Refusal> {
     let Some(session) = session else { return Ok(None) };
-    let read = |error| Refusal::failed("reading a session", &error);
-    let Some(name) = session.get::<String>(WHO).await.map_err(read)? else { return Ok(None) };
-    let seal = session.get::<String>(SEAL).await.map_err(read)?;
+    let Some(key) = key_of(&session) else { return Ok(None) };
+    let before = console.known.recall(&key);
+    // Who has a call gets on with it; others are told to wait, as the store is asked.
+    if let Some(person) = before.clone().filter(|_| console.people.is_away()) {
+        return Ok(Some(person));
+    }
+    match asked(console, &session).await {
+        Ok(Some(person)) => {
+            console.known.see(key, &person);
+            Ok(Some(person))
+        }
+        Ok(None) => {
+            console.known.forget(&key);
+            Ok(None)
+        }
+        Err(Refusal::Away) => before.map(Some).ok_or(Refusal::Away),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Whose session it is, as the store says. One that is used goes on.
+async fn asked(console: &Console, session: &Session) -> Result<Option<Person>, Refusal> {
+    let Some(name) = session.get::<String>(WHO).await.map_err(unread)? else { return Ok(None) };
+    let seal = session.get::<String>(SEAL).await.map_err(unread)?;
+    let ends = session.get::<i64>(ENDS).await.map_err(unread)?.unwrap_or_default();
     let user = console.people.find_user(&name).await?;
-    Ok(user.filter(|user| !user.disabled && seal.as_deref() == Some(fingerprint(&user.password_hash).as_str())).map(|user| Person::of(&user)))
+    let user = user.filter(|user| !user.disabled && seal.as_deref() == Some(fingerprint(&user.password_hash).as_str()));
+    let Some(user) = user else { return Ok(None) };
+    let left = ends - Timestamp::now().as_second();
+    if left as f64 <= console.table.session_secs / 2.0 {
+        session.insert(ENDS, ends_from_now(console)).await.map_err(unread)?;
+    }
+    Ok(Some(Person::of(&user)))
+}
+
+/// A session that can't be read: the store is away, or holds what is not ours.
+pub(super) fn unread(error: tower_sessions::session::Error) -> Refusal {
+    match error {
+        // It was logged where it failed.
+        tower_sessions::session::Error::Store(tower_sessions::session_store::Error::Backend(_)) => Refusal::Away,
+        error => Refusal::failed("reading a session", &error),
+    }
+}
+
+/// What a session is known by, here and in the store.
+pub(super) fn key_of(session: &Session) -> Option<String> {
+    session.id().map(|id| sessions::key(&id))
+}
+
+/// When a session ends that begins or goes on now, in s of Unix time.
+fn ends_from_now(console: &Console) -> i64 {
+    Timestamp::now().as_second().saturating_add(console.table.session_secs as i64)
+}
+
+/// Until somebody's session is over, which takes from them whatever they still have. Never, for who has none.
+pub(super) async fn until_over(console: Arc<Console>, session: Option<String>) {
+    let Some(session) = session else { return std::future::pending().await };
+    loop {
+        let now = Timestamp::now().as_second();
+        let ends = match console.people.load_session(&session).await {
+            Ok(found) => found.map_or(now, |(_, ends)| ends),
+            Err(_) => now + STORE_IS_BACK,
+        };
+        // Requests may have put it off meanwhile.
+        match u64::try_from(ends - now) {
+            Ok(left @ 1..) => tokio::time::sleep(Duration::from_secs(left)).await,
+            _ => break,
+        }
+    }
+    console.end_access(Whose::Session(&session));
 }
 
 /// Somebody has proved who they are: their session begins, under an id that nobody knew before.
-pub(super) async fn sign_in(session: &Session, user: &User) -> Result<Person, Refusal> {
-    let write = |error| Refusal::failed("writing a session", &error);
-    session.cycle_id().await.map_err(write)?;
-    session.insert(WHO, &user.name).await.map_err(write)?;
-    session.insert(SEAL, fingerprint(&user.password_hash)).await.map_err(write)?;
+pub(super) async fn sign_in(console: &Console, session: &Session, user: &User) -> Result<Person, Refusal> {
+    // The session of whoever was here before is over.
+    if let Some(before) = key_of(session) {
+        console.end_access(Whose::Session(&before));
+    }
+    session.cycle_id().await.map_err(unread)?;
+    session.insert(WHO, &user.name).await.map_err(unread)?;
+    session.insert(SEAL, fingerprint(&user.password_hash)).await.map_err(unread)?;
+    session.insert(ENDS, ends_from_now(console)).await.map_err(unread)?;
     Ok(Person::of(user))
 }
 
@@ -194,16 +268,4 @@ pub(super) fn address(console: &Console, request: &Parts) -> IpAddr {
     let behind = if console.table.behind_proxy { forwarded() } else { None };
     let peer = || request.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.0);
     behind.unwrap_or_else(|| peer().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))).ip())
-}
-
-/// Text that nobody can guess.
-pub(super) fn random_text() -> String {
-    let mut octets = [0; SECRET_OCTETS];
-    SystemRandom::new().fill(&mut octets).expect("the system gives random numbers");
-    URL_SAFE_NO_PAD.encode(octets)
-}
-
-/// What is kept of a secret that is long and random: its hash needs no salt.
-pub(super) fn fingerprint(secret: &str) -> String {
-    blake3::hash(secret.as_bytes()).to_hex().to_string()
 }

@@ -19,14 +19,21 @@ use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(super) use calls::Heard;
 pub(super) use line::line_word;
 
 use super::Console;
-use super::refusal::ErrorBody;
+use super::refusal::{ErrorBody, Refusal};
 use super::views::LiveMessage;
+use crate::base::CallId;
 
 /// The header that says as of which number of the live feed an answer is.
 const SEQ: &str = "x-segue-seq";
+
+/// A call by its id in an address.
+fn call_id(text: &str) -> Result<CallId, Refusal> {
+    text.parse().map(CallId).map_err(|_| Refusal::Unknown("call"))
+}
 
 /// What the document says of itself.
 #[derive(OpenApi)]

@@ -3,11 +3,12 @@
 //! Handshakes go on beside each other, so that nobody who is slow at theirs keeps others waiting; how many connections there
 //! may be, and how long a handshake may take, is limited. What is *not* here: what is said over a connection (`axum`).
 
+use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,13 +19,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::access::household;
 use crate::net;
 
 /// Connections at the same time: some for each of hundreds of pages.
 const MAX_CONNECTIONS: usize = 4_096;
+/// Connections of one address (of IPv6, of one household) at the same time: a call centre may have but one, and is still not all.
+const MAX_OF_ADDRESS: usize = 1_024;
+/// Who connects says so soon what they want.
+const FIRST_WORDS: Duration = Duration::from_secs(10);
+/// Afterwards nothing may be said for so long: pages ask whether we are there more often, and we ask them.
+const SILENCE: Duration = Duration::from_secs(120);
 /// A handshake may take so long (a phone with a bad network needs some).
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Connections that are ready and may wait to be served.
@@ -76,15 +85,58 @@ pub(super) struct Door {
 
 impl Door {
     /// Takes connections from `listener` on, until the door is dropped.
-    pub(super) fn open(listener: TcpListener, certificate: Option<Certificate>) -> io::Result<Door> {
+    ///
+    /// Behind a proxy all come from its address, which has no limit of its own then.
+    pub(super) fn open(listener: TcpListener, certificate: Option<Certificate>, behind_proxy: bool) -> io::Result<Door> {
         let local = listener.local_addr()?;
         let (sender, ready) = channel(READY);
-        tokio::spawn(take(listener, certificate, sender));
+        let houses = (!behind_proxy).then(Houses::default);
+        tokio::spawn(take(listener, certificate, houses, sender));
         Ok(Door { ready, local })
     }
 }
 
-async fn take(listener: TcpListener, certificate: Option<Certificate>, ready: Sender<(Wire, SocketAddr)>) {
+/// How many connections each address has.
+#[derive(Clone, Default)]
+struct Houses(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+
+/// The place of one connection among those of its address.
+struct Room {
+    houses: Houses,
+    at: IpAddr,
+}
+
+impl Houses {
+    fn count(&self) -> MutexGuard<'_, BTreeMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `None` if there are too many from there.
+    fn enter(&self, from: IpAddr) -> Option<Room> {
+        let at = household(from);
+        let mut count = self.count();
+        let here = count.entry(at).or_default();
+        if *here >= MAX_OF_ADDRESS {
+            return None;
+        }
+        *here += 1;
+        Some(Room { houses: self.clone(), at })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let mut count = self.houses.count();
+        if let Some(here) = count.get_mut(&self.at) {
+            *here = here.saturating_sub(1);
+            if *here == 0 {
+                count.remove(&self.at);
+            }
+        }
+    }
+}
+
+async fn take(listener: TcpListener, certificate: Option<Certificate>, houses: Option<Houses>, ready: Sender<(Wire, SocketAddr)>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
@@ -100,13 +152,20 @@ async fn take(listener: TcpListener, certificate: Option<Certificate>, ready: Se
                 continue;
             }
         };
+        let room = match houses.as_ref().map(|houses| houses.enter(from.ip())) {
+            Some(None) => {
+                tracing::debug!(%from, "too many connections to the console from one address");
+                continue;
+            }
+            room => room.flatten(),
+        };
         // Without it small answers wait for each other.
         let _ = stream.set_nodelay(true);
         let (certificate, ready) = (certificate.clone(), ready.clone());
         tokio::spawn(async move {
             let Some(stream) = met(stream, certificate).await else { return };
             // Nobody takes connections any more: this one ends.
-            let _ = ready.send((Wire { stream, _place: place }, from)).await;
+            let _ = ready.send((Wire::new(stream, (place, room)), from)).await;
         });
     }
 }
@@ -147,10 +206,35 @@ impl Connected<IncomingStream<'_, Door>> for Peer {
     }
 }
 
-/// A connection, which keeps its place among all until it ends.
+/// A connection, which keeps its place among all until it ends. One on which nothing is said for too long ends.
 pub(super) struct Wire {
     stream: Stream,
-    _place: OwnedSemaphorePermit,
+    /// When something was said last, and how long it may be silent from then on.
+    said: (Instant, Duration),
+    silence: Pin<Box<Sleep>>,
+    _place: (OwnedSemaphorePermit, Option<Room>),
+}
+
+impl Wire {
+    fn new(stream: Stream, place: (OwnedSemaphorePermit, Option<Room>)) -> Wire {
+        Wire { stream, said: (Instant::now(), FIRST_WORDS), silence: Box::pin(tokio::time::sleep(FIRST_WORDS)), _place: place }
+    }
+
+    fn heard(&mut self) {
+        self.said = (Instant::now(), SILENCE);
+    }
+
+    /// Whether it has been silent for too long; else it is woken when it will have been.
+    fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.silence.as_mut().poll(cx).is_ready() {
+            let until = self.said.0 + self.said.1;
+            if until <= Instant::now() {
+                return true;
+            }
+            self.silence.as_mut().reset(until);
+        }
+        false
+    }
 }
 
 enum Stream {
@@ -160,19 +244,32 @@ enum Stream {
 
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let wire = self.get_mut();
+        let before = buf.filled().len();
+        let read = match &mut wire.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        };
+        match read {
+            Poll::Ready(Ok(())) if buf.filled().len() > before => wire.heard(),
+            Poll::Pending if wire.is_silent(cx) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Ready(_) | Poll::Pending => {}
         }
+        read
     }
 }
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
+        let wire = self.get_mut();
+        let written = match &mut wire.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        };
+        if let Poll::Ready(Ok(1..)) = written {
+            wire.heard();
         }
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -187,5 +284,60 @@ impl AsyncWrite for Wire {
             Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    async fn door() -> Door {
+        Door::open(TcpListener::bind("127.0.0.1:0").await.unwrap(), None, false).unwrap()
+    }
+
+    /// As if nothing had been said for so long.
+    fn age(wire: &mut Wire, by: Duration) {
+        wire.said.0 = wire.said.0.checked_sub(by).unwrap();
+        wire.silence.as_mut().reset(Instant::now());
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_gives_their_place_back() {
+        let mut door = door().await;
+        let mut stream = TcpStream::connect(door.local).await.unwrap();
+        let (mut wire, _) = door.accept().await;
+        let mut octet = [0];
+        assert!(wire.read(&mut octet).now_or_never().is_none(), "it is waited for");
+        age(&mut wire, FIRST_WORDS);
+        assert_eq!(wire.read(&mut octet).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        // Who has said something, in another connection, may be silent for longer.
+        wire.said.0 = Instant::now();
+        stream.write_all(b"G").await.unwrap();
+        assert_eq!(wire.read(&mut octet).await.unwrap(), 1);
+        age(&mut wire, FIRST_WORDS);
+        stream.write_all(b"E").await.unwrap();
+        assert_eq!(wire.read(&mut octet).await.unwrap(), 1);
+        age(&mut wire, SILENCE);
+        assert_eq!(wire.read(&mut octet).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        // What we say counts as well.
+        wire.write_all(b"x").await.unwrap();
+        stream.write_all(b"T").await.unwrap();
+        age(&mut wire, FIRST_WORDS);
+        assert_eq!(wire.read(&mut octet).await.unwrap(), 1);
+    }
+
+    #[test]
+    fn one_address_has_not_all_places() {
+        let houses = Houses::default();
+        let (here, there) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        let mut rooms: Vec<Room> = (0..MAX_OF_ADDRESS).map(|_| houses.enter(here).unwrap()).collect();
+        assert!(houses.enter(here).is_none() && houses.enter(there).is_some());
+        rooms.pop();
+        assert!(houses.enter(here).is_some());
+        rooms.clear();
+        assert!(houses.count().is_empty());
     }
 }

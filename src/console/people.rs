@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::refusal::Refusal;
-use crate::store::{Store, StoreError};
+use crate::store::{FirstAdmin, Store, StoreError, fingerprint, random_text};
 
-pub use crate::store::{Act, ApiKey, Role, User};
+pub use crate::store::{Act, ApiKey, Role, User, UserChange};
 
 /// Acts that are kept in memory.
 const MAX_ACTS: usize = 10_000;
@@ -38,6 +38,8 @@ struct Kept {
     keys: BTreeMap<String, ApiKey>,
     sessions: BTreeMap<String, (String, i64)>,
     acts: Vec<Act>,
+    /// By which the first admin is made: its fingerprint.
+    first_admin: Option<String>,
 }
 
 impl Memory {
@@ -48,7 +50,11 @@ impl Memory {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Refusal {
-        Refusal::failed("asking the store", &error)
+        if !error.is_retryable() {
+            return Refusal::failed("asking the store", &error);
+        }
+        tracing::warn!(%error, "a request to the console found the store away");
+        Refusal::Away
     }
 }
 
@@ -56,6 +62,11 @@ impl People {
     /// In this store, or in memory without one.
     pub fn of(store: Option<Store>) -> People {
         store.map_or_else(|| People::Remembered(Memory::default()), People::Stored)
+    }
+
+    /// Whether the store is known to be away.
+    pub fn is_away(&self) -> bool {
+        matches!(self, People::Stored(store) if store.counts().is_away)
     }
 
     /// Whether nobody may sign in yet.
@@ -67,6 +78,38 @@ impl People {
             People::Stored(store) => store.is_empty().await?,
             People::Remembered(memory) => memory.kept().users.is_empty(),
         })
+    }
+
+    /// The key that makes the first admin, while nobody may sign in; it replaces the one before.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn offer_first_admin(&self) -> Result<Option<String>, Refusal> {
+        let memory = match self {
+            People::Stored(store) => return Ok(store.offer_first_admin().await?),
+            People::Remembered(memory) => memory,
+        };
+        let mut kept = memory.kept();
+        let key = kept.users.is_empty().then(random_text);
+        kept.first_admin = key.as_deref().map(fingerprint);
+        Ok(key)
+    }
+
+    /// Makes the first admin, once, for whoever has the key. False if it is not the key, or there is somebody.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn create_first_admin(&self, key: &str, user: &User) -> Result<bool, Refusal> {
+        let memory = match self {
+            People::Stored(store) => return Ok(store.create_first_admin(key, user).await? == FirstAdmin::Made),
+            People::Remembered(memory) => memory,
+        };
+        let mut kept = memory.kept();
+        if !kept.users.is_empty() || kept.first_admin.take_if(|kept| *kept == fingerprint(key)).is_none() {
+            return Ok(false);
+        }
+        kept.users.insert(user.name.to_lowercase(), user.clone());
+        Ok(true)
     }
 
     /// Everybody, by name.
@@ -109,15 +152,24 @@ impl People {
         Ok(true)
     }
 
-    /// Somebody is different from now on. False if there is nobody of this name.
+    /// Somebody is different from now on in what is named, and in nothing else. False if there is nobody of this name.
     ///
     /// # Errors
     /// The store is away.
-    pub async fn update_user(&self, user: User) -> Result<bool, Refusal> {
-        Ok(match self {
-            People::Stored(store) => store.update_user(&user).await?,
-            People::Remembered(memory) => memory.kept().users.insert(user.name.to_lowercase(), user).is_some(),
-        })
+    pub async fn update_user(&self, name: &str, change: UserChange) -> Result<bool, Refusal> {
+        let memory = match self {
+            People::Stored(store) => return Ok(store.update_user(name, &change).await?),
+            People::Remembered(memory) => memory,
+        };
+        let mut kept = memory.kept();
+        let Some(user) = kept.users.get_mut(&name.to_lowercase()) else { return Ok(false) };
+        let UserChange { title, role, agent, password_hash, disabled } = change;
+        user.title = title.unwrap_or_else(|| user.title.clone());
+        user.role = role.unwrap_or(user.role);
+        user.agent = agent.unwrap_or_else(|| user.agent.clone());
+        user.password_hash = password_hash.unwrap_or_else(|| user.password_hash.clone());
+        user.disabled = disabled.unwrap_or(user.disabled);
+        Ok(true)
     }
 
     /// Somebody may not sign in any more. False if there was nobody.
@@ -207,6 +259,22 @@ impl People {
             kept.sessions.retain(|_, (_, ends)| *ends > now);
         }
         kept.sessions.insert(key.to_owned(), (data.to_owned(), ends));
+        Ok(())
+    }
+
+    /// A session that goes on holds something else, or ends later. One that has ended stays so.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn update_session(&self, key: &str, data: &str, ends: i64) -> Result<(), Refusal> {
+        match self {
+            People::Stored(store) => store.update_session(key, data, ends).await?,
+            People::Remembered(memory) => {
+                if let Some(session) = memory.kept().sessions.get_mut(key) {
+                    *session = (data.to_owned(), ends);
+                }
+            }
+        }
         Ok(())
     }
 

@@ -7,6 +7,9 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// While the store is away, it is worth another try after so many s.
+const STORE_IS_BACK_S: u64 = 5;
+
 /// Why not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -68,6 +71,9 @@ pub enum Refusal {
     /// This gateway was started without what is needed.
     #[error("{0}")]
     Without(&'static str),
+    /// The database does not answer.
+    #[error("What Segue keeps can't be reached just now. Try again in a moment; calls go on.")]
+    Away,
     /// Something of ours failed; what, stands in the log.
     #[error("Segue could not do this just now. Try again; if it happens again, whoever runs Segue finds the reason in its log.")]
     Failed,
@@ -130,6 +136,7 @@ impl Refusal {
             Refusal::NoMethod => (StatusCode::METHOD_NOT_ALLOWED, "no_method"),
             Refusal::NotBuilt(_) => (StatusCode::NOT_IMPLEMENTED, "not_built"),
             Refusal::Without(_) => (StatusCode::SERVICE_UNAVAILABLE, "not_configured"),
+            Refusal::Away => (StatusCode::SERVICE_UNAVAILABLE, "store_away"),
             Refusal::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
         }
     }
@@ -144,6 +151,9 @@ impl IntoResponse for Refusal {
         match self {
             Refusal::TooManyAttempts { retry_after_s } => {
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
+            }
+            Refusal::Away => {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(STORE_IS_BACK_S));
             }
             // RFC 9110, 11.6.1: a 401 names how one may come in.
             Refusal::SignedOut => {

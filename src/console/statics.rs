@@ -52,7 +52,9 @@ pub(super) async fn asset(method: Method, uri: Uri, headers: HeaderMap) -> Respo
 fn found(path: &str, headers: &HeaderMap) -> Response {
     // Where files are read as they lie (a debug build), what begins with a dot or climbs is none.
     let is_plain = path.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.contains('\\'));
-    let Some(file) = is_plain.then(|| Files::get(path)).flatten() else { return Refusal::NoRoute.into_response() };
+    // JSON is none of the pages': it tells the tools of those who write them what they are.
+    let is_ours = is_plain && !path.ends_with(".json");
+    let Some(file) = is_ours.then(|| Files::get(path)).flatten() else { return Refusal::NoRoute.into_response() };
     let tag = tag(&file);
     let is_known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(|known| knows(known, &tag));
     // `no-cache`: kept, and asked for again with its tag each time, so that an update shows at once.
@@ -80,7 +82,6 @@ fn content_type(path: &str) -> &'static str {
         "html" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",
-        "json" => "application/json",
         "svg" => "image/svg+xml",
         "png" => "image/png",
         "ico" => "image/x-icon",
@@ -107,7 +108,20 @@ mod tests {
 
     #[test]
     fn a_path_leads_nowhere_else() {
-        for path in ["../table.rs", "..", ".", "", "/etc/passwd", "a/../../table.rs", "a//b", "a/./b", "..\\table.rs", ".git"] {
+        for path in [
+            "../table.rs",
+            "..",
+            ".",
+            "",
+            "/etc/passwd",
+            "a/../../table.rs",
+            "a//b",
+            "a/./b",
+            "..\\table.rs",
+            ".git",
+            "package.json",
+            "jsconfig.json",
+        ] {
             assert_eq!(found(path, &HeaderMap::new()).status(), StatusCode::NOT_FOUND, "{path}");
         }
     }

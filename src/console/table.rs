@@ -33,9 +33,9 @@ pub struct ConsoleTable {
     pub handoff_page_secs: f64,
     /// How long somebody stays signed in.
     pub session_secs: f64,
-    /// Passwords that may be tried for one name within `sign_in_secs`.
+    /// Wrong passwords for one name from one address that are taken within `sign_in_secs`; what was right does not count.
     pub sign_in_attempts: u32,
-    /// Passwords that may be tried from one address within `sign_in_secs`.
+    /// Wrong passwords from one address, for all names, that are taken within `sign_in_secs`.
     pub sign_in_address_attempts: u32,
     /// The time for which attempts to sign in are counted.
     pub sign_in_secs: f64,

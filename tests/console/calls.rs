@@ -56,10 +56,25 @@ async fn a_call_that_is_kept_is_listed_opened_heard_and_drawn() {
     let answer = admin.get(&path).await;
     assert_eq!((answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap()), (200, "audio/wav"));
     assert!(answer.bytes().await.unwrap() == sound);
+    assert_eq!(admin.request(Method::HEAD, &path).send().await.unwrap().status(), 200);
+    let tom = site.person(&admin, "tom", "tester", None).await;
+    assert_eq!(tom.request(Method::HEAD, &path).send().await.unwrap().status(), 200);
+    let listened = async |who: &str| {
+        let acts: Vec<Value> = admin.get("/audit").await.json().await.unwrap();
+        let to: Vec<_> = acts.iter().filter(|act| act["what"] == "listened_to" && act["who"] == who).map(|act| act["about"].clone()).collect();
+        to
+    };
+    assert_eq!(listened("tom").await, [] as [Value; 0], "nothing was heard yet");
+    // All of it but an octet, by an id that is written in another way.
+    let other = format!("/calls/{}/audio", call.to_string().to_uppercase());
+    assert_eq!(tom.request(Method::GET, &other).header("range", "bytes=1-").send().await.unwrap().status(), 206);
+    assert_eq!(listened("tom").await, [json!(call.to_string())]);
     let part = admin.request(Method::GET, &path).header("range", "bytes=100-100099").send().await.unwrap();
     assert_eq!(part.status(), 206);
     assert_eq!(part.headers()["content-range"].to_str().unwrap(), format!("bytes 100-100099/{}", sound.len()));
     assert!(part.bytes().await.unwrap() == sound[100..100_100]);
+
+    assert_eq!(listened("root").await.len(), 1, "a player asks for one sound in many parts");
 
     let report = admin.get(&format!("/calls/{call}/report")).await;
     let policy = report.headers()["content-security-policy"].to_str().unwrap().to_owned();

@@ -13,8 +13,13 @@ use crate::console::people::People;
 #[derive(Clone, Debug)]
 pub(crate) struct Sessions(pub People);
 
-fn key(id: &Id) -> String {
+/// What a session is kept under.
+pub(super) fn key(id: &Id) -> String {
     fingerprint(&id.to_string())
+}
+
+fn data_of(record: &Record) -> Result<String> {
+    serde_json::to_string(&record.data).map_err(|error| Error::Encode(error.to_string()))
 }
 
 fn backend(error: impl std::fmt::Display) -> Error {
@@ -25,12 +30,12 @@ fn backend(error: impl std::fmt::Display) -> Error {
 impl SessionStore for Sessions {
     /// Ids have 128 random bits: none comes twice.
     async fn create(&self, record: &mut Record) -> Result<()> {
-        self.save(record).await
+        self.0.save_session(&key(&record.id), &data_of(record)?, record.expiry_date.unix_timestamp()).await.map_err(backend)
     }
 
+    /// One that has ended meanwhile stays so.
     async fn save(&self, record: &Record) -> Result<()> {
-        let data = serde_json::to_string(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
-        self.0.save_session(&key(&record.id), &data, record.expiry_date.unix_timestamp()).await.map_err(backend)
+        self.0.update_session(&key(&record.id), &data_of(record)?, record.expiry_date.unix_timestamp()).await.map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {

@@ -1,22 +1,25 @@
 //! Calls that are kept: the list, one with everything, its sound and its report.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RANGE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::call_id;
 use crate::base::CallId;
 use crate::console::Console;
 use crate::console::access::Person;
@@ -32,6 +35,10 @@ use crate::store::{KeptCall, ListedCall, Store};
 const LISTED: usize = 50;
 /// Calls in one answer at most.
 const MAX_LISTED: usize = 200;
+/// Requests of one person for the sound of one call are one listening, for so long.
+const ONE_LISTENING: Duration = Duration::from_secs(600);
+/// Listenings that are remembered.
+const LISTENERS: usize = 10_000;
 /// Octets of sound that are read at once.
 const CHUNK: usize = 65_536;
 /// The file of a call's sound in its directory.
@@ -41,6 +48,29 @@ const REPORT_POLICY: &str = "sandbox allow-scripts; base-uri 'none'; form-action
 
 pub(super) fn router() -> OpenApiRouter<Arc<Console>> {
     OpenApiRouter::new().routes(routes!(list_calls)).routes(routes!(find_call)).routes(routes!(find_audio)).routes(routes!(find_report))
+}
+
+/// Who has listened to which call lately.
+#[derive(Debug, Default)]
+pub(in crate::console) struct Heard(Mutex<BTreeMap<(String, CallId), Instant>>);
+
+impl Heard {
+    fn heard(&self) -> MutexGuard<'_, BTreeMap<(String, CallId), Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_recent(&self, who: &(String, CallId)) -> bool {
+        self.heard().get(who).is_some_and(|at| at.elapsed() < ONE_LISTENING)
+    }
+
+    fn note(&self, who: (String, CallId)) {
+        let mut heard = self.heard();
+        heard.retain(|_, at| at.elapsed() < ONE_LISTENING);
+        // Where so many listen, each of them is noted once more.
+        if heard.len() < LISTENERS {
+            heard.insert(who, Instant::now());
+        }
+    }
 }
 
 /// Which calls.
@@ -108,10 +138,6 @@ fn store(console: &Console) -> Result<&Store, Refusal> {
     }
 }
 
-fn call_id(text: &str) -> Result<CallId, Refusal> {
-    text.parse().map(CallId).map_err(|_| Refusal::Unknown("call"))
-}
-
 async fn kept(console: &Console, id: &str) -> Result<KeptCall, Refusal> {
     let store = store(console)?;
     store.find_call(call_id(id)?).await?.ok_or(Refusal::Unknown("call"))
@@ -157,16 +183,26 @@ fn sound(call: &KeptCall) -> Option<PathBuf> {
 /// Its sound: the caller left, what they heard right. Who listens is noted.
 #[utoipa::path(get, path = "/calls/{id}/audio", tag = "calls", params(("id" = String, Path)),
     responses((status = 200, description = "A WAV file."), (status = 206, description = "The range of it that was asked for.")))]
-async fn find_audio(State(console): State<Arc<Console>>, person: Person, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
-    let file = sound(&kept(&console, &id).await?).ok_or(Refusal::Unknown("recording"))?;
+async fn find_audio(
+    State(console): State<Arc<Console>>,
+    person: Person,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let call = kept(&console, &id).await?;
+    let file = sound(&call).ok_or(Refusal::Unknown("recording"))?;
     let failed = |error: std::io::Error| Refusal::failed("reading a recording", &error);
     let mut open = File::open(&file).map_err(failed)?;
     let length = open.metadata().map_err(failed)?.len();
     let asked = headers.get(RANGE).and_then(|value| value.to_str().ok());
     let range = asked.and_then(|range| parse_range(range, length));
     let (first, last) = range.unwrap_or((0, length.saturating_sub(1)));
-    if first == 0 {
-        console.people.note(&person.name, "listened_to", Some(&id), None).await?;
+    // Before anything is heard. A HEAD gives nothing to hear; a player asks for its ranges one by one.
+    let heard = (person.name, call.listed.id);
+    if method != Method::HEAD && !console.heard.is_recent(&heard) {
+        console.people.note(&heard.0, "listened_to", Some(&heard.1.to_string()), None).await?;
+        console.heard.note(heard);
     }
     open.seek(SeekFrom::Start(first)).map_err(failed)?;
     let count = if length == 0 { 0 } else { last - first + 1 };
@@ -219,7 +255,7 @@ fn chunks(file: File, left: u64) -> impl futures_util::Stream<Item = std::io::Re
 #[utoipa::path(get, path = "/calls/{id}/report", tag = "calls", params(("id" = String, Path)), responses((status = 200, description = "A page.")))]
 async fn find_report(State(console): State<Arc<Console>>, person: Person, Path(id): Path<String>) -> Result<Response, Refusal> {
     let call = kept(&console, &id).await?;
-    console.people.note(&person.name, "report_opened", Some(&id), None).await?;
+    console.people.note(&person.name, "report_opened", Some(&call.listed.id.to_string()), None).await?;
     let drawn = tokio::task::spawn_blocking(move || drawn(&call)).await.map_err(|error| Refusal::failed("drawing a report", &error))?;
     let page = drawn.map_err(|error| Refusal::failed("drawing a report", &error))?;
     Ok(([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, REPORT_POLICY)], page).into_response())

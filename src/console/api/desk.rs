@@ -19,20 +19,19 @@ use crate::call::{Command, Target};
 use crate::console::Console;
 use crate::console::access::OfDesk;
 use crate::console::body::Body;
+use crate::console::kept;
 use crate::console::people::People;
-use crate::console::projection::{name_of, offer_id as offer_name};
+use crate::console::projection::offer_id as offer_name;
 use crate::console::refusal::Refusal;
-use crate::console::views::{Desk, EarlierView, NumbersView};
+use crate::console::views::Desk;
 use crate::gateway::live::lines::NotNow;
 use crate::handoff::desk::Presence;
-use crate::store::{Store, WrapUp as WrapUpKept};
+use crate::store::WrapUp as WrapUpKept;
 
 /// Longest note, summary or reason, in characters.
 const MAX_TEXT: usize = 4_000;
 /// Longest name or value of a slot, in characters.
 const MAX_SLOT: usize = 200;
-/// Earlier calls of a caller that are shown.
-const EARLIER: usize = 5;
 /// Longest target of a transfer, in characters.
 const MAX_TARGET: usize = 200;
 
@@ -69,28 +68,9 @@ async fn find_desk(State(console): State<Arc<Console>>, desk: OfDesk) -> Result<
         offer.deadline_s = left.or(offer.deadline_s);
     }
     if let People::Stored(store) = &console.people {
-        add_kept(store, &mut shown).await?;
+        kept::add(&console, store, &desk.agent, &mut shown).await;
     }
     Ok((AppendHeaders([(SEQ, seq)]), Json(shown)))
-}
-
-/// What is kept of the agent's day, and of the caller's earlier calls.
-async fn add_kept(store: &Store, desk: &mut Desk) -> Result<(), Refusal> {
-    let midnight = jiff::Zoned::now().start_of_day().map(|day| day.timestamp()).unwrap_or_default();
-    let day = store.agent_day(&desk.agent, midnight).await?;
-    desk.numbers = NumbersView { calls_today: u32::try_from(day.calls).unwrap_or(u32::MAX), mean_handle_s: day.mean_handle_s };
-    let shown = desk.offer.iter_mut().chain(desk.call.as_mut().and_then(|call| call.packet.as_mut()));
-    for packet in shown {
-        let Some(caller) = &packet.caller else { continue };
-        let earlier = store.history(caller, EARLIER + 1).await?.into_iter().filter(|earlier| earlier.id.to_string() != packet.call);
-        let view = |earlier: crate::store::ListedCall| EarlierView {
-            began: earlier.began.to_string(),
-            outcome: earlier.outcome.map(|outcome| name_of(&outcome)),
-            headline: earlier.headline,
-        };
-        packet.history = earlier.take(EARLIER).map(view).collect();
-    }
-    Ok(())
 }
 
 /// Whether an agent takes calls.
@@ -180,8 +160,10 @@ async fn decline_offer(
     Body(asked): Body<Decline>,
 ) -> Result<StatusCode, Refusal> {
     let reason = asked.reason.map(|reason| checked("reason", &reason, MAX_TEXT)).transpose()?;
-    console.gateway.lines().decline(&desk.agent, offer_id(&text)?)?;
-    console.people.note(&desk.person.name, "offer_declined", Some(&text), reason.as_deref()).await?;
+    let offer = offer_id(&text)?;
+    console.gateway.lines().decline(&desk.agent, offer)?;
+    // The call's records say that it was declined, this only why: nobody is kept ringing because the store is away.
+    let _ = console.people.note(&desk.person.name, "offer_declined", Some(&offer_name(offer.call, offer.n)), reason.as_deref()).await;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -367,12 +349,14 @@ async fn wrap_up(State(console): State<Arc<Console>>, desk: OfDesk, Body(asked):
     if !console.table.dispositions.contains(&asked.disposition) {
         return Err(Refusal::bad("disposition", format!("It is one of these: {}.", console.table.dispositions.join(", "))));
     }
-    let call = console.feed.look(|world, _| world.last_call_of(&desk.agent)).0.ok_or_else(Refusal::no_call)?;
+    let (call, began) = console.feed.look(|world, _| world.to_wrap_up(&desk.agent)).0.ok_or_else(Refusal::no_call)?;
     if let People::Stored(store) = &console.people {
         let saved = Timestamp::now();
-        let began = console.feed.look(|world, _| world.left_at(&desk.agent)).0.unwrap_or(saved);
         let (agent, disposition, resolved) = (desk.agent.to_string(), Some(asked.disposition.clone()), Some(asked.resolved));
-        store.save_wrap_up(&WrapUpKept { call, agent, began, saved, summary, disposition, resolved }).await?;
+        if !store.save_wrap_up(&WrapUpKept { call, agent, began, saved, summary, disposition, resolved }).await? {
+            // The call itself is still on its way there.
+            return Err(Refusal::Away);
+        }
     }
     console.people.note(&desk.person.name, "wrapped_up", Some(&call.to_string()), Some(&asked.disposition)).await?;
     console.gateway.lines().wrapped_up(&desk.agent, call);
@@ -381,7 +365,9 @@ async fn wrap_up(State(console): State<Arc<Console>>, desk: OfDesk, Body(asked):
 
 fn checked(field: &str, text: &str, most: usize) -> Result<String, Refusal> {
     let text = text.trim();
-    if text.chars().count() <= most { Ok(text.to_owned()) } else { Err(Refusal::bad(field, format!("It has at most {most} characters."))) }
+    let is_plain = !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+    let fits = is_plain && text.chars().count() <= most;
+    if fits { Ok(text.to_owned()) } else { Err(Refusal::bad(field, format!("It has at most {most} characters, and no control characters."))) }
 }
 
 fn known_queue(console: &Console, name: &str) -> Result<QueueId, Refusal> {

@@ -6,12 +6,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use tower_sessions::Session;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::console::Console;
-use crate::console::access::{OfLine, Person};
+use crate::console::access::{self, OfLine, Person};
 use crate::console::body::Body;
 use crate::console::refusal::Refusal;
 use crate::console::views::LineState as LineWord;
@@ -71,11 +72,18 @@ fn not_answered(error: WebRtcError) -> Refusal {
 
 /// Opens your line: while it is open calls can reach this page. One that you had before is closed.
 #[utoipa::path(post, path = "/desk/line", tag = "desk", request_body = SdpOffer, responses((status = 200, description = "Answered.", body = SdpAnswer)))]
-async fn open_line(State(console): State<Arc<Console>>, owner: OfLine, Body(asked): Body<SdpOffer>) -> Result<Json<SdpAnswer>, Refusal> {
+async fn open_line(
+    State(console): State<Arc<Console>>,
+    person: Person,
+    owner: OfLine,
+    session: Session,
+    Body(asked): Body<SdpOffer>,
+) -> Result<Json<SdpAnswer>, Refusal> {
     let (sdp, line) = console.webrtc.answer(&described(asked)?).await.map_err(not_answered)?;
-    let id = line.id().to_string();
+    let id = line.id();
+    console.known.opened(&owner.0, id, &person.name, access::key_of(&session));
     console.gateway.lines().connect(&owner.0, line);
-    Ok(Json(SdpAnswer { sdp, line: id }))
+    Ok(Json(SdpAnswer { sdp, line: id.to_string() }))
 }
 
 /// Goes on with your line over another network.

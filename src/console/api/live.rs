@@ -10,17 +10,16 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 use tower_sessions::Session;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::SEQ;
+use super::{SEQ, call_id};
 use crate::base::{CallId, QueueId};
 use crate::call::Command;
 use crate::console::Console;
-use crate::console::access::{OfLine, Person};
+use crate::console::access::{self, OfLine, Person};
 use crate::console::body::Body;
 use crate::console::feed::{Watcher, socket};
 use crate::console::people::Role;
@@ -57,17 +56,15 @@ async fn feed(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
     let upgrade = upgrade.map_err(|_| Refusal::BadInput { field: None, message: "This address speaks WebSocket only.".into() })?;
-    let ends = (person.role != Role::Program).then(|| session.expiry_date().unix_timestamp());
+    let session = access::key_of(&session).filter(|_| person.role != Role::Program);
     let sees_all = matches!(person.role, Role::Supervisor | Role::Admin | Role::Program);
     // Of somebody who is more than an agent only the desk's page rings.
     let is_desk = person.role == Role::Agent || matches!(asked, Ok(Query(ByPage { desk: Some(_) })));
     let screen = person.agent.clone().filter(|_| is_desk).map(|agent| (console.gateway.lines().clone(), agent));
-    let watcher = Watcher { name: person.name, agent: person.agent, sees_all, ..Watcher::default() };
-    let left = ends.map(|ends| u64::try_from(ends - jiff::Timestamp::now().as_second()).unwrap_or(0));
-    let until = left.map(|left| Instant::now() + std::time::Duration::from_secs(left));
-    let (feed, stop) = (console.feed.clone(), console.stop.clone());
+    let watcher = Watcher { name: person.name, session: session.clone(), agent: person.agent, sees_all, ..Watcher::default() };
+    let (feed, stop, over) = (console.feed.clone(), console.stop.clone(), access::until_over(console.clone(), session));
     let upgrade = upgrade.max_message_size(socket::MAX_MESSAGE).max_frame_size(socket::MAX_MESSAGE);
-    Ok(upgrade.on_upgrade(move |page| socket::serve(page, (feed, screen), watcher, until, stop)))
+    Ok(upgrade.on_upgrade(move |page| socket::serve(page, (feed, screen), watcher, over, stop)))
 }
 
 /// The wall. `X-Segue-Seq` says as of which number of the live feed.
@@ -75,10 +72,6 @@ async fn feed(
 async fn list_calls(State(console): State<Arc<Console>>) -> impl IntoResponse {
     let (rows, seq) = console.feed.look(|world, now| world.rows(now));
     (AppendHeaders([(SEQ, seq)]), Json(rows))
-}
-
-fn call_id(text: &str) -> Result<CallId, Refusal> {
-    text.parse().map(CallId).map_err(|_| Refusal::Unknown("call"))
 }
 
 /// A call that goes on, in full. `X-Segue-Seq` says as of which number of the live feed.
@@ -114,7 +107,7 @@ async fn listen(
         return Err(Refusal::Conflict { code: "no_line", message: "Your line is not up. Open one, then listen.".into() });
     }
     // Before anything is heard.
-    console.people.note(&person.name, "listened_in", Some(&id), None).await?;
+    console.people.note(&person.name, "listened_in", Some(&call.to_string()), None).await?;
     told(console.gateway.command(call, Command::Listen { supervisor: owner.0 }))
 }
 
@@ -157,11 +150,8 @@ async fn hand_off(
     }
     let id = goes_on(&console, &id)?;
     let queue = asked.queue.as_deref().map(QueueId::from);
-    if !console.gateway.command(id, Command::Handoff { queue }) {
-        return Err(Refusal::Unknown("call"));
-    }
     console.people.note(&person.name, "handoff_asked", Some(&id.to_string()), asked.queue.as_deref()).await?;
-    Ok(StatusCode::ACCEPTED)
+    told(console.gateway.command(id, Command::Handoff { queue }))
 }
 
 /// What a trigger does.
@@ -223,9 +213,12 @@ async fn update_trigger(
         TriggerMode::Offer => (Does::Offer, "offer"),
         TriggerMode::Off => (Does::Off, "off"),
     };
-    if !console.gateway.set_trigger(&name, does).map_err(|problems| Refusal::failed("changing a trigger", &problems))? {
+    if !console.gateway.triggers().iter().any(|trigger| trigger.name == name) {
         return Err(Refusal::Unknown("trigger"));
     }
     console.people.note(&person.name, "trigger_changed", Some(&name), Some(word)).await?;
+    if !console.gateway.set_trigger(&name, does).map_err(|problems| Refusal::failed("changing a trigger", &problems))? {
+        return Err(Refusal::Unknown("trigger"));
+    }
     Ok(StatusCode::ACCEPTED)
 }

@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 
 use crate::base::AgentId;
 use crate::console::Console;
-use crate::console::access::{self, Person};
+use crate::console::access::{self, Person, Whose};
 use crate::console::body::Body;
-use crate::console::people::{Act, ApiKey, Role, User};
+use crate::console::people::{Act, ApiKey, Role, User, UserChange};
 use crate::console::refusal::Refusal;
 use crate::handoff::desk::tables::ANY;
 
@@ -86,24 +86,33 @@ impl FromRequestParts<Arc<Console>> for From {
 #[utoipa::path(post, path = "/session", tag = "access", request_body = SignIn, responses((status = 200, description = "Signed in.", body = Me)))]
 async fn sign_in(State(console): State<Arc<Console>>, From(from): From, session: Session, Body(asked): Body<SignIn>) -> Result<Json<Me>, Refusal> {
     let SignIn { name, password } = asked;
-    console.attempts.note(&name, from)?;
-    let user = console.people.find_user(&name).await?;
+    // It counts as one that failed until it has not; so nobody tries many at the same time.
+    let attempt = console.attempts.note(Some(&name), from)?;
+    let user = if name.chars().any(char::is_control) { None } else { console.people.find_user(&name).await? };
     let hash = user.as_ref().map(|user| user.password_hash.clone());
     let is_right = access::is_right(password, hash).await?;
     let Some(user) = user.filter(|user| !user.disabled) else { return Err(Refusal::WrongPassword) };
     if !is_right {
-        console.people.note(&user.name, "sign_in_failed", None, Some(&from.to_string())).await?;
+        // Aside: for a name that is none nothing is noted, and that must not be felt.
+        let (name, from) = (user.name, from.to_string());
+        tokio::spawn(async move { console.people.note(&name, "sign_in_failed", None, Some(&from)).await });
         return Err(Refusal::WrongPassword);
     }
-    let person = access::sign_in(&session, &user).await?;
+    console.attempts.give_back(attempt);
+    let person = access::sign_in(&console, &session, &user).await?;
     console.people.note(&user.name, "signed_in", None, Some(&from.to_string())).await?;
     Ok(Json(Me::of(&person, &console)))
 }
 
 /// Signs out.
 #[utoipa::path(delete, path = "/session", tag = "access", responses((status = 204, description = "Signed out.")))]
-async fn sign_out(session: Session) -> Result<StatusCode, Refusal> {
-    session.flush().await.map_err(|error| Refusal::failed("ending a session", &error))?;
+async fn sign_out(State(console): State<Arc<Console>>, session: Session) -> Result<StatusCode, Refusal> {
+    let key = access::key_of(&session);
+    let ended = session.flush().await;
+    if let Some(key) = key {
+        console.end_access(Whose::Session(&key));
+    }
+    ended.map_err(access::unread)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -126,24 +135,20 @@ struct Welcome {
 /// Makes the first admin, once, and signs them in.
 #[utoipa::path(post, path = "/welcome", tag = "access", request_body = Welcome, responses((status = 200, description = "Made and signed in.", body = Me)))]
 async fn welcome(State(console): State<Arc<Console>>, From(from): From, session: Session, Body(asked): Body<Welcome>) -> Result<Json<Me>, Refusal> {
-    console.attempts.note("", from)?;
-    let is_right =
-        |console: &Console| console.welcome_key().as_deref().is_some_and(|key| access::fingerprint(key) == access::fingerprint(&asked.key));
-    if !is_right(&console) {
+    let attempt = console.attempts.note(None, from)?;
+    if !console.people.is_empty().await? {
         return Err(Refusal::WrongKey);
     }
     let name = checked_name(&asked.name)?;
     let password_hash = access::hash(asked.password).await?;
-    // Whoever was quicker has it; the link works once.
-    let key = console.welcome_key().take().ok_or(Refusal::WrongKey)?;
     let user = User { title: name.clone(), name, role: Role::Admin, agent: None, password_hash, disabled: false, created: Timestamp::now() };
-    let made = console.people.create_user(user.clone()).await;
-    if !matches!(made, Ok(true)) {
-        *console.welcome_key() = Some(key);
-        return made.and(Err(Refusal::Taken("user")));
+    // Whoever is quicker has it; the link works once, and nowhere once there is somebody.
+    if !console.people.create_first_admin(&asked.key, &user).await? {
+        return Err(Refusal::WrongKey);
     }
+    console.attempts.give_back(attempt);
     console.people.note(&user.name, "first_admin", None, Some(&from.to_string())).await?;
-    let person = access::sign_in(&session, &user).await?;
+    let person = access::sign_in(&console, &session, &user).await?;
     Ok(Json(Me::of(&person, &console)))
 }
 
@@ -213,10 +218,14 @@ async fn create_user(
     let agent = checked_agent(&console, asked.agent)?;
     let password_hash = access::hash(asked.password).await?;
     let user = User { name, title, role, agent, password_hash, disabled: false, created: Timestamp::now() };
+    if console.people.find_user(&user.name).await?.is_some() {
+        return Err(Refusal::Taken("user"));
+    }
+    // What is not noted is not done.
+    console.people.note(&person.name, "user_created", Some(&user.name), Some(user.role.name())).await?;
     if !console.people.create_user(user.clone()).await? {
         return Err(Refusal::Taken("user"));
     }
-    console.people.note(&person.name, "user_created", Some(&user.name), Some(user.role.name())).await?;
     Ok((StatusCode::CREATED, Json(UserView::of(user))))
 }
 
@@ -229,33 +238,37 @@ async fn update_user(
     Path(name): Path<String>,
     Body(asked): Body<ChangedUser>,
 ) -> Result<Json<UserView>, Refusal> {
-    let mut user = console.people.find_user(&name).await?.ok_or(Refusal::Unknown("user"))?;
+    let user = console.people.find_user(&name).await?.ok_or(Refusal::Unknown("user"))?;
     let ChangedUser { title, role, agent, password } = asked;
-    let mut changed = Vec::new();
-    if let Some(title) = title {
-        user.title = checked("title", &title)?;
-        changed.push("title");
+    if user.role == Role::Admin && role.is_some_and(|role| role != Role::Admin) {
+        not_the_last_admin(&console).await?;
     }
-    if let Some(role) = role {
-        let role = checked_role(role)?;
-        if user.role == Role::Admin && role != Role::Admin {
-            not_the_last_admin(&console).await?;
-        }
-        user.role = role;
-        changed.push("role");
-    }
-    if let Some(agent) = agent {
-        user.agent = checked_agent(&console, Some(agent).filter(|agent| !agent.is_empty()))?;
-        changed.push("agent");
-    }
-    if let Some(password) = password {
-        user.password_hash = access::hash(password).await?;
-        changed.push("password");
-    }
-    console.people.update_user(user.clone()).await?;
-    console.feed.dismiss(&user.name);
+    let agent = match agent {
+        Some(agent) => Some(checked_agent(&console, Some(agent).filter(|agent| !agent.is_empty()))?),
+        None => None,
+    };
+    let password_hash = match password {
+        Some(password) => Some(access::hash(password).await?),
+        None => None,
+    };
+    let title = title.map(|title| checked("title", &title)).transpose()?;
+    let change = UserChange { title, role: role.map(checked_role).transpose()?, agent, password_hash, disabled: None };
+    let named = [
+        ("title", change.title.is_some()),
+        ("role", change.role.is_some()),
+        ("agent", change.agent.is_some()),
+        ("password", change.password_hash.is_some()),
+    ];
+    let changed: Vec<&str> = named.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect();
     console.people.note(&person.name, "user_changed", Some(&user.name), Some(&changed.join(", "))).await?;
-    Ok(Json(UserView::of(user)))
+    if !console.people.update_user(&user.name, change).await? {
+        return Err(Refusal::Unknown("user"));
+    }
+    if changed.iter().any(|what| *what != "title") {
+        console.end_access(Whose::Person(&user.name));
+    }
+    let now = console.people.find_user(&user.name).await?.ok_or(Refusal::Unknown("user"))?;
+    Ok(Json(UserView::of(now)))
 }
 
 /// Somebody may not sign in any more.
@@ -265,9 +278,9 @@ async fn delete_user(State(console): State<Arc<Console>>, person: Person, Path(n
     if user.role == Role::Admin {
         not_the_last_admin(&console).await?;
     }
-    console.people.delete_user(&user.name).await?;
-    console.feed.dismiss(&user.name);
     console.people.note(&person.name, "user_deleted", Some(&user.name), None).await?;
+    console.people.delete_user(&user.name).await?;
+    console.end_access(Whose::Person(&user.name));
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -312,21 +325,25 @@ async fn create_key(State(console): State<Arc<Console>>, person: Person, Body(as
     let key = format!("segue_{}", access::random_text());
     let kept = ApiKey { name: name.clone(), hash: access::fingerprint(&key), created: Timestamp::now() };
     let created = kept.created.to_string();
-    if !console.people.create_key(kept).await? {
+    if console.people.list_keys().await?.iter().any(|key| key.name == name) {
         return Err(Refusal::Taken("key"));
     }
     console.people.note(&person.name, "key_created", Some(&name), None).await?;
+    if !console.people.create_key(kept).await? {
+        return Err(Refusal::Taken("key"));
+    }
     Ok((StatusCode::CREATED, Json(MadeKey { name, created, key })))
 }
 
 /// A key opens nothing any more.
 #[utoipa::path(delete, path = "/keys/{name}", tag = "access", params(("name" = String, Path)), responses((status = 204, description = "Gone.")))]
 async fn delete_key(State(console): State<Arc<Console>>, person: Person, Path(name): Path<String>) -> Result<StatusCode, Refusal> {
-    if !console.people.delete_key(&name).await? {
+    if !console.people.list_keys().await?.iter().any(|key| key.name == name) {
         return Err(Refusal::Unknown("key"));
     }
-    console.feed.dismiss(&name);
     console.people.note(&person.name, "key_deleted", Some(&name), None).await?;
+    console.people.delete_key(&name).await?;
+    console.end_access(Whose::Program(&name));
     Ok(StatusCode::NO_CONTENT)
 }
 
