@@ -141,6 +141,50 @@ test("the feed goes on where it was: nothing twice, nothing missed, and a reset 
   assert.equal(Socket.all.length, 2, "who is signed out does not knock again");
 });
 
+test("what is watched is read when the server has heard of it, and who is not let in asks why", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_000_000 });
+  Socket.all = [];
+  let shut = 0;
+  const told = [];
+  const feed = new Feed({ message: () => {}, reset: () => {}, state: () => {}, shut: () => shut++ }, "/x", (url) => new Socket(url)).connect();
+  const [first] = Socket.all;
+  await feed.watch("c0");
+  first.open();
+  const watching = feed.watch("c1").then(() => told.push("c1"));
+  const asked = first.sent.at(-1);
+  assert.deepEqual(asked.watch, { call: "c1" });
+  first.say(message({ type: "pong", n: first.sent[1].ping }));
+  await Promise.resolve();
+  assert.deepEqual(told, [], "that was the answer to another question");
+  first.say(message({ type: "pong", n: asked.ping }));
+  await watching;
+  const lost = feed.watch("c2");
+  first.close();
+  await lost;
+  assert.equal(shut, 0, "it was open before, so it is lost");
+  t.mock.timers.tick(10_000);
+  Socket.all.at(-1).close();
+  assert.equal(shut, 1, "and is not let in again");
+  const own = [];
+  const other = (url) => { own.push(new Socket(url)); return own.at(-1); };
+  const never = new Feed({ message: () => {}, reset: () => {}, state: () => {}, shut: () => shut++ }, "/x", other).connect();
+  own[0].close();
+  assert.equal(shut, 2);
+  t.mock.timers.tick(10_000);
+  own[1].open();
+  own[1].onclose({ code: 1008 });
+  assert.equal(never.state, "signed_out");
+  never.retry();
+  own[2].open();
+  assert.equal(never.state, "open", "after signing in elsewhere it goes on");
+});
+
+test("the desk's queues follow what is told of all", () => {
+  const desk = story.desk(), queues = desk.queues.map((queue) => ({ ...queue, waiting: 9 }));
+  const view = apply(desk, message({ type: "queues", queues: [...queues, { ...queues[0], name: "others" }] }, { topic: "wall", call: null }));
+  assert.deepEqual(view.queues, queues);
+});
+
 test("a feed that answers nothing is given up", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_000_000 });
   Socket.all = [];

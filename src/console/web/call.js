@@ -41,7 +41,7 @@ function sentence(call) {
 /** @param {KeptCall} call */
 function show(call) {
   const end = call.call_s ?? call.duration_s ?? call.turns.at(-1)?.end_s ?? 0;
-  const audio = call.audio ? el("audio", { controls: true, preload: "metadata", src: api.audioUrl(id), "aria-label": "Sound of the call: caller left, what they hear right" }) : null;
+  const audio = call.audio ? el("audio", { controls: true, preload: "none", src: api.audioUrl(id), "aria-label": "Sound of the call: caller left, what they hear right" }) : null;
   const transcript = new Transcript();
   transcript.live = false;
   transcript.empty = "Nothing was said, or nothing could be understood.";

@@ -5,7 +5,7 @@ import { byId, el, fill, put } from "../lib/dom.js";
 import { Feed } from "../lib/feed.js";
 import { bind, list } from "../lib/keys.js";
 import { Mirror } from "../lib/mirror.js";
-import { beforeSignOut, begin, refused, state, toast, watchConnection } from "../lib/page.js";
+import { askWhy, beforeSignOut, begin, refused, state, stays, toast, watchConnection } from "../lib/page.js";
 import { notices, play, ring, stopRinging } from "../lib/sounds.js";
 import { clock, short, since } from "../lib/words.js";
 import { makeActions } from "./actions.js";
@@ -27,7 +27,7 @@ else open();
 
 function open() {
   const ear = new Ear(() => draw(), (dbfs) => check.metered(dbfs));
-  const feed = new Feed({ message: hear, reset: () => mirror.read(), state: () => drawConnection() }, "/api/v1/live?desk=1");
+  const feed = new Feed({ message: hear, reset: () => mirror.read(), state: () => drawConnection(), shut: askWhy }, "/api/v1/live?desk=1");
   const mirror = new Mirror(/** @type {() => Promise<View>} */ (api.desk), apply, () => draw());
   const drawConnection = watchConnection(feed, () => (ear.ready ? "Your line is up: a call goes on. Buttons work again when it is back." : "What you see may be old."));
   const actions = makeActions(ear);
@@ -145,6 +145,7 @@ function open() {
   }
 
   beforeSignOut.push(() => ear.disconnect());
+  stays.here = () => Boolean(mirror.value?.call);
   setInterval(draw, 1000);
   setInterval(() => parts.offer.tick(), 250);
   mirror.read();

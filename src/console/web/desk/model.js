@@ -54,6 +54,7 @@ export function apply(view, message) {
   const { event } = message;
   if (message.topic === "desk") return onDesk(view, event, message.seq);
   if (message.topic === "call") return onCall(view, event, message.call);
+  if (event.type === "queues") return { ...view, queues: view.queues.map((queue) => event.queues.find((/** @type {any} */ one) => one.name === queue.name) ?? queue) };
   return view;
 }
 

@@ -11,9 +11,6 @@ const DOUBT = 6_000;
 /** What a button asks, kept until it is done. @type {WeakMap<HTMLButtonElement, {timer: number, label: string}>} */
 const open = new WeakMap();
 
-/** @param {HTMLButtonElement} button */
-export const isAsked = (button) => open.has(button);
-
 /**
  * Asks once; the button says so until `done` is called.
  * @param {HTMLButtonElement} button

@@ -104,12 +104,3 @@ export const kept = {
     try { localStorage.setItem(`segue.${name}`, value); } catch { /* kept nowhere, asked again next time */ }
   },
 };
-
-/** A key on the keyboard, beside a word. @param {string} name */
-export const kbd = (name) => el("kbd", { "aria-hidden": "true" }, name);
-
-/** Does something about once a second until the page is left. @param {() => void} act */
-export function eachSecond(act) {
-  act();
-  return window.setInterval(act, 1000);
-}

@@ -24,7 +24,11 @@ export class Feed {
   #timer = 0;
   #asking = 0;
   #asked = 0;
+  #lastAsked = 0;
   #closed = false;
+  #hasOpened = false;
+  /** Who waits until the server watches what it was asked to. @type {{n: number, done: () => void}[]} */
+  #waiting = [];
   /** @type {Set<string>} */
   #watched = new Set();
   /** @type {FeedState} */
@@ -35,7 +39,8 @@ export class Feed {
   lostAt = null;
 
   /**
-   * @param {{message: (message: Message) => void, reset: () => void, state: (state: FeedState) => void}} heard
+   * `shut` is told when a connection was not opened, as it is not to who is signed out: a browser does not say why.
+   * @param {{message: (message: Message) => void, reset: () => void, state: (state: FeedState) => void, shut?: () => void}} heard
    * @param {string} [path]
    * @param {(url: string) => WebSocket} [open]
    */
@@ -66,16 +71,33 @@ export class Feed {
 
   /** Tries at once, as when the network is back. */
   retry() {
-    if (this.state !== "lost" || this.#closed) return;
+    const isOut = this.state === "signed_out";
+    if (!isOut && (this.state !== "lost" || this.#closed)) return;
     clearTimeout(this.#timer);
     this.#tries = 0;
+    this.#closed = false;
+    if (isOut) this.#become("lost");
     this.connect();
   }
 
-  /** @param {string} call */
+  /**
+   * Watches a call. What is read once this is kept misses nothing: events come from then on. Where there is no connection, what
+   * is read then is made good when there is one again.
+   * @param {string} call
+   * @returns {Promise<void>}
+   */
   watch(call) {
     this.#watched.add(call);
-    this.#send({ watch: { call } });
+    if (this.#socket?.readyState !== 1) return Promise.resolve();
+    const n = this.#number();
+    this.#send({ watch: { call }, ping: n });
+    return new Promise((done) => { this.#waiting.push({ n, done }); });
+  }
+
+  /** A number for a question, larger than any before; the time as a rule. */
+  #number() {
+    this.#lastAsked = Math.max(Date.now(), this.#lastAsked + 1);
+    return this.#lastAsked;
   }
 
   /** @param {string} call */
@@ -94,6 +116,7 @@ export class Feed {
     socket.send(JSON.stringify({ ...(this.#seen === null ? {} : { resume: this.#seen }), ...(first ? { watch: { call: first } } : {}) }));
     rest.forEach((call) => this.#send({ watch: { call } }));
     this.#tries = 0;
+    this.#hasOpened = true;
     this.lostAt = null;
     this.#asked = 0;
     clearInterval(this.#asking);
@@ -104,7 +127,7 @@ export class Feed {
 
   #ask() {
     if (this.#asked && Date.now() - this.#asked > ANSWER_WITHIN) return this.#socket?.close();
-    this.#asked ||= Date.now();
+    this.#asked ||= this.#number();
     this.#send({ ping: this.#asked });
   }
 
@@ -114,8 +137,11 @@ export class Feed {
     const message = JSON.parse(text);
     const { type } = message.event;
     if (type === "pong") {
-      this.delay = Date.now() - Number(message.event.n);
-      this.#asked = 0;
+      const n = Number(message.event.n);
+      this.delay = Math.max(0, Date.now() - n);
+      if (n >= this.#asked) this.#asked = 0;
+      this.#waiting.filter((one) => one.n <= n).forEach((one) => one.done());
+      this.#waiting = this.#waiting.filter((one) => one.n > n);
     } else if (type === "reset") {
       this.#seen = message.seq;
       this.heard.reset();
@@ -129,11 +155,15 @@ export class Feed {
   #lose(code) {
     clearInterval(this.#asking);
     this.#socket = null;
+    // What is watched is said first when there is a connection again.
+    this.#waiting.splice(0).forEach((one) => one.done());
     if (this.#closed) return;
     if (code === SIGNED_OUT) {
       this.#closed = true;
       return this.#become("signed_out");
     }
+    if (!this.#hasOpened) this.heard.shut?.();
+    this.#hasOpened = false;
     this.lostAt ??= Date.now();
     this.#become("lost");
     this.#timer = Number(setTimeout(() => this.connect(), pause(this.#tries++, Math.random())));

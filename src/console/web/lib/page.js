@@ -22,10 +22,21 @@ const PAGES = [
 /** Where somebody begins. @param {Me} me */
 export const home = (me) => PAGES.find((page) => page.who(me))?.path ?? "/calls";
 
+/** Where leaving costs more than it mends, such as a call, the page stays and says what to do. @type {{here: () => boolean}} */
+export const stays = { here: () => false };
+
 /** To the sign-in, and back here afterwards. */
 export function toSignIn() {
-  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  const address = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
+  if (!stays.here()) return location.assign(address);
+  const place = byId("news");
+  if (place.querySelector(".signed-out")) return;
+  place.append(el("div", { class: "toast fault signed-out", role: "alert" }, el("span", { "aria-hidden": "true" }, "⚠"),
+    el("span", { class: "said" }, "You are signed out. Sign in again in another window; this page then goes on."), el("a", { href: address, target: "_blank", rel: "noopener" }, "Sign in")));
 }
+
+/** Why the feed does not open: who is signed out is told by the answer. */
+export const askWhy = () => { api.me().catch(() => {}); };
 
 /** Whoever is signed in, with the page's top drawn; else goes to the sign-in. @returns {Promise<Me>} */
 export async function begin() {
@@ -104,6 +115,10 @@ export function watchConnection(feed, works) {
     if (feed.state === "signed_out") toSignIn();
   };
   window.addEventListener("online", () => feed.retry());
+  // Somebody may have signed in again in another window.
+  window.addEventListener("focus", () => {
+    if (feed.state === "signed_out") api.me().then(() => { byId("news").querySelector(".signed-out")?.remove(); feed.retry(); }, () => {});
+  });
   setInterval(draw, 500);
   return draw;
 }

@@ -5,7 +5,7 @@ import { byId, el, fill, put, say } from "../lib/dom.js";
 import { Feed } from "../lib/feed.js";
 import { bind } from "../lib/keys.js";
 import { Mirror } from "../lib/mirror.js";
-import { beforeSignOut, begin, refused, state, toast, watchConnection } from "../lib/page.js";
+import { askWhy, beforeSignOut, begin, refused, state, toast, watchConnection } from "../lib/page.js";
 import { apply, applyCall, sentence, wallOf } from "./model.js";
 import { makeOpen } from "./open.js";
 import { makeAgents, makeQueues, makeTriggers } from "./people.js";
@@ -26,7 +26,7 @@ function open() {
   /** @type {string|null} */
   let opened = new URLSearchParams(location.search).get("call");
   let due = 0;
-  const feed = new Feed({ message: hear, reset: () => { people.queues = people.agents = null; wall.read(); if (opened) call.read(); }, state: () => drawConnection() });
+  const feed = new Feed({ message: hear, reset: () => { people.queues = people.agents = null; wall.read(); if (opened) call.read(); }, state: () => drawConnection(), shut: askWhy });
   const drawConnection = watchConnection(feed, () => "What you see is as it was then; calls go on.");
   const wall = new Mirror(readWall, (/** @type {Wall} */ value, message) => apply(value, message, Date.now()), () => later());
   /** @type {Mirror<LiveCall>} */
@@ -66,10 +66,17 @@ function open() {
     opened = opened === id ? null : id;
     history.replaceState(null, "", opened ? `/wall?call=${encodeURIComponent(opened)}` : "/wall");
     if (opened) {
-      feed.watch(opened);
-      call.read().then(() => { if (matchMedia("(max-width: 980px)").matches) one.focus(); });
+      watchThenRead().then(() => { if (matchMedia("(max-width: 980px)").matches) one.focus(); });
     }
     draw();
+  }
+
+  /** What is said between the two would be missed if it were read first. */
+  async function watchThenRead() {
+    const id = opened;
+    if (!id) return;
+    await feed.watch(id);
+    if (opened === id) await call.read();
   }
 
   function later() {
@@ -94,7 +101,7 @@ function open() {
 
   beforeSignOut.push(() => one.stop());
   setInterval(draw, 1000);
-  if (opened) { feed.watch(opened); call.read(); }
+  watchThenRead();
   wall.read();
   feed.connect();
 }
