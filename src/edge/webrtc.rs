@@ -84,8 +84,8 @@ pub enum WebRtcError {
     /// A restart came for a line that is gone.
     #[error("the line is gone; open another one")]
     Gone,
-    /// A restart has another codec than the line.
-    #[error("the offer is for another line: its codec is not the one that was agreed on")]
+    /// A restart has another certificate or codec than the line.
+    #[error("the offer is for another line: its certificate or codec is not the one that was agreed on")]
     OtherLine,
 }
 

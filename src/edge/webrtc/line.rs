@@ -59,6 +59,8 @@ pub struct Line {
 struct Inner {
     id: u64,
     plan: MediaPlan,
+    /// The fingerprint of the browser's certificate.
+    certificate: String,
     codecs: Vec<Codec>,
     peer: Arc<dyn PeerConnection>,
     track: Arc<TrackLocalStaticRTP>,
@@ -100,9 +102,22 @@ impl Line {
         let Parts { id, offer, codecs, peer, sender, track, stream, share, addresses, ear, handle } = parts;
         handle.spawn(watch_over(peer.clone(), sender, ear.clone()));
         let stream = Arc::new(Mutex::new(stream));
-        let plan = plan(&offer, payload);
+        let (plan, certificate) = (plan(&offer, payload), offer.certificate);
         Line {
-            inner: Arc::new(Inner { id, plan, codecs, peer, track, stream, share, addresses, ear, handle, restarts: tokio::sync::Mutex::default() }),
+            inner: Arc::new(Inner {
+                id,
+                plan,
+                certificate,
+                codecs,
+                peer,
+                track,
+                stream,
+                share,
+                addresses,
+                ear,
+                handle,
+                restarts: tokio::sync::Mutex::default(),
+            }),
         }
     }
 
@@ -141,10 +156,12 @@ impl Line {
     /// Answers a new offer for the same line, after the browser's network has changed (ICE restart).
     ///
     /// # Errors
-    /// The offer is none, is for another codec than the line has, or the line is gone.
+    /// The offer is none, is of another connection or codec than the line, or the line is gone.
     pub async fn restart(&self, offer: &str) -> Result<String, WebRtcError> {
         let read = Offer::read(offer, &self.inner.codecs)?;
-        if (read.codec, read.payload) != (self.inner.plan.codec, self.inner.plan.payload_in) {
+        // Another window of the same person has another certificate (RFC 8842, 4): its restart would take this line's network away.
+        let is_ours = read.certificate == self.inner.certificate;
+        if !is_ours || (read.codec, read.payload) != (self.inner.plan.codec, self.inner.plan.payload_in) {
             return Err(WebRtcError::OtherLine);
         }
         if *self.inner.ear.state.borrow() == LineState::Gone {

@@ -42,6 +42,8 @@ pub struct Offer {
     pub payload: u8,
     /// The payload type of telephone-event (RFC 4733) with its clock rate: that of the codec, where there is a choice.
     pub event: Option<(u8, u32)>,
+    /// The fingerprint of the browser's certificate (RFC 8122), by which one connection is known from another of the same browser.
+    pub certificate: String,
 }
 
 /// A payload type and what `a=rtpmap` says of it: name, clock and channels.
@@ -66,6 +68,7 @@ impl Offer {
                 return Err(OfferError::Lacks(what));
             }
         }
+        let certificate = attribute(&session, audio, "fingerprint").map(|value| value.trim().to_ascii_lowercase()).unwrap_or_default();
         let mapped = mapped(audio);
         let (codec, payload) = codecs
             .iter()
@@ -73,7 +76,7 @@ impl Offer {
             .ok_or_else(|| OfferError::NoCodec(mapped.iter().map(|(_, name, _)| *name).collect::<Vec<_>>().join(", ")))?;
         let events = mapped.iter().filter(|(_, name, _)| name.eq_ignore_ascii_case("telephone-event"));
         let event = events.min_by_key(|(_, _, clock)| *clock != codec.clock_hz()).map(|(payload, _, clock)| (*payload, *clock));
-        Ok(Offer { codec, payload, event })
+        Ok(Offer { codec, payload, event, certificate })
     }
 
     /// The same offer with nothing in its audio but what we take: the library tells two types of keys not apart.
@@ -186,13 +189,14 @@ mod tests {
             + "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=rtpmap:0 PCMU/8000\r\n\
                a=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\na=rtpmap:126 telephone-event/8000\r\na=rtpmap:110 telephone-event/48000\r\n";
         let read = Offer::read(&chrome, &OURS).expect("Chrome's");
-        assert_eq!(read, Offer { codec: Codec::Opus, payload: 111, event: Some((110, 48_000)) });
+        let certificate = "sha-256 aa:bb".to_owned();
+        assert_eq!(read, Offer { codec: Codec::Opus, payload: 111, event: Some((110, 48_000)), certificate: certificate.clone() });
         let read = Offer::read(&chrome, &[Codec::Pcma]).expect("Chrome's");
-        assert_eq!(read, Offer { codec: Codec::Pcma, payload: 8, event: Some((126, 8_000)) });
+        assert_eq!(read, Offer { codec: Codec::Pcma, payload: 8, event: Some((126, 8_000)), certificate: certificate.clone() });
         let aiortc = offer("m=audio 9 UDP/TLS/RTP/SAVPF 96 0 8\r\n") + "a=rtpmap:96 opus/48000/2\r\n";
         assert_eq!(Offer::read(&aiortc, &OURS).map(|offer| offer.payload), Ok(96));
         assert_eq!(Offer::read(&aiortc, &[Codec::Pcmu]).map(|offer| (offer.payload, offer.event)), Ok((0, None)));
-        let only = Offer { codec: Codec::Opus, payload: 111, event: Some((126, 8_000)) }.reduced(&chrome);
+        let only = Offer { codec: Codec::Opus, payload: 111, event: Some((126, 8_000)), certificate }.reduced(&chrome);
         assert!(only.contains("m=audio 9 UDP/TLS/RTP/SAVPF 111 126\r\n") && only.contains("a=mid:0"), "{only}");
         let kept: Vec<&str> = only.lines().filter(|line| line.starts_with("a=rtpmap") || line.starts_with("a=fmtp")).collect();
         assert_eq!(kept, ["a=rtpmap:111 opus/48000/2", "a=fmtp:111 minptime=10;useinbandfec=1", "a=rtpmap:126 telephone-event/8000"]);
