@@ -369,7 +369,9 @@ impl Call {
         } else {
             self.say_notice(Purpose::Notice, name, Some(&handoff), position)
         };
-        if self.plan.entry.ask_topic && self.dossier.bot().intent.is_none() && self.dossier.caller_turns() <= 1 {
+        // Who has talked with an agent has told them already.
+        let is_known = handoff.agent_was_lost || self.dossier.bot().intent.is_some() || self.dossier.caller_turns() > 1;
+        if self.plan.entry.ask_topic && !is_known {
             self.say_notice(Purpose::Waiting, notice::ASK_TOPIC, Some(&handoff), None);
         }
         if let Stage::Seeking(seeking) = &mut self.stage {
