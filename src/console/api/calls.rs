@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::call_id;
-use crate::base::CallId;
+use crate::base::{CallId, Party};
 use crate::console::Console;
 use crate::console::access::Person;
 use crate::console::people::People;
@@ -281,6 +281,8 @@ fn drawn(call: &KeptCall) -> Result<String, hound::Error> {
     }
     let (story, object) = (call.story(), object(call));
     let (goals, judgement) = (Goals::default(), Judgement::default());
+    // Which one it was is not kept; that there was one shows in the words.
+    let has_words = story.turns.iter().any(|turn| turn.who == Party::Caller && turn.text.is_some());
     let input = ReportInput {
         object: &object,
         story: &story,
@@ -288,7 +290,7 @@ fn drawn(call: &KeptCall) -> Result<String, hound::Error> {
         sound: heard.as_deref(),
         thresholds: &[],
         goals,
-        recognizer: None,
+        recognizer: has_words.then_some("as the call went"),
         judgement: &judgement,
     };
     Ok(report::render(&input))
