@@ -199,7 +199,7 @@ impl Projection {
     pub fn desk(&self, agent: &AgentId, now: Timestamp) -> Option<Desk> {
         let table = self.agent_table(agent)?;
         let desk = self.agents.get(agent)?;
-        let queues = self.queues(now).into_iter().filter(|queue| serves(table, &queue.name)).collect();
+        let (queues, other_queues) = self.queues(now).into_iter().partition(|queue| serves(table, &queue.name));
         let offer = desk.offers.first().and_then(|(call, n)| self.offer(*call, *n, now));
         let on = desk.on.as_ref();
         let call = on.and_then(|on| Some((on, self.calls.get(&on.call)?)));
@@ -212,11 +212,13 @@ impl Projection {
             break_reason,
             break_after_call,
             since: desk.since.map(|at| at.to_string()),
+            on_duty: desk.wants_calls(),
             line: desk.line,
             numbers: desk.numbers(),
             offer,
             call,
             queues,
+            other_queues,
             colleagues: others.map(|other| ColleagueView { name: other.name, title: other.title, state: other.state }).collect(),
             break_reasons: self.choices.break_reasons.clone(),
             dispositions: self.choices.dispositions.clone(),

@@ -56,6 +56,8 @@ pub struct WallRow {
     pub wait_s: Option<f64>,
     /// The frustration score, 0..1.
     pub frustration: f64,
+    /// How the caller felt when the packet was made, if there is one: what asks for a person in all calm raises the score, not the mood.
+    pub mood: Option<MoodWord>,
     /// The packet's headline, else the caller's latest words.
     pub headline: Option<String>,
 }
@@ -314,6 +316,8 @@ pub struct Desk {
     pub break_after_call: Option<String>,
     /// Since when they are doing it.
     pub since: Option<String>,
+    /// They have said that they work here now. Who has and is `offline` can't be reached: their line is down.
+    pub on_duty: bool,
     /// Whether calls can reach their page.
     pub line: LineState,
     /// What they have done today.
@@ -324,6 +328,8 @@ pub struct Desk {
     pub call: Option<DeskCall>,
     /// The queues whose callers they take.
     pub queues: Vec<QueueRow>,
+    /// The other queues, to which a caller may be sent.
+    pub other_queues: Vec<QueueRow>,
     /// The other agents, to whom a caller may be sent.
     pub colleagues: Vec<ColleagueView>,
     /// Why they may say that they take no calls.

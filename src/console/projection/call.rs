@@ -10,6 +10,9 @@ use crate::handoff::packet::ContextPacket;
 use crate::replay::transcript::mark;
 use crate::store::story::{Handoff, Score, Signal, Story, Turn};
 
+/// From so much more frustration on, what the packet says of the mood is old.
+const RISES: f64 = 0.05;
+
 /// A call of which something has happened.
 pub(super) struct LiveCall {
     pub(super) began: Timestamp,
@@ -76,7 +79,8 @@ impl LiveCall {
             agent: self.agent().map(|agent| title(tables, agent)),
             queue: queue.map(str::to_owned),
             wait_s: self.wait_s(now),
-            frustration: self.story.scores.last().map_or(0.0, |score| score.score),
+            frustration: self.score(),
+            mood: packet.as_ref().filter(|packet| self.score() <= score(packet) + RISES).map(mood),
             headline: packet.map(|packet| packet.headline).or_else(|| self.last_words()),
         }
     }
@@ -184,6 +188,10 @@ impl LiveCall {
         with.or_else(|| self.handoff()?.offers.iter().rev().find(|offer| offer.settled.is_none()).map(|offer| &offer.agent))
     }
 
+    fn score(&self) -> f64 {
+        self.story.scores.last().map_or(0.0, |score| score.score)
+    }
+
     fn last_words(&self) -> Option<String> {
         let said = self.story.turns.iter().rev().filter(|turn| turn.who == Party::Caller);
         said.filter_map(|turn| turn.text.as_deref()).next().map(|text| format!("“{text}”"))
@@ -229,6 +237,19 @@ fn read(packet: &serde_json::Value) -> Option<ContextPacket> {
     serde_json::from_value(packet.clone()).ok()
 }
 
+/// The score when the packet was made.
+fn score(packet: &ContextPacket) -> f64 {
+    packet.score_over_time.last().map_or(packet.mood.score, |point| point.score)
+}
+
+fn mood(packet: &ContextPacket) -> MoodWord {
+    match packet.mood.word.as_str() {
+        "calm" => MoodWord::Calm,
+        "tense" => MoodWord::Rising,
+        _ => MoodWord::Frustrated,
+    }
+}
+
 fn view(call: CallId, offer: Option<u32>, packet: &ContextPacket, ring_s: f64, deadline_s: Option<f64>) -> OfferView {
     let slot = |(name, slot): (&String, &crate::listen::types::SlotValue)| SlotView {
         name: name.clone(),
@@ -242,11 +263,7 @@ fn view(call: CallId, offer: Option<u32>, packet: &ContextPacket, ring_s: f64, d
         headline: packet.headline.clone(),
         wants: packet.wants.clone(),
         tried: packet.tried.clone(),
-        mood: match packet.mood.word.as_str() {
-            "calm" => MoodWord::Calm,
-            "tense" => MoodWord::Rising,
-            _ => MoodWord::Frustrated,
-        },
+        mood: mood(packet),
         verified: packet.verified.clone(),
         caller: packet.caller.clone(),
         called: packet.called.clone(),
@@ -257,7 +274,7 @@ fn view(call: CallId, offer: Option<u32>, packet: &ContextPacket, ring_s: f64, d
         summary: packet.summary.clone(),
         next_step: packet.next_step.clone(),
         slots: packet.slots.iter().map(slot).chain(known).collect(),
-        frustration: packet.score_over_time.last().map_or(packet.mood.score, |point| point.score),
+        frustration: score(packet),
         waited_s: packet.waited_s,
         deadline_s,
         ring_s,

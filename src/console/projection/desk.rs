@@ -59,6 +59,11 @@ impl AgentDesk {
         last
     }
 
+    /// They have said that they work here now, be it that they are on a break.
+    pub(super) fn wants_calls(&self) -> bool {
+        self.presence.as_ref().is_some_and(|presence| *presence != Presence::Offline)
+    }
+
     /// Why they are on a break, and why they will be after the call.
     pub(super) fn breaks(&self) -> (Option<String>, Option<String>) {
         match &self.presence {

@@ -5,6 +5,7 @@ import { clocks } from "./lib/clocks.js";
 import "./lib/curve.js";
 import { byId, el, fill } from "./lib/dom.js";
 import { begin, refused } from "./lib/page.js";
+import { readTitles } from "./lib/titles.js";
 import { Transcript } from "./lib/transcript.js";
 import { ago, capital, clock, moment, outcome, short, signalName, span, words } from "./lib/words.js";
 
@@ -19,6 +20,7 @@ const STEP = 5;
 const main = byId("main");
 const id = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 await begin();
+const titles = await readTitles();
 try {
   show(await api.call(id));
 } catch (error) {
@@ -30,9 +32,9 @@ function sentence(call) {
   const bridged = call.handoffs.find((handoff) => handoff.t_s?.[5] != null);
   const first = call.handoffs.find((handoff) => handoff.mode !== "shadow");
   if (bridged) {
-    const who = bridged.offers?.find((offer) => offer.outcome === "accepted")?.agent ?? "A person";
+    const agent = bridged.offers?.find((offer) => offer.outcome === "accepted")?.agent, who = agent ? titles.agent(agent) : "A person";
     const took = (bridged.t_s[5] ?? 0) - (bridged.t_s[0] ?? 0);
-    return `${capital(bridged.reason.replace(/\.$/, ""))}. ${capital(who)} was there after ${span(took)}.`;
+    return `${capital(bridged.reason.replace(/\.$/, ""))}. ${who} was there after ${span(took)}.`;
   }
   if (first) return `${capital(first.reason.replace(/\.$/, ""))}. ${outcome(call.outcome)}.`;
   return `${outcome(call.outcome)}; no person was asked for.`;
@@ -78,10 +80,10 @@ function follow(audio, transcript, curve) {
 
 /** @param {Handoff} handoff */
 function handoffCard(handoff) {
-  const offers = (handoff.offers ?? []).map((offer) => el("li", {}, el("span", { class: "hint" }, `${clock(offer.at_s)} `), el("strong", {}, offer.agent), ` ${OFFERS[offer.outcome] ?? words(offer.outcome)}`));
+  const offers = (handoff.offers ?? []).map((offer) => el("li", {}, el("span", { class: "hint" }, `${clock(offer.at_s)} `), el("strong", {}, titles.agent(offer.agent)), ` ${OFFERS[offer.outcome] ?? words(offer.outcome)}`));
   const packet = handoff.packet;
   return el("section", { class: "stack tight" }, el("h2", {}, handoff.mode === "shadow" ? "Would have handed off" : "Handoff", el("span", { class: "hint" }, ` at ${clock(handoff.at_s)}`)),
-    el("p", {}, capital(handoff.reason)), el("p", { class: "hint" }, `${capital(words(handoff.trigger))} · mostly: ${signalName(handoff.kind).toLowerCase()}${handoff.queue ? ` · to ${handoff.queue}` : ""}`),
+    el("p", {}, capital(handoff.reason)), el("p", { class: "hint" }, `${capital(words(handoff.trigger))} · mostly: ${signalName(handoff.kind).toLowerCase()}${handoff.queue ? ` · to ${titles.queue(handoff.queue)}` : ""}`),
     clocks(handoff),
     offers.length > 0 && el("div", {}, el("h3", {}, "Who was asked"), el("ul", { class: "plain" }, ...offers)),
     packet && el("details", {}, el("summary", {}, "What the agent saw"), el("p", { class: "headline" }, String(packet.headline ?? "")), el("p", {}, String(packet.summary ?? "")), packet.next_step && el("p", { class: "hint" }, `Do first: ${packet.next_step}`)));

@@ -3,6 +3,7 @@
 import { api } from "./lib/api.js";
 import { byId, el, fill } from "./lib/dom.js";
 import { begin, refused, toast } from "./lib/page.js";
+import { readTitles } from "./lib/titles.js";
 import { MOODS, ago, clock, count, moment, moodOf, outcome } from "./lib/words.js";
 
 /** @typedef {import("./lib/api.js").CallRow} CallRow */
@@ -12,6 +13,7 @@ const PAGE = 50;
 
 const main = byId("main");
 await begin();
+const titles = await readTitles();
 const title = el("h1", {}, "Calls");
 const body = el("tbody", {});
 const heads = ["Began", "What it was about", "How it came out", "With", "Peak", "Length"];
@@ -60,7 +62,7 @@ function row(call) {
     el("td", { title: moment(call.began) }, ago(call.began, Date.now())),
     el("td", { class: "about" }, el("a", { href: `/calls/${encodeURIComponent(call.id)}` }, call.headline ?? "Nothing was noted"), el("div", { class: "hint" }, [call.caller ?? "Number withheld", call.entry].filter(Boolean).join(" · "))),
     el("td", {}, outcome(call.outcome), call.handoffs > 1 && el("div", { class: "hint" }, count(call.handoffs, "handoff"))),
-    el("td", {}, call.agent ?? "–"),
+    el("td", {}, call.agent ? titles.agent(call.agent) : "–"),
     el("td", {}, peak === null ? "–" : el("span", { class: `mood ${feels}`, title: `${peak.toFixed(2)} of 1` }, el("span", { "aria-hidden": "true" }, MOODS[feels].shape), MOODS[feels].word)),
     el("td", { class: "n" }, clock(length)));
 }

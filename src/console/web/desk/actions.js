@@ -167,9 +167,10 @@ function makeTransfer(close) {
 
   /** @param {View} view */
   function begin(view) {
-    queue.replaceChildren(...view.queues.map((one) => el("option", { value: one.name }, `${one.title} (${one.waiting} waiting, ${one.on_duty} on duty)`)));
+    const queues = [...view.other_queues, ...view.queues];
+    queue.replaceChildren(...queues.map((one) => el("option", { value: one.name }, `${one.title} (${one.waiting} waiting, ${one.on_duty} on duty)`)));
     names.replaceChildren(...(view.colleagues ?? []).map((one) => el("option", { value: one.name }, one.title)));
-    choose(view.queues.length ? "queue" : "agent");
+    choose(queues.length ? "queue" : "agent");
   }
   return { node, begin, settle: () => [now, warm, add].forEach(done) };
 }

@@ -77,7 +77,7 @@ export function makeAlerts(ear) {
     const isOn = Boolean(view.call && !view.call.over);
     const isHurt = isOn && ear.quality !== null && ear.quality.lost > 0.05;
     fill(place, ear.talking && isOn && all.talking, ear.unplugged && ear.mic !== "on" && all.unplugged, isOn && ear.mic === "without" && all.without, isOn && ear.silent && !ear.muted && ear.mic === "on" && all.silent,
-      ear.blocked && all.blocked, ear.line.state === "lost" && all.lost, ear.line.state === "taken" && view.state !== "offline" && all.taken, isHurt && all.loss);
+      ear.blocked && all.blocked, ear.line.state === "lost" && all.lost, ear.line.state === "taken" && view.on_duty && all.taken, isHurt && all.loss);
   }
   return { node: place, draw };
 }

@@ -7,6 +7,7 @@ import { bind, list } from "../lib/keys.js";
 import { Mirror } from "../lib/mirror.js";
 import { askWhy, beforeSignOut, begin, refused, state, stays, toast, watchConnection } from "../lib/page.js";
 import { notices, play, ring, stopRinging } from "../lib/sounds.js";
+import { answerOthers, isElsewhere } from "../lib/windows.js";
 import { clock, short, since } from "../lib/words.js";
 import { makeActions } from "./actions.js";
 import { makeAlerts, makeCall, makeIdle } from "./call.js";
@@ -90,9 +91,9 @@ function open() {
     if (news && news.seq === message.seq) toast(news.text);
   }
 
-  /** Off duty the line is given back. @param {View|null} before */
+  /** Off duty the line is given back; who is on duty and can't be reached needs it all the more. @param {View|null} before */
   function afterState(before) {
-    if (mirror.value?.state === "offline" && before && before.state !== "offline") ear.disconnect();
+    if (before?.on_duty && mirror.value?.on_duty === false) ear.disconnect();
   }
 
   /** Draws everything that there is to draw. */
@@ -108,7 +109,7 @@ function open() {
     const isNew = parts.offer.show(view.offer);
     const isWrapping = view.state === "wrap_up";
     const isIdle = !view.call && !view.offer && !isWrapping;
-    const needsCheck = view.state === "offline" || view.state === "break" || ear.line.state === "failed" || ear.mic in { refused: 1, missing: 1, busy: 1, insecure: 1, failed: 1 };
+    const needsCheck = !view.on_duty || view.state === "break" || ear.line.state === "failed" || ear.mic in { refused: 1, missing: 1, busy: 1, insecure: 1, failed: 1 };
     fill(middle, view.offer && parts.offer.node, isWrapping && parts.wrap.node, (view.call || null) && parts.call.node, isIdle && needsCheck && check.node, isIdle && idle.node);
     put(columns, "class", `columns ${view.call || view.offer ? "" : "single"} ${view.call && !view.call.over ? "talking" : ""} ${view.offer ? "offered" : ""}`);
     if (view.call) parts.call.draw(view, now);
@@ -131,9 +132,10 @@ function open() {
 
   /** A page that was loaded anew while on duty takes its line back, where the browser lets it. @param {View} view */
   async function reconnect(view) {
-    if (hasTried || view.state === "offline" || view.state === "break") return;
+    if (hasTried || !view.on_duty || view.state === "break") return;
     hasTried = true;
-    if (ear.line.state === "none" && (await ear.mayListen())) ear.connect().catch((error) => toast(error.message, "fault"));
+    if (ear.line.state === "none" && (await isElsewhere())) ear.line.leave();
+    else if (ear.line.state === "none" && (await ear.mayListen())) ear.connect().catch((error) => toast(error.message, "fault"));
     if (view.call?.muted) ear.mute(true);
   }
 
@@ -144,6 +146,7 @@ function open() {
     if (document.title !== `${words} · Segue`) document.title = `${words} · Segue`;
   }
 
+  answerOthers(() => ["connecting", "up", "lost"].includes(ear.line.state));
   beforeSignOut.push(() => ear.disconnect());
   stays.here = () => Boolean(mirror.value?.call);
   setInterval(draw, 1000);

@@ -54,14 +54,14 @@ export function makeDuty(ear, goOn) {
 
   /** @param {View} view @param {number} now in ms */
   function draw(view, now) {
-    const is = agentState(view.state), up = LINES[ear.line.state];
+    const is = agentState(view.state === "offline" && view.on_duty ? "unreachable" : view.state), up = LINES[ear.line.state];
     say(title, sentence(view, ear.ready));
     put(state, "class", `doing ${view.state}`);
     say(shape, is.shape);
     say(word, is.word);
     say(timer, view.since ? clock(since(view.since, now)) : "");
     put(timer, "title", moment(view.since) || null);
-    const isOn = view.state !== "offline";
+    const isOn = view.on_duty;
     fill(line, el("span", { "aria-hidden": "true" }, `${up.shape} `), el("strong", {}, up.word));
     line.hidden = !isOn && ear.line.state === "none";
     put(line, "class", ["lost", "failed", "taken"].includes(ear.line.state) || (isOn && ear.line.state === "none") ? "fault" : null);

@@ -4,6 +4,7 @@
  * @typedef {import("../lib/api.js").Desk} Desk
  * @typedef {import("../lib/api.js").DeskCall} DeskCall
  * @typedef {import("../lib/api.js").Offer} Offer
+ * @typedef {import("../lib/api.js").Queue} Queue
  * @typedef {import("../lib/api.js").Turn} Turn
  * @typedef {import("../lib/api.js").Signal} Signal
  * @typedef {import("../lib/api.js").Point} Point
@@ -54,7 +55,7 @@ export function apply(view, message) {
   const { event } = message;
   if (message.topic === "desk") return onDesk(view, event, message.seq);
   if (message.topic === "call") return onCall(view, event, message.call);
-  if (event.type === "queues") return { ...view, queues: view.queues.map((queue) => event.queues.find((/** @type {any} */ one) => one.name === queue.name) ?? queue) };
+  if (event.type === "queues") return { ...view, queues: newer(view.queues, event.queues), other_queues: newer(view.other_queues, event.queues) };
   return view;
 }
 
@@ -74,6 +75,9 @@ function onDesk(view, event, seq) {
     default: return view;
   }
 }
+
+/** The same queues as they are now. @param {Queue[]} queues @param {Queue[]} all @returns {Queue[]} */
+const newer = (queues, all) => queues.map((queue) => all.find((one) => one.name === queue.name) ?? queue);
 
 /** @param {View} view @param {Desk} desk @returns {View} */
 function onState(view, desk) {
@@ -109,7 +113,7 @@ function onCall(view, event, id) {
 /** One sentence that says what is, or what to do. @param {View} view @param {boolean} ready whether calls can reach this page */
 export function sentence(view, ready) {
   switch (view.state) {
-    case "offline": return "You are off duty. Check your sound, then go on duty.";
+    case "offline": return view.on_duty ? "Your line is down: callers can't reach you. It finds its way by itself, or connect it again." : "You are off duty. Check your sound, then go on duty.";
     case "break": return `You are on a break${view.break_reason ? `: ${view.break_reason}` : ""}. No calls come until you are back.`;
     case "available": return ready ? "You are on duty. The next caller appears here." : "You are on duty, but your line is down: no calls can reach this page.";
     case "ringing": return "A caller is offered to you.";

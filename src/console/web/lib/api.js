@@ -20,11 +20,11 @@
  * @typedef {{name: string, title: string, waiting: number, oldest_s: number|null, on_duty: number}} Queue
  * @typedef {"offline"|"available"|"break"|"ringing"|"on_call"|"wrap_up"} DeskState
  * @typedef {{agent: string, state: DeskState, break_reason: string|null, break_after_call: string|null, since: string|null,
- *   line: "none"|"connecting"|"up", numbers: {calls_today: number, mean_handle_s: number|null}, offer: Offer|null, call: DeskCall|null,
- *   queues: Queue[], break_reasons: string[], dispositions: string[], crm_url: string|null,
+ *   on_duty: boolean, line: "none"|"connecting"|"up", numbers: {calls_today: number, mean_handle_s: number|null}, offer: Offer|null, call: DeskCall|null,
+ *   queues: Queue[], other_queues: Queue[], break_reasons: string[], dispositions: string[], crm_url: string|null,
  *   colleagues?: {name: string, title: string, state: DeskState}[]}} Desk
  * @typedef {{id: string, began: string, caller: string|null, entry: string, stage: string, agent: string|null, queue: string|null,
- *   wait_s: number|null, frustration: number, headline: string|null}} WallRow
+ *   wait_s: number|null, frustration: number, mood?: Mood|null, headline: string|null}} WallRow
  * @typedef {WallRow & {turns: Turn[], signals: Signal[], curve: Point[], packet: Offer|null}} LiveCall
  * @typedef {{name: string, title: string, state: DeskState, since: string|null, call: string|null}} AgentRow
  * @typedef {{name: string, mode: "transfer"|"offer"|"off", queue: string|null}} Trigger
@@ -91,7 +91,7 @@ export async function request(method, path, body, token) {
     throw new ApiError(0, "offline", "Segue can't be reached. Check your network; the page tries again by itself.");
   }
   if (!response.ok) throw await refusal(response);
-  if (response.status === 204 || response.headers.get("content-length") === "0") return null;
+  // Read to its end even where nothing comes: an answer that nobody reads costs the connection.
   const text = await response.text();
   const answer = text ? JSON.parse(text) : null;
   const seq = Number(response.headers.get("x-segue-seq"));

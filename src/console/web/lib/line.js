@@ -89,6 +89,12 @@ export class Line {
     await this.audio.play().then(() => this.heard.blocked(false), () => this.heard.blocked(true));
   }
 
+  /** Another window has it, and keeps it. */
+  leave() {
+    this.#drop();
+    this.#become("taken");
+  }
+
   async close() {
     this.#drop();
     this.#become("none");
@@ -155,7 +161,7 @@ export class Line {
       if (this.#peer !== peer) return;
       if (error instanceof ApiError && error.code === "no_line") return this.#anew();
       // The server has another line of ours: it was opened by another window, which keeps it.
-      if (error instanceof ApiError && error.status === 422) { this.#drop(); return this.#become("taken"); }
+      if (error instanceof ApiError && error.status === 422) return this.leave();
       // Anything else is tried again below; the call goes on at the server, which tells the caller.
     }
     this.#restarting = false;

@@ -19,6 +19,7 @@ export function beside(turns, signal) {
 
 export class Transcript extends HTMLElement {
   #follows = true;
+  #size = "";
   /** Whether it begins at its end; what is over begins at its beginning. */
   live = true;
   /** @type {((secs: number) => void)|null} */
@@ -88,6 +89,10 @@ export class Transcript extends HTMLElement {
   #scrolled() {
     const { list, down } = this;
     if (!list || !down) return;
+    // What moves because the page got another size was not scrolled by anybody.
+    const size = `${list.clientWidth}x${list.clientHeight}`, isSame = size === this.#size;
+    this.#size = size;
+    if (!isSame && this.#follows && this.live) return this.#toEnd();
     this.#follows = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
     down.hidden = this.#follows || !this.live;
   }

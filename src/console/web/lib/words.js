@@ -101,7 +101,7 @@ export const stage = (stage) => STAGES[stage] ?? { shape: "○", word: capital(w
 
 /** What an agent does: shape and words. @type {Record<string, {shape: string, word: string}>} */
 export const STATES = {
-  offline: { shape: "○", word: "Off duty" }, available: { shape: "●", word: "On duty" }, break: { shape: "◐", word: "On a break" },
+  offline: { shape: "○", word: "Off duty" }, unreachable: { shape: "⇅", word: "Line down" }, available: { shape: "●", word: "On duty" }, break: { shape: "◐", word: "On a break" },
   ringing: { shape: "◎", word: "Ringing" }, on_call: { shape: "◆", word: "On a call" }, wrap_up: { shape: "▣", word: "Wrap-up" },
 };
 /** @param {string} state */

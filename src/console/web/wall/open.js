@@ -73,7 +73,7 @@ export function makeOpen(close) {
   function draw() {
     node.hidden = !now;
     if (!now) return;
-    const is = stage(now.stage), feels = moodOf(now.frustration), isOver = now.stage === "ended";
+    const is = stage(now.stage), feels = now.mood ?? moodOf(now.frustration), isOver = now.stage === "ended";
     fill(at, el("span", { "aria-hidden": "true" }, is.shape), is.word);
     put(feeling, "class", `mood ${feels}`);
     fill(feeling, el("span", { "aria-hidden": "true" }, MOODS[feels].shape), MOODS[feels].word);

@@ -46,7 +46,7 @@ function make(row, open) {
 function update(item, row, now, opened) {
   const button = /** @type {HTMLElement} */ (item.firstElementChild);
   const find = (/** @type {string} */ name) => /** @type {HTMLElement} */ (button.querySelector(`.${name}`));
-  const feels = moodOf(row.frustration), is = stage(row.stage), waited = wait(row, now), seeks = row.stage === "waiting" || row.stage === "ringing";
+  const feels = row.mood ?? moodOf(row.frustration), is = stage(row.stage), waited = wait(row, now), seeks = row.stage === "waiting" || row.stage === "ringing";
   put(item, "class", `${row.stage} ${feels}`);
   put(button, "aria-pressed", String(opened === row.id));
   put(find("feeling"), "title", `Frustration ${row.frustration.toFixed(2)} of 1`);
