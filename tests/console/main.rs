@@ -6,10 +6,15 @@
 mod certificates;
 #[path = "../harness/console.rs"]
 mod console;
+#[path = "../harness/likeness.rs"]
+mod likeness;
+#[path = "../harness/peers.rs"]
+mod peers;
 
 mod access;
 mod calls;
 mod feed;
 mod projection;
 mod site;
+mod story;
 mod web;

@@ -4,7 +4,7 @@
 //! Needs node (20 or newer; `tests/run` installs one), npm's registry once, and for two of them chromium; what is missing is said, and its
 //! tests skipped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -60,20 +60,27 @@ fn browser_is_there() -> bool {
 
 /// Runs one file of `tests/web`, or says loudly why not.
 fn holds(file: &str, needs_browser: bool) {
+    tried(file, needs_browser, &[]);
+}
+
+/// Runs one file of `tests/web` with more in its environment; false, said loudly, if something is missing for it.
+pub(crate) fn tried(file: &str, needs_browser: bool, environment: &[(&str, &Path)]) -> bool {
     let missing = tools().err().or_else(|| (needs_browser && !browser_is_there()).then(|| "chromium is missing".to_owned()));
     if let Some(why) = missing {
         eprintln!("SKIPPED: {file} was not tried, because {why}");
-        return;
+        return false;
     }
     let run = Command::new("node")
         .args(["--test", "--test-reporter=spec"])
         .arg(root().join("tests/web").join(file))
         .env("SEGUE_NODE_MODULES", place().join("node_modules"))
         .env("SEGUE_SCREENS", place().join("screens"))
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .output()
         .expect("node was there a moment ago");
     assert!(run.status.success(), "{file}\n{}\n{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    true
 }
 
 #[test]

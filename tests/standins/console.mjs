@@ -141,7 +141,7 @@ function quiet(secs) {
 /** What the desk makes of what was asked. */
 function act(path, body, world, tell) {
   const { desk } = world, state = (changed) => { Object.assign(desk, { since: new Date().toISOString() }, changed); tell("desk", null, { type: "state", ...desk }); };
-  if (path === "/desk/presence") state(body.after_call ? { break_after_call: body.reason } : { state: body.presence, break_reason: body.reason ?? null, line: body.presence === "offline" ? "none" : "up" });
+  if (path === "/desk/presence") state(body.after_call ? { break_after_call: body.reason } : { state: body.presence, on_duty: body.presence !== "offline", break_reason: body.reason ?? null, line: body.presence === "offline" ? "none" : "up" });
   if (path.endsWith("/accept")) {
     tell("desk", story.CALL, { type: "offer_over", offer: story.OFFER, why: "accepted" });
     state({ state: "on_call", offer: null, call: story.deskCall({ since: new Date().toISOString(), live: false, turns: story.turns() }) });

@@ -52,6 +52,7 @@ export const queues = () => [
 ];
 
 export const desk = (changed = {}) => ({
+  on_duty: (changed.state ?? "offline") !== "offline", other_queues: [{ name: "repairs", title: "Repairs", waiting: 1, oldest_s: 12, on_duty: 1 }],
   agent: "ana", state: "offline", break_reason: null, break_after_call: null, since: ago(130), line: "none", numbers: { calls_today: 12, mean_handle_s: 251 }, offer: null, call: null,
   queues: queues(), break_reasons: ["lunch", "short pause", "training"], dispositions: ["solved", "follow_up", "complaint", "wrong_number"],
   crm_url: "https://crm.example/customers?phone={caller}&order={order_number}", colleagues: [{ name: "ben", title: "Ben Okafor", state: "available" }], ...changed,

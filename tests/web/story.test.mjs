@@ -1,0 +1,199 @@
+// The whole story with nothing made up: a caller by SIP, the real gateway, agents in a real browser with recordings as their
+// microphones. What each side heard is left in SEGUE_ROOM; tests/console/story.rs compares it with what the other said.
+
+import assert from "node:assert/strict";
+import { copyFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { launch, open } from "./browser.mjs";
+import { ears, heard } from "./ears.mjs";
+import { PATIENCE, ROOM, calls, goOnDuty, people, sample, serve, signIn, tunnelled, until } from "./gateway.mjs";
+
+/** Agents, and who takes whose callers. */
+const AGENTS = ["ana", "ben", "carla"].map((name) => ({ name, title: name[0].toUpperCase() + name.slice(1), role: "agent", agent: name }));
+const USERS = [...AGENTS, { name: "sam", title: "Sam", role: "supervisor" }];
+/** Where no bot answers, callers go straight to the queue; without a recognizer nothing depends on how fast this machine is. */
+const STRAIGHT = `[[entry]]\nname = "main"\ncalled = ["1000"]\nqueue = "service"\nask_topic = false\n[[queue]]\nname = "service"\ntitle = "our service"\nring_secs = 30.0\n`
+  + `[[queue]]\nname = "office"\ntitle = "the office"\n[[agent]]\nname = "ana"\nqueues = ["service"]\n[[agent]]\nname = "ben"\nqueues = ["service"]\n`
+  + `[[agent]]\nname = "carla"\nqueues = ["office"]\n[speech]\nrecognizer = "off"\n[gateway]\nline_grace_secs = 15.0\n`;
+
+let browser;
+before(async () => { browser = await launch([`--use-file-for-fake-audio-capture=${join(ROOM, "agent.wav")}`]); });
+after(() => browser?.close());
+
+/** A gateway with people, for as long as `act` takes. */
+async function withGateway(tables, act) {
+  const gateway = await serve(tables), pages = [];
+  try {
+    const ask = await people(gateway, USERS);
+    const sits = async (name, then) => {
+      const page = await open(browser, { line: false });
+      page.setDefaultTimeout(PATIENCE);
+      await page.addInitScript(ears);
+      pages.push(page);
+      await signIn(gateway, page, name, then);
+      return page;
+    };
+    const onDuty = async (name) => { const page = await sits(name, "/desk"); await goOnDuty(page); return page; };
+    await act({ gateway, ask, sits, onDuty });
+    for (const page of pages) assert.deepEqual(page.faults, []);
+  } catch (error) {
+    throw new Error(`${error.stack}\nThe gateway said:\n${gateway.log()}`);
+  } finally {
+    await Promise.all(pages.map((page) => page.context().close()));
+    await gateway.stop();
+  }
+}
+
+const offered = (page) => page.waitForSelector("button.accept");
+const live = (page) => page.waitForSelector(".light.live");
+const accept = async (page) => { await offered(page); await page.keyboard.press("a"); await live(page); };
+const text = (page, selector) => page.locator(selector).textContent();
+
+async function hangUp(page) {
+  await page.click("button:has-text('Hang up')");
+  await page.click("button:has-text('Press again')");
+}
+
+/** Saves what the page has filled in, by its key. */
+async function saves(page) {
+  await page.waitForSelector(".wrap");
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press("s");
+  await page.waitForSelector(".wrap", { state: "detached" });
+}
+
+/** What is kept of the latest call, once it is over. */
+async function kept(ask) {
+  const id = await until("the call is kept as over", async () => { const [call] = await ask("/calls?limit=1"); return call?.ended && call.outcome && call.id; });
+  return { id, ...(await ask(`/calls/${id}`)) };
+}
+/** Who was asked, in turn, and what came of it. */
+const settled = (call) => call.handoffs.flatMap((handoff) => handoff.offers).map((offer) => `${offer.agent} ${offer.outcome}`);
+
+test("a caller asks the bot for a person; the agent sees why, and both hear each other; the call is kept with its sound", () => withGateway("[gateway]\nrecordings = \"recordings\"\n", async ({ gateway, ask, sits, onDuty }) => {
+  const ana = await onDuty("ana"), sam = await sits("sam", "/wall");
+  const call = calls(gateway, "1000", [join(ROOM, "caller.wav")], ["--max", "90"]);
+  await sam.waitForSelector(".rows li");
+  await offered(ana);
+  assert.match(await text(ana, ".offer"), /speak to a person/, "the caller's own words are on the card");
+  await ana.keyboard.press("a");
+  await live(ana);
+  await until("eight seconds of talk", async () => (await ana.evaluate(() => window.heardFor())) > 8);
+  await sam.waitForSelector(".rows li:has-text('with Ana')");
+  await heard(ana, join(ROOM, "agent-heard.wav"));
+  await hangUp(ana);
+  await ana.waitForSelector("text=You hung up");
+  assert.match(await ana.locator(".wrap textarea").inputValue(), /person/, "the summary is filled in");
+  await saves(ana);
+  await ana.waitForSelector(".doing.available");
+  const { code, said } = await call.report;
+  assert.equal(code, 0, said);
+  copyFileSync(join(call.record, readdirSync(call.record).find((name) => name.endsWith(".wav"))), join(ROOM, "caller-heard.wav"));
+  const told = await kept(ask);
+  assert.equal(told.outcome, "bridged");
+  assert.deepEqual(settled(told), ["ana accepted"]);
+  await sam.goto(`${gateway.url}/calls`);
+  await sam.click("main a[href*='/calls/']");
+  await sam.waitForSelector("audio");
+  await sam.waitForFunction(() => document.querySelector("audio").duration > 10);
+  await sam.waitForSelector(".turns li:has-text('speak to a person')");
+  const report = await sam.goto(`${gateway.url}/api/v1/calls/${told.id}/report`);
+  assert.equal(report.status(), 200);
+  assert.match(await sam.content(), /speak to a person/);
+}));
+
+test("the caller goes back to the bot, is brought back by a supervisor, goes on to another queue and hangs up there", () => withGateway("", async ({ gateway, ask, sits, onDuty }) => {
+  const [ana, carla, sam] = [await onDuty("ana"), await onDuty("carla"), await sits("sam", "/wall")];
+  const call = calls(gateway, "1000", [sample("asks-for-a-person")], ["--pace", "turns", "--max", "600"]);
+  await accept(ana);
+  await ana.keyboard.press("b");
+  await ana.keyboard.type("They want to know where their order is.");
+  await ana.click("button:has-text('Give the caller back')");
+  await saves(ana);
+  await sam.waitForSelector(".rows li:has-text('bot')");
+  await sam.click(".rows li");
+  await sam.click("button:has-text('Bring a person')");
+  await accept(ana);
+  await ana.keyboard.press("t");
+  await ana.selectOption("select[aria-label=Queue]", "office");
+  await ana.click("button:has-text('Transfer now')");
+  await offered(carla);
+  await ana.waitForSelector(".wrap");
+  await carla.keyboard.press("a");
+  await live(carla);
+  await until("the caller is heard, or the bot no more", () => carla.evaluate(() => window.heard().then((sound) => sound.length > 16_000)));
+  call.hangUp();
+  await carla.waitForSelector("text=The caller hung up");
+  await saves(carla);
+  await call.report;
+  const told = await kept(ask);
+  assert.deepEqual(settled(told), ["ana accepted", "ana accepted", "carla accepted"]);
+  assert.equal(told.handoffs[0].outcome, "handed_back");
+}));
+
+/** A call without a bot, with Ana on it and Ben on duty; Ana's line may be cut. */
+const inCall = (act) => withGateway(STRAIGHT, async (site) => {
+  const ana = await site.sits("ana", "/desk"), network = await tunnelled(ana);
+  try {
+    await goOnDuty(ana);
+    const call = calls(site.gateway, "1000", [sample("gets-loud")], ["--max", "600"]);
+    await accept(ana);
+    await act({ ...site, ana, ben: await site.onDuty("ben"), call, network });
+    call.hangUp();
+    await call.report;
+  } finally {
+    network.close();
+  }
+});
+
+/** The caller was told that the agent was gone, and Ben was left alone. */
+async function cameBack(ask, call, ben) {
+  await until("the agent is heard again", async () => (await ben.locator(".doing.available").count()) === 1);
+  call.hangUp();
+  await call.report;
+  const told = await kept(ask);
+  assert.deepEqual(settled(told), ["ana accepted", "ana accepted"], "the same agent, without being asked");
+  assert.ok(told.turns.some((turn) => turn.who === "bot" && /lost the connection/.test(turn.text)), "the caller was told");
+}
+
+test("an agent who loads the page again in the middle of a call has the same caller again", () => inCall(async ({ ask, ana, ben, call }) => {
+  await ana.reload();
+  await live(ana);
+  await until("the caller is heard again", async () => (await ana.evaluate(() => window.heardFor())) > 1);
+  await cameBack(ask, call, ben);
+}));
+
+test("an agent whose network is gone for five seconds has the same caller again", () => inCall(async ({ ask, ana, ben, call, network }) => {
+  await ana.context().setOffline(true);
+  network.cut(true);
+  await ana.waitForSelector("text=Line lost");
+  await new Promise((done) => setTimeout(done, 5_000));
+  await ana.context().setOffline(false);
+  network.cut(false);
+  await ana.waitForSelector("text=Line up");
+  await live(ana);
+  const before = await ana.evaluate(() => window.heardFor());
+  await until("the caller is heard again", async () => (await ana.evaluate(() => window.heardFor())) > before + 1);
+  await cameBack(ask, call, ben);
+}));
+
+test("an agent who opens the desk twice has one line and one call", () => inCall(async ({ ask, ana, ben, call }) => {
+  const other = await ana.context().newPage();
+  other.setDefaultTimeout(PATIENCE);
+  await other.goto(ana.url());
+  await other.click("button:has-text('Take the line here')");
+  await live(other);
+  await ana.waitForSelector("text=in another window");
+  await cameBack(ask, call, ben);
+}));
+
+test("an agent who closes the page is replaced by the next", () => inCall(async ({ ask, ana, ben, call }) => {
+  await ana.close();
+  await accept(ben);
+  await until("the caller is heard", async () => (await ben.evaluate(() => window.heardFor())) > 1);
+  call.hangUp();
+  await call.report;
+  const told = await kept(ask);
+  assert.deepEqual(settled(told), ["ana accepted", "ben accepted"]);
+}));
