@@ -172,7 +172,7 @@ pub struct OfferView {
     pub queue: String,
     /// Why a person is needed.
     pub reason: String,
-    /// The caller's words that let it fire, or what was heard.
+    /// The caller's words that let it fire; empty where they had none, or none that were understood.
     pub trigger_sentence: String,
     /// Two to four sentences.
     pub summary: String,

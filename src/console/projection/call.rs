@@ -270,7 +270,7 @@ fn view(call: CallId, offer: Option<u32>, packet: &ContextPacket, ring_s: f64, d
         entry: packet.entry.clone(),
         queue: packet.queue.clone(),
         reason: packet.reason.clone(),
-        trigger_sentence: packet.trigger.sentence.clone(),
+        trigger_sentence: Some(&packet.trigger).filter(|trigger| trigger.in_words).map(|trigger| trigger.sentence.clone()).unwrap_or_default(),
         summary: packet.summary.clone(),
         next_step: packet.next_step.clone(),
         slots: packet.slots.iter().map(slot).chain(known).collect(),

@@ -44,10 +44,11 @@ pub(super) fn summary(packet: &ContextPacket) -> String {
     if packet.tried != "nothing yet" {
         sentences.push(format!("{}.", capitalised(&packet.tried)));
     }
-    sentences.push(if packet.trigger.in_words {
-        format!("{}: “{}”.", capitalised(&packet.reason), shortened(&packet.trigger.sentence, QUOTE_CHARS))
-    } else {
-        format!("{} ({}).", capitalised(&packet.reason), packet.trigger.sentence)
+    let reason = capitalised(packet.reason.trim_end_matches('.'));
+    sentences.push(match packet.trigger.said_at_s {
+        _ if packet.trigger.in_words => format!("{reason}: “{}”.", shortened(&packet.trigger.sentence, QUOTE_CHARS)),
+        Some(_) => format!("{reason} ({}).", packet.trigger.sentence),
+        None => format!("{reason}."),
     });
     if !packet.slots.is_empty() {
         let known = packet.slots.iter().map(|(name, slot)| {
