@@ -360,3 +360,27 @@ async fn gather(first: Item, items: &mut Receiver<Item>) -> Vec<Item> {
     }
     taken
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_there_is_no_room_is_so_until_half_of_it_is_free_and_is_said_once_a_minute() {
+        let (queue, mut items) = channel(8);
+        let line = Line { queue, tally: Arc::default(), began: Instant::now() };
+        let put = |count: usize| (0..count).for_each(|_| line.put(Item::Ended(CallId(uuid::Uuid::from_u128(1))), 0));
+        let is_full = || line.tally.is_full.load(Ordering::Relaxed);
+        put(8);
+        assert!(!is_full());
+        put(2);
+        assert!(is_full() && line.counts().dropped == 2 && !line.may_say());
+        for (taken, expected) in [(2, true), (5, false)] {
+            (0..taken).for_each(|_| drop(items.try_recv().unwrap()));
+            put(1);
+            assert_eq!(is_full(), expected, "{:?}", line.counts());
+        }
+        put(6);
+        assert!(is_full() && !line.may_say(), "it comes and goes, and is said once");
+    }
+}
