@@ -19,6 +19,7 @@ pub mod refusal;
 mod statics;
 pub mod table;
 pub mod views;
+mod visits;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -47,9 +48,11 @@ use crate::handoff::desk::DeskTables;
 use access::{Attempts, Known, Sessions, Whose};
 use door::{Certificate, Door, Peer};
 use feed::Feed;
-use people::People;
-use projection::{Choices, Projection};
+use people::{People, User};
+use projection::{Audience, Choices, Projection, Told};
 use refusal::Refusal;
+use views::{Event, Topic};
+use visits::Visits;
 
 pub use api::openapi;
 pub use table::ConsoleTable;
@@ -101,8 +104,13 @@ pub(crate) struct Console {
     heard: api::Heard,
     gateway: Arc<Gateway>,
     webrtc: WebRtcEdge,
+    visits: Arc<Visits>,
     desk: DeskTables,
     feed: Feed,
+    /// Who may come in by a link, once: by what is kept of its key.
+    invited: Mutex<BTreeMap<String, String>>,
+    /// What links begin with.
+    base: String,
     /// Host and port by which browsers reach us.
     authority: Option<String>,
     is_stopping: AtomicBool,
@@ -120,6 +128,10 @@ impl Console {
                 lines.disconnect(&owner);
             }
         }
+    }
+
+    fn invited(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.invited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -141,6 +153,32 @@ impl Served {
     /// The one-time link by which the first admin is made, if there was nobody when we began.
     pub fn welcome(&self) -> Option<&str> {
         self.welcome.as_deref()
+    }
+
+    /// What links begin with, without a slash at the end.
+    pub fn base_url(&self) -> &str {
+        &self.console.base
+    }
+
+    /// Makes a user who has no password, and gives the link that signs them in, once, and leads to this page.
+    ///
+    /// # Errors
+    /// There is one of this name, or users can't be kept.
+    pub async fn invite(&self, user: User, page: &str) -> Result<String, ConsoleError> {
+        let (key, name) = (access::random_text(), user.name.clone());
+        let password_hash = access::hash(access::random_text()).await.map_err(|_| ConsoleError::People)?;
+        let user = User { password_hash, ..user };
+        if !matches!(self.console.people.create_user(user).await, Ok(true)) {
+            return Err(ConsoleError::People);
+        }
+        self.console.invited().insert(access::fingerprint(&key), name);
+        Ok(format!("{}/enter?key={key}&next={page}", self.console.base))
+    }
+
+    /// Passing news for every page.
+    pub fn announce(&self, text: &str) {
+        let event = Event::Notice { text: text.to_owned() };
+        self.console.feed.change(|_, _| vec![Told { to: Audience::All, topic: Topic::System, call: None, event }]);
     }
 
     /// Reads the certificate again, for connections from now on.
@@ -190,9 +228,12 @@ pub async fn open(bind: SocketAddr, table: &ConsoleTable, parts: Parts) -> Resul
         attempts: Attempts::new(table),
         known: Known::default(),
         heard: api::Heard::default(),
+        visits: Arc::new(Visits::new(table.max_visitors)),
         people,
         desk,
+        invited: Mutex::default(),
         authority: base.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or(rest).to_owned()),
+        base: base.trim_end_matches('/').to_owned(),
         is_stopping: AtomicBool::new(false),
         stop: CancellationToken::new(),
         table: table.clone(),

@@ -10,6 +10,9 @@ use super::AgentKeysTable;
 /// [`EntryTable::rest`]: served, and triggers act on nothing.
 const SHADOW: &str = "shadow";
 
+/// What the numbers of entries begin with that visitors call from a page.
+const WEB: &str = "web:";
+
 /// What a called number (or page) means: its bot, language, queue, hours and triggers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -18,6 +21,8 @@ pub struct EntryTable {
     pub name: String,
     /// Called numbers: exact (`+4930123`), by prefix (`+4930*`), or `*` for every other one.
     pub called: Vec<String>,
+    /// Whether visitors call this entry from a page, `/call?entry=NAME`; its calls are to the number `web:NAME`.
+    pub browser: bool,
     /// BCP 47 language of callers.
     pub language: String,
     /// The bot that answers, by name; without one callers go straight to the queue.
@@ -70,6 +75,7 @@ impl Default for EntryTable {
         EntryTable {
             name: "main".into(),
             called: vec!["*".into()],
+            browser: false,
             language: "en-US".into(),
             bot: None,
             queue: String::new(),
@@ -102,7 +108,7 @@ impl EntryTable {
         if self.name.trim().is_empty() {
             problems.add(format!("{key}.name"), "is empty; an entry needs a name");
         }
-        if self.called.is_empty() {
+        if self.called.is_empty() && !self.browser {
             problems.add(format!("{key}.called"), "is empty; name the numbers, or `*` for every other one");
         }
         for (n, called) in self.called.iter().enumerate() {
@@ -146,8 +152,16 @@ impl EntryTable {
         (self.rest != SHADOW).then_some(self.rest.as_str())
     }
 
+    /// The number for which visitors' calls stand; `None` if browsers can't call it.
+    pub fn web_number(&self) -> Option<String> {
+        self.browser.then(|| format!("{WEB}{}", self.name))
+    }
+
     /// How well the entry fits a called number: longer prefixes win, an exact number most.
     pub fn fit(&self, called: &str) -> Option<usize> {
+        if self.web_number().as_deref() == Some(called) {
+            return Some(usize::MAX);
+        }
         self.called
             .iter()
             .filter_map(|pattern| match pattern.strip_suffix('*') {
@@ -192,5 +206,17 @@ mod tests {
         assert!(entry("+4930123").fit("+4930123") > entry("+4930*").fit("+4930123"));
         assert!(entry("*").fit("+1").is_some());
         assert_eq!(entry("+1").fit("+2"), None);
+    }
+
+    #[test]
+    fn an_entry_for_browsers_is_called_by_its_name_and_needs_no_number() {
+        let entry = |browser: bool| EntryTable { name: "shop".into(), called: Vec::new(), queue: "service".into(), browser, ..EntryTable::default() };
+        assert_eq!(entry(true).web_number().as_deref(), Some("web:shop"));
+        assert_eq!((entry(true).fit("web:shop"), entry(true).fit("web:other"), entry(false).fit("web:shop")), (Some(usize::MAX), None, None));
+        for (browser, problems) in [(true, 0), (false, 1)] {
+            let mut found = Problems::default();
+            entry(browser).check("entry[0]", &mut found);
+            assert_eq!(found.0.len(), problems, "{found:?}");
+        }
     }
 }

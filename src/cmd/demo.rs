@@ -1,7 +1,10 @@
 //! `segue demo`: a whole handoff on this machine, with nothing to configure.
 
+mod browser;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,8 +17,8 @@ use super::terminal::{self, hint};
 use super::{Ending, call};
 use crate::base::Key;
 use crate::config::Config;
-use crate::edge::sip::Dialling;
 use crate::edge::sip::table::{PhoneTable, SipTable};
+use crate::edge::sip::{Dialling, SipEdge};
 use crate::gateway::live::call::Finished;
 use crate::replay::caller::{self, Manners, Part};
 use crate::replay::progress::Progress;
@@ -41,11 +44,24 @@ const CALLED: &str = "1000";
 
 /// See a handoff happen: a caller, a bot and an agent on SIP phones, all on this machine
 #[derive(Debug, Args)]
-#[command(after_help = "Nothing is needed but this program: it opens ports on 127.0.0.1 only, takes about 45 seconds, and keeps the recording.")]
+#[command(after_help = "Nothing is needed but this program: it opens ports on 127.0.0.1 only, takes about 45 seconds, and keeps the recording.\n\
+    With --browser you are the agent, and after that the caller: it prints a link and goes on until Ctrl-C.")]
 pub struct DemoArgs {
     /// Print the result as one JSON object, as `segue replay --json` does, and nothing else
     #[arg(long)]
     json: bool,
+
+    /// Be the agent, in a browser: prints a link that signs you in
+    #[arg(long, conflicts_with = "json")]
+    browser: bool,
+
+    /// With --browser, where pages are served (default: 127.0.0.1:8080)
+    #[arg(long, value_name = "ADDRESS", requires = "browser")]
+    listen: Option<SocketAddr>,
+
+    /// With --browser, only watch: a recorded agent takes the caller
+    #[arg(long, requires = "browser")]
+    watch: bool,
 
     /// Where the recording of the call is kept
     #[arg(long, value_name = "DIR", default_value = "segue-demo")]
@@ -68,6 +84,9 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Ending> {
         hint(&missing);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if args.browser {
+        return runtime.block_on(browser::play(config, args));
+    }
     let finished = runtime.block_on(play(config, args))?;
     let object = live::object(&finished);
     let mut out = anstream::stdout();
@@ -100,15 +119,9 @@ async fn play(mut config: Config, args: &DemoArgs) -> anyhow::Result<Finished> {
         let part = Part { keys: vec![(AGENT_TAKES, live::accept_key())], ..spoken(AGENT, Manners::Recording, LONGEST) };
         caller::attend(call.leg, AGENT_RINGS, part).await;
     });
-    let target = format!("sip:{CALLED}@{}", sip.local());
+    let dialling = dana(&sip, &caller_phone, LONGEST);
     let calling = tokio::spawn(async move {
-        let dialling = Dialling {
-            from_name: Some("Dana".into()),
-            ..Dialling::new(target, format!("sip:dana@{}", caller_phone.local()), vec![Codec::Pcmu], LONGEST)
-        };
-        let (after, label) = CALLER_PRESSES;
-        let keys = Key::new(label).map(|key| (after, key)).into_iter().collect();
-        caller::place(&caller_phone, dialling, Part { keys, ..spoken(CALLER, Manners::Turns, CALLER_STAYS) }).await
+        caller::place(&caller_phone, dialling, Part { keys: presses(), ..spoken(CALLER, Manners::Turns, CALLER_STAYS) }).await
     });
     let names = BTreeMap::from([(agent.name.clone(), agent.spoken().to_owned())]);
     let mut progress = Progress::new(names, terminal::width());
@@ -132,6 +145,19 @@ async fn play(mut config: Config, args: &DemoArgs) -> anyhow::Result<Finished> {
     sip.close().await;
     agent_phone.close().await;
     Ok(over)
+}
+
+/// Dana calls from this phone.
+fn dana(sip: &SipEdge, phone: &SipEdge, longest: Duration) -> Dialling {
+    let target = format!("sip:{CALLED}@{}", sip.local());
+    let from = format!("sip:dana@{}", phone.local());
+    Dialling { from_name: Some("Dana".into()), ..Dialling::new(target, from, vec![Codec::Pcmu], longest) }
+}
+
+/// What she presses if nothing else helps.
+fn presses() -> Vec<(Duration, Key)> {
+    let (after, label) = CALLER_PRESSES;
+    Key::new(label).map(|key| (after, key)).into_iter().collect()
 }
 
 /// Somebody who says what is in this recording.

@@ -96,20 +96,16 @@ impl<S: Send + Sync> FromRequestParts<S> for OfDesk {
     }
 }
 
-/// Whoever has a line: an agent theirs, a supervisor one to listen on, which no call is offered to.
-pub(super) struct OfLine(pub AgentId);
+/// Who listens: a line of theirs to which no call is offered, beside the one of their desk, if they have one.
+pub(super) struct Listener(pub AgentId);
 
-impl<S: Send + Sync> FromRequestParts<S> for OfLine {
+impl<S: Send + Sync> FromRequestParts<S> for Listener {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let person = Person::from_request_parts(parts, state).await?;
-        match (person.agent, person.role) {
-            (Some(agent), _) => Ok(OfLine(agent)),
-            // No agent of the configuration is called so: names of users have no `:`, and this one is in no table.
-            (None, Role::Supervisor | Role::Admin) => Ok(OfLine(AgentId::from(format!("supervisor:{}", person.name).as_str()))),
-            (None, Role::Agent | Role::Tester | Role::Program) => Err(Refusal::NotAllowed("You are no agent. An admin can make you one.")),
-        }
+        // No agent of the configuration is called so: names of users have no `:`, and this one is in no table.
+        Ok(Listener(AgentId::from(format!("supervisor:{}", person.name).as_str())))
     }
 }
 
@@ -260,7 +256,7 @@ pub(super) async fn sign_in(console: &Console, session: &Session, user: &User) -
 }
 
 /// Where a request came from.
-pub(super) fn address(console: &Console, request: &Parts) -> IpAddr {
+fn address(console: &Console, request: &Parts) -> IpAddr {
     let forwarded = || {
         let said = request.headers.get_all(FORWARDED).iter().next_back()?.to_str().ok()?;
         said.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
@@ -268,4 +264,15 @@ pub(super) fn address(console: &Console, request: &Parts) -> IpAddr {
     let behind = if console.table.behind_proxy { forwarded() } else { None };
     let peer = || request.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.0);
     behind.unwrap_or_else(|| peer().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))).ip())
+}
+
+/// Where a request came from, for a handler.
+pub(super) struct From(pub IpAddr);
+
+impl FromRequestParts<Arc<Console>> for From {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Refusal> {
+        Ok(From(address(console, parts)))
+    }
 }

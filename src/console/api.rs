@@ -5,6 +5,7 @@
 
 mod calls;
 mod desk;
+mod enter;
 mod line;
 mod live;
 mod people;
@@ -63,6 +64,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<Console>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(document))
         .merge(people::router())
+        .merge(enter::router())
         .merge(desk::router())
         .merge(line::router())
         .merge(live::router())

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::Whose;
 use super::projection::{Audience, Projection, Told};
 use super::views::{Event, Topic};
-use crate::base::Record;
+use crate::base::{CallId, Record};
 use crate::gateway::live::Gateway;
 pub(super) use log::{Log, Watcher};
 
@@ -87,6 +87,15 @@ impl Feed {
             let item = inner.log.push(told, now);
             inner.seats.values().filter(|seat| seat.watcher.wants(&item)).for_each(|seat| seat.wake.notify_one());
         }
+    }
+
+    /// A visitor calls: nothing of the call is told before it is known to be theirs. Gives the call, and the number after which
+    /// what it tells begins.
+    pub(super) fn visit(&self, begin: impl FnOnce() -> Option<CallId>) -> Option<(CallId, u64)> {
+        let mut inner = self.inner();
+        let call = begin()?;
+        inner.world.on_visit(call);
+        Some((call, inner.log.newest()))
     }
 
     /// Looks at what goes on, and as of which number.

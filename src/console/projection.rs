@@ -8,6 +8,7 @@ mod call;
 mod desk;
 mod kept;
 mod lost;
+mod visitor;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -37,9 +38,11 @@ pub enum Audience {
     Agent(AgentId),
     /// To who watches this call, and to these agents, whose call it is.
     Call(CallId, Vec<AgentId>),
+    /// To the visitor whose call this is.
+    Visitor(CallId),
     /// To who sees the wall.
     Wall,
-    /// To everybody.
+    /// To everybody but visitors.
     All,
 }
 
@@ -85,6 +88,8 @@ pub struct Projection {
     /// Calls that are over, in the order in which they ended.
     ended: VecDeque<(Timestamp, CallId)>,
     agents: BTreeMap<AgentId, AgentDesk>,
+    /// Calls from pages.
+    visits: BTreeSet<CallId>,
     dirty: BTreeSet<CallId>,
     /// Calls that the gateway had no more when it was last asked, though no end of them was told.
     missing: BTreeSet<CallId>,
@@ -102,6 +107,7 @@ impl Projection {
             calls: BTreeMap::new(),
             ended: VecDeque::new(),
             agents,
+            visits: BTreeSet::new(),
             dirty: BTreeSet::new(),
             missing: BTreeSet::new(),
             queues_told: Vec::new(),
@@ -121,16 +127,28 @@ impl Projection {
         self.dirty.insert(id);
         let mut told = Vec::new();
         let event = call.event(record);
+        let shown = if self.visits.contains(&id) { visitor::event(call, record) } else { None };
         self.on_desk(record, now, &mut told);
         if let Some(event) = event {
             // Who only wraps it up hears nothing of what others say in it.
             let mine = self.agents.iter().filter(|(_, desk)| desk.is_on(id, None)).map(|(agent, _)| agent.clone()).collect();
             told.push(Told { to: Audience::Call(id, mine), topic: Topic::Call, call: Some(id), event });
         }
+        told.extend(shown.map(|event| Told { to: Audience::Visitor(id), topic: Topic::Call, call: None, event }));
         if let Happening::CallEnded { .. } = record.kind {
             self.ended.push_back((now, id));
         }
         told
+    }
+
+    /// This call, of which nothing was told yet, comes from a page.
+    pub fn on_visit(&mut self, call: CallId) {
+        self.visits.insert(call);
+    }
+
+    /// How a visitor's call stands.
+    pub fn visit(&self, call: CallId) -> Option<Event> {
+        self.calls.get(&call).map(visitor::now)
     }
 
     /// What an agent is doing, or has said of themselves, has changed.
@@ -165,6 +183,7 @@ impl Projection {
         }
         for id in self.forgotten(now) {
             self.calls.remove(&id);
+            self.visits.remove(&id);
             told.push(Told::wall(Some(id), Event::Gone { id: id.to_string() }));
         }
         let queues = self.queues(now);

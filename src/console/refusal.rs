@@ -16,6 +16,9 @@ pub enum Refusal {
     /// Nobody is signed in, or not any more.
     #[error("Sign in first.")]
     SignedOut,
+    /// A visitor's request without the token of their call.
+    #[error("This needs the token of your call: send it as `Authorization: Bearer`, or as `token` for the feed.")]
+    NoToken,
     /// Name or password is wrong; it is not said which.
     #[error("Name or password is wrong. Check both, and whether Caps Lock is on.")]
     WrongPassword,
@@ -122,6 +125,7 @@ impl Refusal {
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Refusal::SignedOut => (StatusCode::UNAUTHORIZED, "signed_out"),
+            Refusal::NoToken => (StatusCode::UNAUTHORIZED, "no_token"),
             Refusal::WrongPassword => (StatusCode::UNAUTHORIZED, "wrong_password"),
             Refusal::WrongKey => (StatusCode::UNAUTHORIZED, "wrong_key"),
             Refusal::TooManyAttempts { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
@@ -156,7 +160,7 @@ impl IntoResponse for Refusal {
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(STORE_IS_BACK_S));
             }
             // RFC 9110, 11.6.1: a 401 names how one may come in.
-            Refusal::SignedOut => {
+            Refusal::SignedOut | Refusal::NoToken => {
                 response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             _ => {}

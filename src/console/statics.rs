@@ -20,7 +20,7 @@ const TAG_OCTETS: usize = 12;
 struct Files;
 
 /// The addresses of pages, and their files.
-pub(super) const PAGES: [(&str, &str); 10] = [
+pub(super) const PAGES: [(&str, &str); 11] = [
     ("/", "index.html"),
     ("/desk", "desk.html"),
     ("/wall", "wall.html"),
@@ -29,6 +29,7 @@ pub(super) const PAGES: [(&str, &str); 10] = [
     ("/call", "visit.html"),
     ("/sign-in", "sign-in.html"),
     ("/welcome", "welcome.html"),
+    ("/enter", "enter.html"),
     ("/api", "api.html"),
     ("/admin", "admin.html"),
 ];

@@ -39,6 +39,12 @@ pub struct ConsoleTable {
     pub sign_in_address_attempts: u32,
     /// The time for which attempts to sign in are counted.
     pub sign_in_secs: f64,
+    /// Visitors who call from pages at the same time at most.
+    pub max_visitors: u32,
+    /// How often visitors at one address may call within `visit_secs`.
+    pub address_visits: u32,
+    /// The time for which visits are counted.
+    pub visit_secs: f64,
     /// Happenings that are kept for pages that were cut off for a moment.
     pub feed_events: u32,
     /// Why agents may say that they take no calls.
@@ -63,6 +69,9 @@ impl Default for ConsoleTable {
             sign_in_attempts: 5,
             sign_in_address_attempts: 30,
             sign_in_secs: 300.0,
+            max_visitors: 50,
+            address_visits: 10,
+            visit_secs: 600.0,
             feed_events: 20_000,
             break_reasons: list(&["lunch", "short break", "training", "meeting"]),
             dispositions: list(&["resolved", "follow-up needed", "wrong department", "nothing could be done"]),
@@ -88,6 +97,7 @@ impl ConsoleTable {
             ("handoff_page_secs", self.handoff_page_secs, 60.0, 604_800.0),
             ("session_secs", self.session_secs, 60.0, 2_592_000.0),
             ("sign_in_secs", self.sign_in_secs, 1.0, 86_400.0),
+            ("visit_secs", self.visit_secs, 1.0, 86_400.0),
         ] {
             if !(least..=most).contains(&secs) {
                 problems.add(format!("{key}.{name}"), format!("is {secs}; it must be between {least} and {most}"));
@@ -96,6 +106,8 @@ impl ConsoleTable {
         for (name, count, least, most) in [
             ("sign_in_attempts", self.sign_in_attempts, 1, 1_000),
             ("sign_in_address_attempts", self.sign_in_address_attempts, 1, 100_000),
+            ("max_visitors", self.max_visitors, 0, 10_000),
+            ("address_visits", self.address_visits, 1, 100_000),
             ("feed_events", self.feed_events, 100, 1_000_000),
         ] {
             if !(least..=most).contains(&count) {
@@ -160,6 +172,9 @@ mod tests {
             ("sign_in_address_attempts = 0", "console.sign_in_address_attempts"),
             ("sign_in_secs = inf", "console.sign_in_secs"),
             ("feed_events = 3", "console.feed_events"),
+            ("max_visitors = 10001", "console.max_visitors"),
+            ("address_visits = 0", "console.address_visits"),
+            ("visit_secs = 0.5", "console.visit_secs"),
             ("break_reasons = []", "console.break_reasons"),
             ("break_reasons = ['lunch', ' ']", "console.break_reasons[1]"),
             ("dispositions = ['solved', 'solved']", "console.dispositions[1]"),

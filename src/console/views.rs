@@ -340,12 +340,34 @@ pub struct Desk {
     pub crm_url: Option<String>,
 }
 
+/// How a visitor's call stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct VisitState {
+    /// In one of the wall's words.
+    pub stage: StageWord,
+    /// In a sentence for the visitor.
+    pub sentence: String,
+}
+
 /// What happened, as the live feed tells it; the fields stand beside `type`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// The desk as it is now.
     State(Box<Desk>),
+    /// To a visitor: how their call stands. Its type is `state` too.
+    #[serde(rename = "state", skip_deserializing)]
+    Visit(VisitState),
+    /// To a visitor: somebody said something.
+    Caption {
+        /// `caller`, `bot` or `agent`.
+        who: String,
+        /// What, without what is private.
+        text: String,
+        /// It will not change any more.
+        #[serde(rename = "final")]
+        is_final: bool,
+    },
     /// A caller is offered.
     Offer(Box<OfferView>),
     /// What is known of the offered caller has changed.
@@ -422,6 +444,8 @@ pub enum Event {
         /// All.
         agents: Vec<AgentRow>,
     },
+    /// Another page of the same agent has taken the desk over: calls ring there, and nothing more is told here.
+    Replaced,
     /// Passing news.
     Notice {
         /// In a sentence.

@@ -218,6 +218,17 @@ impl Gateway {
         inbox.is_some_and(|inbox| inbox.try_send(News::Call(CallInput::Command(command))).is_ok())
     }
 
+    /// The number that stands for this entry where a browser calls it; `None` if there is no such entry, or browsers can't.
+    pub fn web_number(&self, entry: &str) -> Option<String> {
+        self.kit().tables().entries.iter().find(|table| table.name == entry)?.web_number()
+    }
+
+    /// A caller wants a person, and says so by a button; false if there is no such call, or it does not react.
+    pub fn want_person(&self, call: CallId) -> bool {
+        let inbox = self.calls().get(&call).cloned();
+        inbox.is_some_and(|inbox| inbox.try_send(News::WantsPerson).is_ok())
+    }
+
     /// The desk, for whoever tells it of agents.
     pub fn desk(&self) -> &DeskLine {
         &self.shared.desk

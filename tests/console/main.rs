@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")]
 
+#[path = "../harness/browser.rs"]
+mod browser;
 #[path = "../harness/certificates.rs"]
 mod certificates;
 #[path = "../harness/console.rs"]
@@ -17,4 +19,5 @@ mod feed;
 mod projection;
 mod site;
 mod story;
+mod visits;
 mod web;

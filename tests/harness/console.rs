@@ -166,7 +166,12 @@ impl Person {
 
     /// The live feed, without a first word.
     pub async fn feed(&self) -> Feed {
-        let mut request = format!("ws://{}/api/v1/live", self.address).into_client_request().unwrap();
+        self.feed_at("/live").await
+    }
+
+    /// The feed at this path.
+    pub async fn feed_at(&self, path: &str) -> Feed {
+        let mut request = format!("ws://{}/api/v1{path}", self.address).into_client_request().unwrap();
         if let Some(cookie) = &self.cookie {
             request.headers_mut().insert("cookie", cookie.parse().unwrap());
         }

@@ -1,4 +1,5 @@
-//! How often passwords may be tried and be wrong: for one name from one address, from one address, and for one name from anywhere.
+//! How often passwords may be tried and be wrong: for one name from one address, from one address, and for one name from anywhere;
+//! and how often visitors may call.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,8 +19,11 @@ const ANYWHERE: u32 = 20;
 /// Characters of a name by which it is counted: none is longer.
 const NAME: usize = 64;
 
+/// The counter of visits.
+const VISITS: usize = 3;
+
 /// Counts attempts.
-pub(crate) struct Attempts(Mutex<[Counter; 3]>);
+pub(crate) struct Attempts(Mutex<[Counter; 4]>);
 
 /// For what something is counted.
 type Key = (String, IpAddr);
@@ -59,16 +63,31 @@ impl Counter {
 impl Attempts {
     /// None yet.
     pub(crate) fn new(table: &ConsoleTable) -> Attempts {
-        let counter = |most: u32| {
-            let span = Duration::try_from_secs_f64(table.sign_in_secs).unwrap_or(Duration::from_secs(1));
+        let counter = |most: u32, secs: f64| {
+            let span = Duration::try_from_secs_f64(secs).unwrap_or(Duration::from_secs(1));
             Counter { most: most.max(1), share: span / most.max(1), until: BTreeMap::new() }
         };
-        let by_both = counter(table.sign_in_attempts);
-        Attempts(Mutex::new([counter(table.sign_in_address_attempts), by_both, counter(table.sign_in_attempts.saturating_mul(ANYWHERE))]))
+        let by_both = counter(table.sign_in_attempts, table.sign_in_secs);
+        let by_name = counter(table.sign_in_attempts.saturating_mul(ANYWHERE), table.sign_in_secs);
+        let visits = counter(table.address_visits, table.visit_secs);
+        Attempts(Mutex::new([counter(table.sign_in_address_attempts, table.sign_in_secs), by_both, by_name, visits]))
     }
 
-    fn counters(&self) -> MutexGuard<'_, [Counter; 3]> {
+    fn counters(&self) -> MutexGuard<'_, [Counter; 4]> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One visitor's call more.
+    ///
+    /// # Errors
+    /// There were too many.
+    pub(crate) fn note_visit(&self, from: IpAddr) -> Result<(), Refusal> {
+        let (key, now, mut counters) = ((String::new(), household(from)), Instant::now(), self.counters());
+        if let Some(wait) = counters[VISITS].wait(&key, now) {
+            return Err(too_many(wait));
+        }
+        counters[VISITS].count(&key, now);
+        Ok(())
     }
 
     /// One attempt more, which counts as failed until it is given back. Without a name only its address counts.
@@ -84,7 +103,7 @@ impl Attempts {
         }
         let (now, mut counters) = (Instant::now(), self.counters());
         if let Some(wait) = keys.iter().filter_map(|(n, key)| counters[*n].wait(key, now)).max() {
-            return Err(Refusal::TooManyAttempts { retry_after_s: wait.as_secs() + 1 });
+            return Err(too_many(wait));
         }
         keys.iter().for_each(|(n, key)| counters[*n].count(key, now));
         Ok(Attempt(keys))
@@ -100,6 +119,10 @@ impl Attempts {
             }
         }
     }
+}
+
+fn too_many(wait: Duration) -> Refusal {
+    Refusal::TooManyAttempts { retry_after_s: wait.as_secs() + 1 }
 }
 
 /// Who has one IPv6 address has 2^64 of them.

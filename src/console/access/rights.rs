@@ -39,8 +39,6 @@ const ADMINS: Right = Right::Roles(&[Role::Admin]);
 const WATCHERS: Right = Right::Roles(&[Role::Supervisor, Role::Admin]);
 const READERS: Right = Right::Roles(&[Role::Supervisor, Role::Admin, Role::Tester, Role::Program]);
 const LIVE: Right = Right::Roles(&[Role::Supervisor, Role::Admin, Role::Program]);
-/// Who talks on their line, or listens on it.
-const LINES: Right = Right::Roles(&[Role::Agent, Role::Supervisor, Role::Admin]);
 const FEED: Right = Right::Roles(&[Role::Agent, Role::Supervisor, Role::Admin, Role::Program]);
 
 const fn rule(method: &'static str, path: &'static str, right: Right) -> Rule {
@@ -48,11 +46,12 @@ const fn rule(method: &'static str, path: &'static str, right: Right) -> Rule {
 }
 
 /// Every route of the API.
-pub const RIGHTS: [Rule; 48] = [
+pub const RIGHTS: [Rule; 55] = [
     rule("GET", "/openapi.json", Right::Anyone),
     rule("POST", "/session", Right::Anyone),
     rule("DELETE", "/session", Right::Anyone),
     rule("POST", "/welcome", Right::Anyone),
+    rule("POST", "/enter", Right::Anyone),
     rule("GET", "/me", Right::SignedIn),
     rule("GET", "/users", ADMINS),
     rule("POST", "/users", ADMINS),
@@ -67,9 +66,9 @@ pub const RIGHTS: [Rule; 48] = [
     rule("POST", "/desk/offers/{offer}/shown", Right::Desk),
     rule("POST", "/desk/offers/{offer}/accept", Right::Desk),
     rule("POST", "/desk/offers/{offer}/decline", Right::Desk),
-    rule("POST", "/desk/line", LINES),
-    rule("POST", "/desk/line/restart", LINES),
-    rule("DELETE", "/desk/line", LINES),
+    rule("POST", "/desk/line", Right::Desk),
+    rule("POST", "/desk/line/restart", Right::Desk),
+    rule("DELETE", "/desk/line", Right::Desk),
     rule("GET", "/rtc", Right::SignedIn),
     rule("POST", "/desk/call/hold", Right::Desk),
     rule("POST", "/desk/call/mute", Right::Desk),
@@ -86,6 +85,10 @@ pub const RIGHTS: [Rule; 48] = [
     rule("GET", "/calls/{id}/audio", READERS),
     rule("GET", "/calls/{id}/report", READERS),
     rule("GET", "/live", FEED),
+    rule("GET", "/live/desk", LIVE),
+    rule("POST", "/live/line", WATCHERS),
+    rule("POST", "/live/line/restart", WATCHERS),
+    rule("DELETE", "/live/line", WATCHERS),
     rule("GET", "/live/calls", LIVE),
     rule("GET", "/live/calls/{id}", LIVE),
     rule("POST", "/live/calls/{id}/listen", WATCHERS),
@@ -94,6 +97,8 @@ pub const RIGHTS: [Rule; 48] = [
     rule("GET", "/triggers", READERS),
     rule("PUT", "/triggers/{name}", WATCHERS),
     rule("POST", "/visit", Right::Visitor),
+    rule("GET", "/visit/live", Right::Visitor),
+    rule("POST", "/visit/restart", Right::Visitor),
     rule("POST", "/visit/person", Right::Visitor),
     rule("POST", "/visit/hang_up", Right::Visitor),
     rule("POST", "/visit/key", Right::Visitor),

@@ -1,4 +1,4 @@
-//! Lines of browsers: where agents are heard and hear, and supervisors listen.
+//! Lines of browsers: where agents are heard and hear, and where supervisors listen.
 
 use std::sync::Arc;
 
@@ -11,8 +11,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::base::AgentId;
 use crate::console::Console;
-use crate::console::access::{self, OfLine, Person};
+use crate::console::access::{self, Listener, OfDesk, Person};
 use crate::console::body::Body;
 use crate::console::refusal::Refusal;
 use crate::console::views::LineState as LineWord;
@@ -22,7 +23,12 @@ use crate::edge::webrtc::{IceServer, LineState, WebRtcError};
 const MAX_SDP: usize = 32_768;
 
 pub(super) fn router() -> OpenApiRouter<Arc<Console>> {
-    OpenApiRouter::new().routes(routes!(open_line, close_line)).routes(routes!(restart_line)).routes(routes!(find_rtc))
+    OpenApiRouter::new()
+        .routes(routes!(open_line, close_line))
+        .routes(routes!(restart_line))
+        .routes(routes!(open_ear, close_ear))
+        .routes(routes!(restart_ear))
+        .routes(routes!(find_rtc))
 }
 
 /// A line's state in the words of the desk.
@@ -37,9 +43,9 @@ pub(in crate::console) fn line_word(state: Option<LineState>) -> LineWord {
 /// What a browser offers, or how it is answered.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SdpOffer {
+pub(super) struct SdpOffer {
     /// The whole description, candidates included (RFC 8866).
-    sdp: String,
+    pub(super) sdp: String,
 }
 
 /// How a line is answered.
@@ -51,12 +57,14 @@ struct SdpAnswer {
     line: String,
 }
 
-fn described(offer: SdpOffer) -> Result<String, Refusal> {
-    let fits = offer.sdp.len() <= MAX_SDP && offer.sdp.starts_with("v=0");
-    if fits { Ok(offer.sdp) } else { Err(Refusal::bad("sdp", "It is no session description (RFC 8866).")) }
+/// A description, as far as that can be seen at a glance.
+pub(super) fn described(sdp: String) -> Result<String, Refusal> {
+    let fits = sdp.len() <= MAX_SDP && sdp.starts_with("v=0");
+    if fits { Ok(sdp) } else { Err(Refusal::bad("sdp", "It is no session description (RFC 8866).")) }
 }
 
-fn not_answered(error: WebRtcError) -> Refusal {
+/// Why a line is not opened, or does not go on.
+pub(super) fn not_answered(error: WebRtcError) -> Refusal {
     match error {
         WebRtcError::Offer(error) => Refusal::bad("sdp", format!("{error}.")),
         WebRtcError::Refused(error) => Refusal::bad("sdp", format!("It can't be answered: {error}.")),
@@ -74,30 +82,68 @@ fn not_answered(error: WebRtcError) -> Refusal {
 #[utoipa::path(post, path = "/desk/line", tag = "desk", request_body = SdpOffer, responses((status = 200, description = "Answered.", body = SdpAnswer)))]
 async fn open_line(
     State(console): State<Arc<Console>>,
-    person: Person,
-    owner: OfLine,
+    desk: OfDesk,
     session: Session,
     Body(asked): Body<SdpOffer>,
 ) -> Result<Json<SdpAnswer>, Refusal> {
-    let (sdp, line) = console.webrtc.answer(&described(asked)?).await.map_err(not_answered)?;
+    open(&console, (&desk.agent, &desk.person), &session, asked).await
+}
+
+async fn open(
+    console: &Console,
+    (owner, person): (&AgentId, &Person),
+    session: &Session,
+    asked: SdpOffer,
+) -> Result<Json<SdpAnswer>, Refusal> {
+    let (sdp, line) = console.webrtc.answer(&described(asked.sdp)?).await.map_err(not_answered)?;
     let id = line.id();
-    console.known.opened(&owner.0, id, &person.name, access::key_of(&session));
-    console.gateway.lines().connect(&owner.0, line);
+    console.known.opened(owner, id, &person.name, access::key_of(session));
+    console.gateway.lines().connect(owner, line);
     Ok(Json(SdpAnswer { sdp, line: id.to_string() }))
 }
 
 /// Goes on with your line over another network.
 #[utoipa::path(post, path = "/desk/line/restart", tag = "desk", request_body = SdpOffer, responses((status = 200, description = "Answered.", body = SdpAnswer)))]
-async fn restart_line(State(console): State<Arc<Console>>, owner: OfLine, Body(asked): Body<SdpOffer>) -> Result<Json<SdpAnswer>, Refusal> {
-    let offer = described(asked)?;
-    let line = console.gateway.lines().line_of(&owner.0).ok_or_else(|| not_answered(WebRtcError::Gone))?;
+async fn restart_line(State(console): State<Arc<Console>>, desk: OfDesk, Body(asked): Body<SdpOffer>) -> Result<Json<SdpAnswer>, Refusal> {
+    restart(&console, &desk.agent, asked).await
+}
+
+async fn restart(console: &Console, owner: &AgentId, asked: SdpOffer) -> Result<Json<SdpAnswer>, Refusal> {
+    let offer = described(asked.sdp)?;
+    let line = console.gateway.lines().line_of(owner).ok_or_else(|| not_answered(WebRtcError::Gone))?;
     let sdp = line.restart(&offer).await.map_err(not_answered)?;
     Ok(Json(SdpAnswer { sdp, line: line.id().to_string() }))
 }
 
 /// Closes your line.
 #[utoipa::path(delete, path = "/desk/line", tag = "desk", responses((status = 204, description = "Closed.")))]
-async fn close_line(State(console): State<Arc<Console>>, owner: OfLine) -> StatusCode {
+async fn close_line(State(console): State<Arc<Console>>, desk: OfDesk) -> StatusCode {
+    console.gateway.lines().disconnect(&desk.agent);
+    StatusCode::NO_CONTENT
+}
+
+/// Opens a line on which you listen to calls: none is offered to it, and nothing that comes from it is heard. One that you had before
+/// is closed.
+#[utoipa::path(post, path = "/live/line", tag = "wall", request_body = SdpOffer, responses((status = 200, description = "Answered.", body = SdpAnswer)))]
+async fn open_ear(
+    State(console): State<Arc<Console>>,
+    person: Person,
+    owner: Listener,
+    session: Session,
+    Body(asked): Body<SdpOffer>,
+) -> Result<Json<SdpAnswer>, Refusal> {
+    open(&console, (&owner.0, &person), &session, asked).await
+}
+
+/// Goes on with the line on which you listen, over another network.
+#[utoipa::path(post, path = "/live/line/restart", tag = "wall", request_body = SdpOffer, responses((status = 200, description = "Answered.", body = SdpAnswer)))]
+async fn restart_ear(State(console): State<Arc<Console>>, owner: Listener, Body(asked): Body<SdpOffer>) -> Result<Json<SdpAnswer>, Refusal> {
+    restart(&console, &owner.0, asked).await
+}
+
+/// Closes the line on which you listen.
+#[utoipa::path(delete, path = "/live/line", tag = "wall", responses((status = 204, description = "Closed.")))]
+async fn close_ear(State(console): State<Arc<Console>>, owner: Listener) -> StatusCode {
     console.gateway.lines().disconnect(&owner.0);
     StatusCode::NO_CONTENT
 }

@@ -1,6 +1,7 @@
 //! Calls that go on, for supervisors and programs, and the live feed for all.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -19,17 +20,22 @@ use super::{SEQ, call_id};
 use crate::base::{CallId, QueueId};
 use crate::call::Command;
 use crate::console::Console;
-use crate::console::access::{self, OfLine, Person};
+use crate::console::access::{self, Listener, Person};
 use crate::console::body::Body;
 use crate::console::feed::{Watcher, socket};
 use crate::console::people::Role;
 use crate::console::refusal::Refusal;
-use crate::console::views::{LiveCallView, WallRow};
+use crate::console::views::{AgentRow, LiveCallView, QueueRow, WallRow};
+use crate::edge::webrtc::{Line, LineState};
 use crate::handoff::trigger::{Does, TriggerTable};
+
+/// A line that was opened a moment ago is connected within this.
+const CONNECTS: Duration = Duration::from_secs(10);
 
 pub(super) fn router() -> OpenApiRouter<Arc<Console>> {
     OpenApiRouter::new()
         .routes(routes!(feed))
+        .routes(routes!(find_desk))
         .routes(routes!(list_calls))
         .routes(routes!(find_call))
         .routes(routes!(listen, stop_listening))
@@ -63,8 +69,28 @@ async fn feed(
     let screen = person.agent.clone().filter(|_| is_desk).map(|agent| (console.gateway.lines().clone(), agent));
     let watcher = Watcher { name: person.name, session: session.clone(), agent: person.agent, sees_all, ..Watcher::default() };
     let (feed, stop, over) = (console.feed.clone(), console.stop.clone(), access::until_over(console.clone(), session));
+    let ends: socket::Ends = Box::pin(async move {
+        over.await;
+        "signed out"
+    });
     let upgrade = upgrade.max_message_size(socket::MAX_MESSAGE).max_frame_size(socket::MAX_MESSAGE);
-    Ok(upgrade.on_upgrade(move |page| socket::serve(page, (feed, screen), watcher, over, stop)))
+    Ok(upgrade.on_upgrade(move |page| socket::serve(page, (feed, screen), watcher, ends, stop)))
+}
+
+/// Queues and agents.
+#[derive(Debug, Serialize, ToSchema)]
+struct LiveDesk {
+    /// In the order of the configuration.
+    queues: Vec<QueueRow>,
+    /// In the order of the configuration.
+    agents: Vec<AgentRow>,
+}
+
+/// Queues and agents. `X-Segue-Seq` says as of which number of the live feed.
+#[utoipa::path(get, path = "/live/desk", tag = "wall", responses((status = 200, description = "As they are now.", body = LiveDesk)))]
+async fn find_desk(State(console): State<Arc<Console>>) -> impl IntoResponse {
+    let (desk, seq) = console.feed.look(|world, now| LiveDesk { queues: world.queues(now), agents: world.agents() });
+    (AppendHeaders([(SEQ, seq)]), Json(desk))
 }
 
 /// The wall. `X-Segue-Seq` says as of which number of the live feed.
@@ -87,7 +113,7 @@ async fn find_call(State(console): State<Arc<Console>>, Path(id): Path<String>) 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ByLine {
-    /// As POST /desk/line named it.
+    /// As POST /live/line named it.
     line: String,
 }
 
@@ -97,18 +123,28 @@ struct ByLine {
 async fn listen(
     State(console): State<Arc<Console>>,
     person: Person,
-    owner: OfLine,
+    owner: Listener,
     Path(id): Path<String>,
     Body(asked): Body<ByLine>,
 ) -> Result<StatusCode, Refusal> {
     let call = goes_on(&console, &id)?;
-    let line = console.gateway.lines().line_of(&owner.0).filter(|line| line.is_up() && line.id().to_string() == asked.line);
-    if line.is_none() {
+    let line = console.gateway.lines().line_of(&owner.0).filter(|line| line.id().to_string() == asked.line);
+    if !comes_up(line).await {
         return Err(Refusal::Conflict { code: "no_line", message: "Your line is not up. Open one, then listen.".into() });
     }
     // Before anything is heard.
     console.people.note(&person.name, "listened_in", Some(&call.to_string()), None).await?;
     told(console.gateway.command(call, Command::Listen { supervisor: owner.0 }))
+}
+
+/// Whether a line is up, or comes up soon: it may have been opened a moment ago.
+async fn comes_up(line: Option<Line>) -> bool {
+    let Some(line) = line else { return false };
+    let mut state = line.state();
+    let connected = state.wait_for(|state| *state != LineState::Connecting);
+    // Its sender is the line, which we hold.
+    drop(tokio::time::timeout(CONNECTS, connected).await);
+    line.is_up()
 }
 
 /// Stops listening.

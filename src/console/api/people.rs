@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
@@ -15,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::base::AgentId;
 use crate::console::Console;
-use crate::console::access::{self, Person, Whose};
+use crate::console::access::{self, From, Person, Whose};
 use crate::console::body::Body;
 use crate::console::people::{Act, ApiKey, Role, User, UserChange};
 use crate::console::refusal::Refusal;
@@ -48,7 +47,7 @@ struct SignIn {
 
 /// Whoever is signed in.
 #[derive(Debug, Serialize, ToSchema)]
-struct Me {
+pub(super) struct Me {
     /// What they sign in with.
     name: String,
     /// What others call them.
@@ -62,23 +61,12 @@ struct Me {
 }
 
 impl Me {
-    fn of(person: &Person, console: &Console) -> Me {
+    pub(super) fn of(person: &Person, console: &Console) -> Me {
         let agent = person.agent.as_ref().map(|agent| agent.0.to_string());
         let table = console.desk.agents.iter().find(|table| Some(&table.name) == agent.as_ref());
         let all = || console.desk.queues.iter().map(|queue| queue.name.clone()).collect();
         let queues = table.map(|table| if table.queues.iter().any(|queue| queue == ANY) { all() } else { table.queues.clone() });
         Me { name: person.name.clone(), title: person.title.clone(), role: person.role, agent, queues: queues.unwrap_or_default() }
-    }
-}
-
-/// Where a request came from.
-struct From(std::net::IpAddr);
-
-impl FromRequestParts<Arc<Console>> for From {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Refusal> {
-        Ok(From(access::address(console, parts)))
     }
 }
 

@@ -91,11 +91,17 @@ pub(in crate::console) struct Watcher {
     pub sees_all: bool,
     /// Calls that they watch.
     pub calls: BTreeSet<CallId>,
+    /// A visitor: their own call is all that they know of, from this number on.
+    pub visit: Option<(CallId, u64)>,
 }
 
 impl Watcher {
     pub(super) fn wants(&self, item: &Item) -> bool {
+        if let Some((own, _)) = self.visit {
+            return matches!(item.to, Audience::Visitor(call) if call == own);
+        }
         match &item.to {
+            Audience::Visitor(_) => false,
             Audience::All => true,
             Audience::Wall => self.sees_all,
             Audience::Agent(agent) => self.agent.as_ref() == Some(agent),
@@ -143,16 +149,29 @@ mod tests {
         let (anna, ben) = (AgentId::from("anna"), AgentId::from("ben"));
         let call = CallId(uuid::Uuid::from_u128(7));
         let mut log = Log::new(0, 100);
-        for to in
-            [Audience::All, Audience::Wall, Audience::Agent(anna.clone()), Audience::Call(call, vec![ben.clone()]), Audience::Call(call, vec![])]
-        {
+        for to in [
+            Audience::All,
+            Audience::Wall,
+            Audience::Agent(anna.clone()),
+            Audience::Call(call, vec![ben.clone()]),
+            Audience::Call(call, vec![]),
+            Audience::Visitor(call),
+        ] {
             log.push(notice(to), Timestamp::UNIX_EPOCH);
         }
         let agent = |agent: &AgentId| Watcher { agent: Some(agent.clone()), calls: [call].into(), ..Watcher::default() };
         let supervisor = Watcher { sees_all: true, ..Watcher::default() };
         let watching = Watcher { calls: [call].into(), ..supervisor.clone() };
-        for (watcher, expected) in [(agent(&anna), vec![1, 3]), (agent(&ben), vec![1, 4]), (supervisor, vec![1, 2]), (watching, vec![1, 2, 4, 5])] {
-            assert_eq!(seqs(&log, 0, &watcher, 99), Ok((expected, 5)), "{watcher:?}");
+        let visitor = |call: CallId| Watcher { visit: Some((call, 0)), calls: [call].into(), ..Watcher::default() };
+        for (watcher, expected) in [
+            (agent(&anna), vec![1, 3]),
+            (agent(&ben), vec![1, 4]),
+            (supervisor, vec![1, 2]),
+            (watching, vec![1, 2, 4, 5]),
+            (visitor(call), vec![6]),
+            (visitor(CallId(uuid::Uuid::from_u128(8))), vec![]),
+        ] {
+            assert_eq!(seqs(&log, 0, &watcher, 99), Ok((expected, 6)), "{watcher:?}");
         }
     }
 }

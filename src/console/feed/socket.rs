@@ -4,6 +4,8 @@
 //! new. A page that does not take what it is sent is cut off, and goes on where it was.
 
 use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +59,9 @@ struct WhichCall {
     call: CallId,
 }
 
+/// Another page has the desk (RFC 6455, 7.4.2: 4000 to 4999 are ours).
+const REPLACED: u16 = 4_001;
+
 /// Why a page is cut off.
 struct CutOff(u16, &'static str);
 
@@ -66,6 +71,8 @@ struct Page {
     seat: u64,
     wake: Arc<Notify>,
     gone: CancellationToken,
+    /// Told that another page has the agent's desk now.
+    replaced: CancellationToken,
     /// Everything up to this number was sent, or is not for this page; `None` until its first words.
     seen: Option<u64>,
     counted: (Instant, u32),
@@ -77,28 +84,31 @@ impl Drop for Page {
     }
 }
 
-/// Serves a page until it goes, its session is `over`, or we stop.
+/// Why a page is told to go.
+pub(in crate::console) type Ends = Pin<Box<dyn Future<Output = &'static str> + Send>>;
+
+/// Serves a page until it goes, it is over with it (`ends`), or we stop.
 pub(in crate::console) async fn serve(
     mut socket: WebSocket,
     (feed, screen): (Feed, Option<(Lines, AgentId)>),
     watcher: Watcher,
-    over: impl Future<Output = ()>,
+    ends: Ends,
     stop: CancellationToken,
 ) {
+    let mut page = Page::sit_down(feed.clone(), watcher);
     let on_duty = screen.map(|(lines, agent)| {
         let (sender, told) = channel(SCREEN);
         let on_duty = lines.go_on_duty(&agent, sender);
         feed.change(|world, now| world.on_line(&agent, line_word(lines.desktop(&agent).line), now));
-        tokio::spawn(tell_lines(feed.clone(), agent, told));
+        tokio::spawn(tell_lines(feed.clone(), agent, told, page.replaced.clone()));
         on_duty
     });
-    let mut page = Page::sit_down(feed, watcher);
     let gone = page.gone.clone();
     let why = tokio::select! {
         why = page.run(&mut socket) => why,
         () = stop.cancelled() => CutOff(close_code::AWAY, "Segue stops"),
         () = gone.cancelled() => CutOff(close_code::POLICY, "signed out"),
-        () = over => CutOff(close_code::POLICY, "signed out"),
+        why = ends => CutOff(close_code::POLICY, why),
     };
     drop((page, on_duty));
     let close = Message::Close(Some(CloseFrame { code: why.0, reason: Utf8Bytes::from_static(why.1) }));
@@ -106,11 +116,14 @@ pub(in crate::console) async fn serve(
     let _ = tokio::time::timeout(PATIENCE, socket.send(close)).await;
 }
 
-/// Tells the feed how an agent's line is, as long as this is their page. Offers are told from records, as to everybody.
-async fn tell_lines(feed: Feed, agent: AgentId, mut told: Receiver<ScreenEvent>) {
+/// Tells the feed how an agent's line is, as long as this is their page, and the page if it is not any more. Offers are told from
+/// records, as to everybody.
+async fn tell_lines(feed: Feed, agent: AgentId, mut told: Receiver<ScreenEvent>, replaced: CancellationToken) {
     while let Some(event) = told.recv().await {
-        if let ScreenEvent::Line(state) = event {
-            feed.change(|world, now| world.on_line(&agent, line_word(Some(state)), now));
+        match event {
+            ScreenEvent::Line(state) => feed.change(|world, now| world.on_line(&agent, line_word(Some(state)), now)),
+            ScreenEvent::Replaced => replaced.cancel(),
+            ScreenEvent::Offer(_) | ScreenEvent::OfferUpdated(..) | ScreenEvent::OfferOver(_) => {}
         }
     }
 }
@@ -123,7 +136,7 @@ impl Page {
         inner.next_seat += 1;
         inner.seats.insert(seat, Seat { watcher, wake: wake.clone(), gone: gone.clone() });
         drop(inner);
-        Page { feed, seat, wake, gone, seen: None, counted: (Instant::now(), 0) }
+        Page { feed, seat, wake, gone, replaced: CancellationToken::new(), seen: None, counted: (Instant::now(), 0) }
     }
 
     async fn run(&mut self, socket: &mut WebSocket) -> CutOff {
@@ -131,7 +144,8 @@ impl Page {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ping.reset();
         let silence = Instant::now() + FIRST_WORDS;
-        let wake = self.wake.clone();
+        let (wake, replaced) = (self.wake.clone(), self.replaced.clone());
+        let mut is_theirs = true;
         loop {
             let done = tokio::select! {
                 message = socket.recv() => match message {
@@ -141,6 +155,10 @@ impl Page {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => Err(CutOff(close_code::NORMAL, "")),
                 },
                 () = wake.notified(), if self.seen.is_some() => Ok(()),
+                () = replaced.cancelled(), if is_theirs && self.seen.is_some() => {
+                    is_theirs = false;
+                    self.give_up(socket).await
+                }
                 () = tokio::time::sleep_until(silence), if self.seen.is_none() => self.begin(socket, None).await,
                 _ = ping.tick() => send(socket, Message::Ping(axum::body::Bytes::new())).await,
             };
@@ -191,19 +209,37 @@ impl Page {
         if calls.len() > MAX_WATCHED { Err(CutOff(close_code::POLICY, "too many calls are watched")) } else { Ok(()) }
     }
 
-    /// The page goes on from where it was, or begins anew.
+    /// The page goes on from where it was, or begins anew: a visitor's with the call, if that is still known.
     async fn begin(&mut self, socket: &mut WebSocket, resume: Option<u64>) -> Result<(), CutOff> {
-        let (newest, can_resume) = {
+        let (start, is_resumed, lost) = {
             let inner = self.feed.inner();
-            let can_resume = resume.is_some_and(|seen| inner.log.after(seen, &Watcher::default(), 0).is_ok());
-            (inner.log.newest(), can_resume)
+            let is_known = |seen: &u64| inner.log.after(*seen, &Watcher::default(), 0).is_ok();
+            let visit = inner.seats.get(&self.seat).and_then(|seat| seat.watcher.visit);
+            let resumed = resume.filter(is_known);
+            let first = resumed.or(visit.map(|(_, first)| first).filter(is_known));
+            let lost = if first.is_none() { visit.and_then(|(call, _)| inner.world.visit(call)) } else { None };
+            (first.unwrap_or(inner.log.newest()), resumed.is_some(), lost)
         };
-        if can_resume {
-            self.seen = resume;
+        self.seen = Some(start);
+        if is_resumed {
             return Ok(());
         }
-        self.seen = Some(newest);
-        self.say(socket, Event::Reset).await
+        let Some(state) = lost else { return self.say(socket, Event::Reset).await };
+        // A page takes nothing twice: the state, which has no number, comes under the one after the reset's.
+        self.seen = Some(start.saturating_sub(1));
+        self.say(socket, Event::Reset).await?;
+        self.seen = Some(start);
+        send(socket, Message::Text(text(start, Timestamp::now(), Topic::Call, None, state))).await
+    }
+
+    /// Another page of the agent has the desk: from now on this one is told nothing of it.
+    async fn give_up(&mut self, socket: &mut WebSocket) -> Result<(), CutOff> {
+        self.tell(socket).await?;
+        if let Some(seat) = self.feed.inner().seats.get_mut(&self.seat) {
+            seat.watcher.agent = None;
+        }
+        self.say(socket, Event::Replaced).await?;
+        Err(CutOff(REPLACED, "another page of yours has the desk"))
     }
 
     /// Sends what has happened.

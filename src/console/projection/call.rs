@@ -170,7 +170,7 @@ impl LiveCall {
         Time::from_secs_f64(super::secs(now, self.began)).max(self.story.last)
     }
 
-    fn stage(&self) -> StageWord {
+    pub(super) fn stage(&self) -> StageWord {
         match self.story.stages.last() {
             _ if self.is_lost => StageWord::Ended,
             stage => stage.map_or(StageWord::Greeting, |stage| word(stage.stage)),
@@ -213,7 +213,7 @@ fn title(tables: &DeskTables, agent: &AgentId) -> String {
     person.unwrap_or(&agent.0).to_owned()
 }
 
-fn word(stage: StageName) -> StageWord {
+pub(super) fn word(stage: StageName) -> StageWord {
     match stage {
         StageName::Ringing | StageName::Greeting => StageWord::Greeting,
         StageName::WithBot | StageName::Offered | StageName::Message | StageName::Survey => StageWord::Bot,

@@ -21,7 +21,7 @@ const WHO = { caller: "You", bot: "Assistant", agent: "Person", supervisor: "Per
 
 const main = byId("main");
 const entry = new URLSearchParams(location.search).get("entry") ?? "main";
-let token = "", stage = "", muted = false, began = 0;
+let token = "", stage = "", muted = false, began = 0, leaving = false;
 /** @type {Level|null} */
 let level = null;
 /** @type {Feed|null} */
@@ -35,29 +35,54 @@ const captions = el("ol", { class: "captions", tabindex: "0", "aria-label": "Cap
 const call = button({ word: "Call now", mark: "☎", class: "go big" }, begin);
 const mute = button({ word: "Mute", mark: "⊘" }, () => { muted = !muted; line.mute(muted); put(mute, "aria-pressed", String(muted)); say(/** @type {Element} */ (mute.querySelector(".word")), muted ? "Unmute" : "Mute"); });
 const person = button({ word: "Talk to a person", mark: "☺", class: "primary" }, () => asking(person, () => api.visitPerson(token)));
-const hangUp = button({ word: "Hang up", mark: "✕", class: "danger" }, () => asking(hangUp, () => api.visitHangUp(token), "Hanging up"));
+const hangUp = button({ word: "Hang up", mark: "✕", class: "danger" }, () => asking(hangUp, () => { leaving = true; return api.visitHangUp(token); }, "Hanging up"));
 const keys = el("details", { class: "pad" }, el("summary", {}, "Keys"), el("div", { class: "digits" }, ..."123456789*0#".split("").map((key) => el("button", { type: "button", on: { click: () => api.visitKey(token, key).catch((error) => warn("#", error.message)) } }, key))));
 const bar = el("div", { class: "bar-bottom" }, person, mute, hangUp);
 const start = el("div", { class: "start stack" }, call, el("p", { class: "hint" }, "Your browser asks for your microphone. The call is transcribed, so that a person can see what it is about."));
-const line = new Line({ open: async (sdp) => { const answer = await api.visit(entry, sdp); token = answer.token; return answer; }, close: async () => {} },
+const line = new Line({ open: async (sdp) => { const answer = await api.visit(entry, sdp); token = answer.token; return answer; }, restart: again, close: async () => {} },
   { state: (state) => onLine(state), blocked: (blocked) => (blocked ? warn("♪", "The browser holds the sound back.", button({ word: "Let me hear", class: "primary" }, () => line.unblock())) : warn()), unplugged: () => warn("⚡", "Your microphone is gone. Plug it in again, then call once more.") });
 
 main.removeAttribute("aria-busy");
 fill(main, el("div", { class: "visit" }, el("div", { class: "now" }, shape, el("div", {}, sentence, timer)), trouble, start, el("div", { class: "mine" }, meter, isHeard), captions, keys, bar));
 draw();
 setInterval(tick, 100);
+// Who closes the page has left; the call need not wait for them.
+window.addEventListener("pagehide", () => { if (isOn()) api.visitLeave(token); });
+
+function isOn() {
+  return stage !== "" && stage !== "ended";
+}
+
+/** Goes on over another network. @param {string} sdp */
+async function again(sdp) {
+  try {
+    return await api.visitRestart(token, sdp);
+  } catch (error) {
+    // There is no other line for this call: it is over, and calling again is the visitor's to decide.
+    if (error instanceof ApiError && error.status === 409) over();
+    throw new Error("not restarted");
+  }
+}
+
+/** The call is over, though nobody could say so. */
+function over() {
+  if (!isOn()) return;
+  stage = "ended";
+  wasTold = "The call is over.";
+  end();
+  draw();
+}
 
 function draw() {
-  const isOn = stage !== "" && stage !== "ended";
   say(sentence, wasTold || (stage ? SENTENCES[stage] ?? "" : "Call us from here. No phone needed."));
   say(shape, SHAPES[stage] ?? "☎");
   put(main, "data-stage", stage || "none");
-  start.hidden = isOn;
+  start.hidden = isOn();
   say(/** @type {Element} */ (call.querySelector(".word")), stage === "ended" ? "Call again" : "Call now");
-  bar.hidden = !isOn;
-  keys.hidden = !isOn;
+  bar.hidden = !isOn();
+  keys.hidden = !isOn();
   person.hidden = stage === "bridged";
-  meter.hidden = isHeard.hidden = !isOn;
+  meter.hidden = isHeard.hidden = !isOn();
   captions.hidden = stage === "" || captions.childElementCount === 0;
 }
 
@@ -80,8 +105,9 @@ function refuse(error) {
 }
 
 async function begin() {
-  if (stage && stage !== "ended") return;
+  if (isOn()) return;
   warn();
+  leaving = false;
   captions.replaceChildren();
   stage = "calling";
   wasTold = "";
@@ -92,7 +118,7 @@ async function begin() {
     await line.open(stream, []);
     began = Date.now();
     feed?.close();
-    feed = new Feed({ message: hear, reset: () => {}, state: (state) => (state === "lost" ? warn("⇅", "The captions are cut off for a moment. You still hear each other.") : warn()) }, `/api/v1/visit/live?token=${encodeURIComponent(token)}`);
+    feed = new Feed({ message: hear, reset: () => {}, state: (state) => (state === "signed_out" ? over() : state === "lost" && isOn() && !leaving ? warn("⇅", "The captions are cut off for a moment. You still hear each other.") : warn()) }, `/api/v1/visit/live?token=${encodeURIComponent(token)}`);
     feed.connect();
   } catch (error) {
     end();
@@ -102,7 +128,7 @@ async function begin() {
 
 /** @param {import("./lib/line.js").LineState} state */
 function onLine(state) {
-  if (state === "lost" && stage !== "ended") warn("⇅", "Your connection is weak. Stay on: it may come back.");
+  if (state === "lost" && isOn() && !leaving) warn("⇅", "Your connection is weak. Stay on: it may come back.");
   if (state === "up") warn();
 }
 

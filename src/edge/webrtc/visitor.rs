@@ -45,29 +45,35 @@ impl Line {
     }
 }
 
-async fn gone(state: &mut watch::Receiver<LineState>) {
-    // It fails if nobody has the line any more, which is the same.
-    drop(state.wait_for(|state| *state == LineState::Gone).await);
+async fn until(state: &mut watch::Receiver<LineState>, wanted: LineState) {
+    // It fails if nobody has the line any more; then it is gone, which the other one tells.
+    drop(state.wait_for(|state| *state == wanted).await);
 }
 
 /// Until either side hangs up.
 async fn visit_on(line: &Line, media: LegEvent, (mut asked, tell, mut pressed): (Receiver<LegCommand>, Sender<LegEvent>, Receiver<Key>)) {
     let (mut state, mut media) = (line.state(), Some(media));
-    let mut has_keys = true;
+    let (mut has_keys, mut is_taken) = (true, false);
+    let mut up = line.state();
     loop {
         let event = tokio::select! {
             command = asked.recv() => match command {
-                Some(LegCommand::Answer) => match media.take() {
-                    Some(media) => {
-                        // If it fails the call is over.
-                        let _ = tell.send(media).await;
-                        LegEvent::Answered
-                    }
-                    None => continue,
-                },
+                Some(LegCommand::Answer) => {
+                    is_taken = true;
+                    continue;
+                }
                 Some(LegCommand::Refer { .. }) => LegEvent::Unmovable,
                 Some(LegCommand::Ring | LegCommand::Hold(_) | LegCommand::Referral { .. }) => continue,
                 None | Some(LegCommand::HangUp { .. } | LegCommand::Refuse { .. }) => return,
+            },
+            // Who is still being connected would miss the first words.
+            () = until(&mut up, LineState::Up), if is_taken && media.is_some() => match media.take() {
+                Some(media) => {
+                    // If it fails the call is over.
+                    let _ = tell.send(media).await;
+                    LegEvent::Answered
+                }
+                None => continue,
             },
             key = pressed.recv(), if has_keys => match key {
                 Some(key) => LegEvent::Key(key),
@@ -77,7 +83,7 @@ async fn visit_on(line: &Line, media: LegEvent, (mut asked, tell, mut pressed): 
                 }
             },
             // An interrupted line may be back; whether the caller has been silent for too long is the call's to say.
-            () = gone(&mut state) => LegEvent::Gone(Gone::HungUp),
+            () = until(&mut state, LineState::Gone) => LegEvent::Gone(Gone::HungUp),
         };
         let is_over = matches!(event, LegEvent::Gone(_));
         // If it fails the call is over.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::base::{AgentId, CallId, Happening, LegId, OfferId, QueueId, Record};
-use crate::call::{CallInput, Plan};
+use crate::base::{AgentId, CallId, Happening, LegId, OfferId, QueueId, Record, SignalKind, Time};
+use crate::call::{CallInput, Heard, Plan};
 use crate::edge::rtp::RtpStats;
 use crate::edge::{Leg, LegEvent};
 use crate::gateway::{Answer, Clock as _, Equipment, Executor};
-use crate::listen::types::ListenInput;
+use crate::listen::types::{ListenInput, Signal};
 use crate::sound::recorder::StereoFrame;
 
 use super::clock::LiveClock;
@@ -30,6 +30,8 @@ const ANSWERS: usize = 1_024;
 pub enum News {
     /// By the desk, an operator, or the gateway.
     Call(CallInput),
+    /// By the caller: they want a person, and said so by a button.
+    WantsPerson,
     /// By the signalling of a contact.
     Leg(u32, LegEvent),
     /// The screen on which this agent is asked is gone; they have phones.
@@ -96,7 +98,7 @@ pub(super) async fn run(admission: Admission, shared: Shared, pace: (Arc<Latenes
 async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Lateness>, Seat)) -> (Vec<Record>, Vec<(LegId, RtpStats)>) {
     let Admission { plan, equipment, leg, clock, inbox: (inbox, mut news) } = admission;
     let (sender, mut answers) = channel::<Answer>(ANSWERS);
-    let rate = equipment.rate;
+    let (rate, weight) = (equipment.rate, equipment.signals.request.weight);
     let seat = (plan.call, plan.caller.as_ref().map(|caller| caller.0.clone()), rate);
     shared.desk.begin(plan.call, QueueId::from(plan.entry.queue.as_str()), inbox.clone());
     let call = plan.call;
@@ -117,6 +119,10 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
                     executor.input(CallInput::Desk(told));
                 }
                 News::Call(input) => executor.input(input),
+                News::WantsPerson => {
+                    let asked = wants_person(executor.clock().now(), weight);
+                    executor.input(CallInput::Heard(LegId::CALLER, Heard::Signal(asked)));
+                }
                 News::Leg(n, event) => {
                     if let Some((leg, key)) = executor.edge().on_event(n, event) {
                         executor.tell(leg, ListenInput::Key(key));
@@ -137,6 +143,12 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
     executor.edge().hang_up_all();
     note_network(&mut executor);
     executor.into_edge().close().await
+}
+
+/// The same evidence as if they had said it; the score is for what is heard.
+fn wants_person(now: Time, weight: f64) -> Signal {
+    let why = "Pressed “Talk to a person” on the page.".to_owned();
+    Signal { kind: SignalKind::Request, start: now, end: now, value: 1.0, unit: "count", weight, why, turn: None }
 }
 
 /// What the network did to legs that are gone now.

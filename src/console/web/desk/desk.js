@@ -46,7 +46,7 @@ function open() {
   put(main, "aria-busy", "true");
   /** @type {Notification|null} */
   let note = null;
-  let hasTried = false;
+  let hasTried = false, isReplaced = false;
 
   /** @returns {import("../lib/keys.js").Binding[]} */
   function keys() {
@@ -77,6 +77,7 @@ function open() {
   /** @param {import("../lib/api.js").Message} message */
   function hear(message) {
     const { event } = message;
+    if (event.type === "replaced") return giveUp();
     const before = mirror.value;
     mirror.hear(message);
     if (message.topic === "system" && event.type === "notice") toast(event.text);
@@ -91,6 +92,18 @@ function open() {
     if (news && news.seq === message.seq) toast(news.text);
   }
 
+  /** Another window has the desk: nothing rings or is shown here any more. A line that is open stays until the other window has one. */
+  function giveUp() {
+    isReplaced = true;
+    feed.close();
+    stopRinging();
+    note?.close();
+    beforeSignOut.length = 0;
+    document.title = "Desk in another window · Segue";
+    const back = el("button", { type: "button", class: "primary", on: { click: () => location.reload() } }, "Take it back here");
+    fill(main, state("⧉", "You took this desk over in another window", "Calls ring there.", back));
+  }
+
   /** Off duty the line is given back; who is on duty and can't be reached needs it all the more. @param {View|null} before */
   function afterState(before) {
     if (before?.on_duty && mirror.value?.on_duty === false) ear.disconnect();
@@ -99,6 +112,7 @@ function open() {
   /** Draws everything that there is to draw. */
   function draw() {
     const view = mirror.value, now = Date.now();
+    if (isReplaced) return;
     if (!view) {
       if (mirror.trouble) { main.removeAttribute("aria-busy"); fill(middle, refused(mirror.trouble, "The desk can't be shown")); }
       return;

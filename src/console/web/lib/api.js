@@ -124,6 +124,9 @@ export const api = {
   /** @param {string} key @param {string} name @param {string} password @returns {Promise<Me>} */
   welcome: (key, name, password) => request("POST", "/welcome", { key, name, password }),
 
+  /** By a link that works once. @param {string} key @returns {Promise<Me>} */
+  enter: (key) => request("POST", "/enter", { key }),
+
   /** @returns {Promise<User[]>} */
   users: () => request("GET", "/users"),
   /** @param {object} user */
@@ -158,6 +161,11 @@ export const api = {
   /** @param {string} sdp @returns {Promise<{sdp: string}>} */
   restartLine: (sdp) => request("POST", "/desk/line/restart", { sdp }),
   closeLine: () => request("DELETE", "/desk/line"),
+  /** The line on which one listens. @param {string} sdp @returns {Promise<{sdp: string, line?: string}>} */
+  openEar: (sdp) => request("POST", "/live/line", { sdp }),
+  /** @param {string} sdp @returns {Promise<{sdp: string}>} */
+  restartEar: (sdp) => request("POST", "/live/line/restart", { sdp }),
+  closeEar: () => request("DELETE", "/live/line"),
 
   /** @param {boolean} on */
   hold: (on) => request("POST", "/desk/call/hold", { on }),
@@ -207,10 +215,14 @@ export const api = {
 
   /** @param {string} entry @param {string} sdp @returns {Promise<{sdp: string, token: string}>} */
   visit: (entry, sdp) => request("POST", "/visit", { entry, sdp }),
+  /** @param {string} token @param {string} sdp @returns {Promise<{sdp: string}>} */
+  visitRestart: (token, sdp) => request("POST", "/visit/restart", { sdp }, token),
   /** @param {string} token */
   visitPerson: (token) => request("POST", "/visit/person", {}, token),
   /** @param {string} token */
   visitHangUp: (token) => request("POST", "/visit/hang_up", {}, token),
+  /** The page closes: there is nobody to wait for an answer. @param {string} token */
+  visitLeave: (token) => { fetch(`${BASE}/visit/hang_up`, { method: "POST", keepalive: true, headers: { "X-Segue": "1", Authorization: `Bearer ${token}` } }).catch(() => {}); },
   /** @param {string} token @param {string} key */
   visitKey: (token, key) => request("POST", "/visit/key", { key }, token),
 };

@@ -145,6 +145,8 @@ export class Feed {
     } else if (type === "reset") {
       this.#seen = message.seq;
       this.heard.reset();
+    } else if (type === "replaced") {
+      this.heard.message(message);
     } else if (this.#seen === null || message.seq > this.#seen) {
       this.#seen = message.seq;
       this.heard.message(message);

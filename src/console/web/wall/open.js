@@ -3,10 +3,10 @@
 import { api } from "../lib/api.js";
 import { asking, button, done } from "../lib/asked.js";
 import "../lib/curve.js";
-import { devices, TROUBLES, troubleOf } from "../lib/devices.js";
 import { el, fill, put, say } from "../lib/dom.js";
 import { Line } from "../lib/line.js";
 import { toast } from "../lib/page.js";
+import { sound } from "../lib/sounds.js";
 import { Transcript } from "../lib/transcript.js";
 import { MOODS, clock, moodOf, since, stage } from "../lib/words.js";
 
@@ -31,16 +31,15 @@ export function makeOpen(close) {
   const gone = el("p", { class: "next-link" });
   const node = el("section", { class: "open stack", "aria-label": "The open call" }, el("div", { class: "head" }, el("div", { class: "row" }, at, feeling), shut), headline, facts, summary, gone,
     el("div", { class: "row" }, listen, el("span", { class: "row hand" }, person, queue)), hearing, curve, transcript);
-  const line = new Line({ open: api.openLine, restart: api.restartLine, close: api.closeLine }, { state: () => draw(), blocked: (blocked) => blocked && toast("Click “Listen” once more: the browser holds the sound back.", "fault"), unplugged: () => {} });
+  const line = new Line({ open: api.openEar, restart: api.restartEar, close: api.closeEar }, { state: () => draw(), blocked: (blocked) => blocked && toast("Click “Listen” once more: the browser holds the sound back.", "fault"), unplugged: () => {} });
 
   async function start() {
     const call = now?.id;
     if (!call) return;
     await asking(listen, async () => {
       const { ice_servers: servers } = await api.rtc().catch(() => ({ ice_servers: [] }));
-      // A line carries both ways; what leaves here is silence, and the server keeps it shut too.
-      const stream = await devices.microphone().catch((error) => { throw new Error(TROUBLES[/** @type {keyof typeof TROUBLES} */ (error.trouble ?? troubleOf(error))].text); });
-      line.mute(true);
+      // A line carries both ways: what leaves here is silence without a microphone, and the server keeps it shut too.
+      const { stream } = sound().createMediaStreamDestination();
       const answer = await line.open(stream, servers ?? []);
       await api.listen(call, answer && "line" in answer ? String(answer.line) : "");
       heard = call;
