@@ -84,6 +84,11 @@ impl Site {
         Person { client: client(), address: self.address, cookie: None, key: None }
     }
 
+    /// Whoever sends this as `Authorization: Bearer`.
+    pub fn bearer(&self, token: &str) -> Person {
+        Person { key: Some(token.to_owned()), ..self.stranger() }
+    }
+
     /// The first admin, `root`.
     pub async fn admin(&self) -> Person {
         let mut admin = self.stranger();

@@ -120,7 +120,7 @@ function route(method, path, body, { say, refuse, world, feed }) {
   }
   if (path === "/session" && method === "POST") return body.password === "right" ? (world.me = ME.agent, say(200, ME.agent)) : refuse(401, "wrong_password", "Name or password is wrong.");
   if (path === "/session") return (world.me = null), say(204);
-  if (path === "/desk/line") return method === "POST" ? say(200, { sdp: "v=0\r\n", line: "line-1" }) : say(204);
+  if (path === "/desk/line" || path === "/live/line") return method === "POST" ? say(200, { sdp: "v=0\r\n", line: "line-1" }) : say(204);
   if (path === "/visit") return say(200, { sdp: "v=0\r\n", token: "t" });
   say(path.endsWith("/shown") ? 204 : 202);
   if (world.auto) setTimeout(() => act(path, body, world, feed.tell), 60);
