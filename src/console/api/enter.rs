@@ -35,7 +35,7 @@ async fn enter(State(console): State<Arc<Console>>, From(from): From, session: S
     let name = console.invited().remove(&access::fingerprint(&asked.key)).ok_or(Refusal::WrongKey)?;
     let user = console.people.find_user(&name).await?.filter(|user| !user.disabled).ok_or(Refusal::WrongKey)?;
     console.attempts.give_back(attempt);
-    let person = access::sign_in(&session, &user).await?;
+    let person = access::sign_in(&console, &session, &user).await?;
     console.people.note(&user.name, "signed_in", None, Some(&from.to_string())).await?;
     Ok(Json(Me::of(&person, &console)))
 }

@@ -89,12 +89,7 @@ async fn open_line(
     open(&console, (&desk.agent, &desk.person), &session, asked).await
 }
 
-async fn open(
-    console: &Console,
-    (owner, person): (&AgentId, &Person),
-    session: &Session,
-    asked: SdpOffer,
-) -> Result<Json<SdpAnswer>, Refusal> {
+async fn open(console: &Console, (owner, person): (&AgentId, &Person), session: &Session, asked: SdpOffer) -> Result<Json<SdpAnswer>, Refusal> {
     let (sdp, line) = console.webrtc.answer(&described(asked.sdp)?).await.map_err(not_answered)?;
     let id = line.id();
     console.known.opened(owner, id, &person.name, access::key_of(session));

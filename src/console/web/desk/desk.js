@@ -101,7 +101,7 @@ function open() {
     beforeSignOut.length = 0;
     document.title = "Desk in another window · Segue";
     const back = el("button", { type: "button", class: "primary", on: { click: () => location.reload() } }, "Take it back here");
-    fill(main, state("⧉", "You took this desk over in another window", "Calls ring there.", back));
+    fill(main, state("⇄", "You took this desk over in another window", "Calls ring there.", back));
   }
 
   /** Off duty the line is given back; who is on duty and can't be reached needs it all the more. @param {View|null} before */
