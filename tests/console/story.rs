@@ -56,9 +56,13 @@ fn a_story_from_the_bot_to_an_agent_in_a_browser_in_which_each_hears_what_the_ot
     let caller = [silence(GREETING), asks, speech(&["calm-served-by-the-bot", "repeats-the-question", "gets-loud", "fraud"])].concat();
     write(&file("agent.wav"), &agent);
     write(&file("caller.wav"), &caller);
+    let visitor = speech(&["repeats-the-question", "gets-loud", "asks-for-a-person"]);
+    write(&file("visitor.wav"), &visitor);
     let segue = Path::new(env!("CARGO_BIN_EXE_segue"));
     if tried("story.test.mjs", true, &[("SEGUE_BIN", segue), ("SEGUE_ROOM", room.path())]) {
         Likeness::of(&caller, &read(&file("agent-heard.wav"), ChannelChoice::Mix)).must_be_good("the agent's page hears the caller");
         Likeness::of(&agent, &read(&file("caller-heard.wav"), ChannelChoice::Right)).must_be_good("the caller hears the agent's microphone");
+        Likeness::of(&visitor, &read(&file("agent-heard-visitor.wav"), ChannelChoice::Mix)).must_be_good("the agent's page hears the visitor's");
+        Likeness::of(&agent, &read(&file("visitor-heard.wav"), ChannelChoice::Mix)).must_be_good("the visitor's page hears the agent's");
     }
 }

@@ -103,6 +103,29 @@ test("a caller asks the bot for a person; the agent sees why, and both hear each
   assert.match(await sam.content(), /speak to a person/);
 }));
 
+test("a visitor at a page and an agent at theirs hear each other", () => withGateway(STRAIGHT.replace("ask_topic", "browser = true\nask_topic"), async ({ gateway, ask, onDuty }) => {
+  const ana = await onDuty("ana"), other = await launch([`--use-file-for-fake-audio-capture=${join(ROOM, "visitor.wav")}`]);
+  try {
+    const visitor = await open(other, { line: false });
+    visitor.setDefaultTimeout(PATIENCE);
+    await visitor.addInitScript(ears);
+    await visitor.goto(`${gateway.url}/call?entry=main`);
+    await visitor.click("button:has-text('Call now')");
+    await accept(ana);
+    await visitor.waitForSelector("main[data-stage=bridged]");
+    for (const page of [ana, visitor]) await until("eight seconds of talk", async () => (await page.evaluate(() => window.heardFor())) > 8);
+    await heard(ana, join(ROOM, "agent-heard-visitor.wav"));
+    await heard(visitor, join(ROOM, "visitor-heard.wav"));
+    await visitor.click("button:has-text('Hang up')");
+    await ana.waitForSelector("text=The caller hung up");
+    await saves(ana);
+    assert.deepEqual(settled(await kept(ask)), ["ana accepted"]);
+    assert.deepEqual(visitor.faults, []);
+  } finally {
+    await other.close();
+  }
+}));
+
 test("the caller goes back to the bot, is brought back by a supervisor, goes on to another queue and hangs up there", () => withGateway("", async ({ gateway, ask, sits, onDuty }) => {
   const [ana, carla, sam] = [await onDuty("ana"), await onDuty("carla"), await sits("sam", "/wall")];
   const call = calls(gateway, "1000", [sample("asks-for-a-person")], ["--pace", "turns", "--max", "600"]);
