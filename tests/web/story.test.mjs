@@ -29,7 +29,7 @@ async function withGateway(tables, act) {
     const sits = async (name, then) => {
       const page = await open(browser, { line: false });
       page.setDefaultTimeout(PATIENCE);
-      await page.addInitScript(ears);
+      await page.context().addInitScript(ears);
       pages.push(page);
       await signIn(gateway, page, name, then);
       return page;
@@ -96,6 +96,8 @@ test("a caller asks the bot for a person; the agent sees why, and both hear each
   await sam.goto(`${gateway.url}/calls`);
   await sam.click("main a[href*='/calls/']");
   await sam.waitForSelector("audio");
+  // It is fetched when it is wanted.
+  await sam.evaluate(() => document.querySelector("audio").play());
   await sam.waitForFunction(() => document.querySelector("audio").duration > 10);
   await sam.waitForSelector(".turns li:has-text('speak to a person')");
   const report = await sam.goto(`${gateway.url}/api/v1/calls/${told.id}/report`);
@@ -206,8 +208,9 @@ test("an agent who opens the desk twice has one line and one call", () => inCall
   other.setDefaultTimeout(PATIENCE);
   await other.goto(ana.url());
   await other.click("button:has-text('Take the line here')");
-  await live(other);
   await ana.waitForSelector("text=in another window");
+  await until("the caller is heard there", async () => (await other.evaluate(() => window.heardFor())) > 1);
+  await live(other);
   await cameBack(ask, call, ben);
 }));
 
