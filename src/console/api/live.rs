@@ -149,8 +149,12 @@ async fn comes_up(line: Option<Line>) -> bool {
 
 /// Stops listening.
 #[utoipa::path(delete, path = "/live/calls/{id}/listen", tag = "wall", params(("id" = String, Path)), responses((status = 202, description = "Asked of the call.")))]
-async fn stop_listening(State(console): State<Arc<Console>>, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
-    told(console.gateway.command(goes_on(&console, &id)?, Command::StopListening))
+async fn stop_listening(State(console): State<Arc<Console>>, person: Person, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
+    let call = goes_on(&console, &id)?;
+    let done = told(console.gateway.command(call, Command::StopListening))?;
+    // Nobody goes on listening because the store is away.
+    let _ = console.people.note(&person.name, "stopped_listening", Some(&call.to_string()), None).await;
+    Ok(done)
 }
 
 fn told(is_told: bool) -> Result<StatusCode, Refusal> {
