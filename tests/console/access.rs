@@ -165,7 +165,8 @@ async fn whoever_loses_their_access_hears_nothing_any_more() {
     let lines = site.running.gateway.lines().clone();
     let has_line = |owner: &str| lines.line_of(&AgentId::from(owner)).is_some();
     let open = async |person: &Person, owner: &str| {
-        let answer = person.post("/desk/line", &json!({ "sdp": SDP })).await;
+        let path = if owner.starts_with("supervisor:") { "/live/line" } else { "/desk/line" };
+        let answer = person.post(path, &json!({ "sdp": SDP })).await;
         assert!(answer.status() == 200 && has_line(owner), "{}", answer.text().await.unwrap());
     };
     let closed = async |feed: &mut crate::console::Feed| loop {
