@@ -41,7 +41,8 @@ async fn who_comes_back_goes_on_where_they_were() {
     let admin = site.admin().await;
     let anna = site.person(&admin, "anna", "agent", Some("anna")).await;
     let (mut feed, start) = anna.feed_from_now().await;
-    let mut whole = anna.feed().await;
+    // By a page that is not her desk: another desk of hers would take the place of the first.
+    let mut whole = site.person(&admin, "beside", "supervisor", Some("anna")).await.feed().await;
     whole.say(&json!({ "resume": start })).await;
     breaks(&anna, 3).await;
     let mut seen = states(&mut feed, 3).await;
