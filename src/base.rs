@@ -20,8 +20,8 @@ pub use network::{Network, PeerNetwork};
 pub use pii::Pii;
 pub use problem::{Problem, Problems};
 pub use record::{
-    Asked, CallOutcome, Consent, EndedBy, HandoffClock, HandoffOutcome, Happening, Key, Mode, OfferOutcome, Party, Purpose, RECORD_VERSION, Record,
-    SignalKind, StageName,
+    Asked, CallOutcome, Consent, EndedBy, HandoffClock, HandoffOutcome, Happening, InviteOutcome, Key, Mode, OfferOutcome, Party, Purpose,
+    RECORD_VERSION, Record, SignalKind, StageName,
 };
 pub use time::Time;
 pub use timer::Timers;

@@ -11,8 +11,12 @@
 mod agent_keys;
 mod align;
 mod bridged;
+mod command;
 mod consent;
+mod consult;
+mod hold;
 mod leave;
+mod note;
 mod offer;
 mod plan;
 mod play;
@@ -21,6 +25,7 @@ mod serve;
 mod settle;
 mod stage;
 mod table;
+mod transfer;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -62,6 +67,10 @@ pub struct Call {
     /// The caller talked over the answer to this: what else there is of it is not said.
     hushed: Option<BotRequest>,
     supervisor: Option<Supervisor>,
+    /// The caller is on hold, as it was recorded last.
+    held: bool,
+    /// One more person was asked, and what came of it is not recorded yet.
+    invited: bool,
     routes: BTreeSet<(LegId, LegId)>,
     scenes: BTreeMap<LegId, Scene>,
     /// What has been settled for the caller so far.
@@ -142,6 +151,8 @@ impl Call {
             bot_failures: 0,
             hushed: None,
             supervisor: None,
+            held: false,
+            invited: false,
             routes: BTreeSet::new(),
             scenes: BTreeMap::new(),
             settled: None,
@@ -183,6 +194,7 @@ impl Call {
             CallInput::AgentPickedUp(offer) => self.on_agent_picked_up(offer, now),
             CallInput::AgentSounds(offer) => self.on_agent_sounds(offer, now),
             CallInput::PersonFound(offer) => self.on_person_found(offer),
+            CallInput::DeclineReason(offer, reason) => self.on_decline_reason(offer, reason),
             CallInput::AgentDeclined(offer) => self.on_agent_refused(offer, crate::base::OfferOutcome::Declined),
             CallInput::AgentVanished(offer) => self.on_agent_refused(offer, crate::base::OfferOutcome::Vanished),
             CallInput::PacketShown(offer) => self.on_offer_clock(offer, crate::base::HandoffClock::T2),
@@ -201,7 +213,7 @@ impl Call {
             CallInput::Command(command) => self.on_command(command, now),
             CallInput::Moved(taken) => self.on_moved(taken, now),
             CallInput::PutThrough => self.on_put_through(),
-            CallInput::TakenOver(leg) => self.on_taken_over(leg),
+            CallInput::TakenOver(leg) => self.on_taken_over(leg, now),
             CallInput::Fault(fault) => self.on_fault(fault),
             CallInput::Shutdown => self.on_shutdown(now),
             CallInput::Tick => {}
@@ -407,6 +419,8 @@ impl Call {
             _ => None,
         };
         match heard {
+            // What nobody could hear was not said to anybody.
+            Heard::Turn(turn) if self.spoke_to_nobody(leg, turn.start) => {}
             Heard::Turn(turn) => {
                 self.dossier.on_turn(party, turn.start, turn.end, turn.text.as_deref(), agent.as_ref());
                 self.record_turn(party, turn);
@@ -436,6 +450,7 @@ impl Call {
                 self.on_words_to_acd();
             }
             Stage::Settling(_) => self.on_message_turn(now),
+            Stage::Bridged(bridged) if !bridged.is_held() => self.ask_for_advice(turn, now),
             Stage::Ringing | Stage::Bridged(_) | Stage::Moving(_) | Stage::Survey | Stage::Farewell { .. } | Stage::Ending(_) | Stage::Ended => {}
         }
     }
@@ -477,7 +492,7 @@ impl Call {
             Reason::DeskSilent => self.on_nobody(now),
             Reason::StillWaiting => self.on_still_waiting(now),
             Reason::BridgeSlow => self.on_bridge_slow(now),
-            Reason::MoveSlow => self.on_moved(false, now),
+            Reason::MoveSlow | Reason::DialSlow => self.on_moved(false, now),
             Reason::MessagePause | Reason::MessageFull => self.on_message_over(now),
             Reason::SurveyOver => self.end(EndedBy::Agent, now),
             Reason::LastWords => self.on_last_words_late(now),

@@ -270,6 +270,22 @@ pub enum OfferOutcome {
     Withdrawn,
 }
 
+/// What came of asking one more person into a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InviteOutcome {
+    /// They are with the caller beside the agent who asked.
+    Joined,
+    /// They have the caller, and the agent who asked is free.
+    Completed,
+    /// The agent who asked took the caller back.
+    TakenBack,
+    /// They said no, did not answer, or went away again.
+    NobodyCame,
+    /// The bridge ended, or the agent who asked was lost.
+    Dropped,
+}
+
 /// How a handoff ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -508,6 +524,9 @@ pub enum Happening {
         agent: AgentId,
         /// How.
         outcome: OfferOutcome,
+        /// Why the agent declined, in their words, redacted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// What the agent is shown has changed.
     PacketUpdated {
@@ -529,6 +548,67 @@ pub enum Happening {
         handoff: u32,
         /// Whose sound is missing.
         from: Party,
+    },
+    /// An agent put the caller on hold, or took them back; hold ends with its bridge.
+    Held {
+        /// On hold from now on.
+        on: bool,
+    },
+    /// Nobody hears an agent from now on, or everybody does again.
+    Muted {
+        /// Their leg.
+        leg: LegId,
+        /// Who.
+        agent: AgentId,
+        /// Muted from now on.
+        on: bool,
+    },
+    /// An agent asks one more person.
+    Invited {
+        /// Who asks.
+        agent: AgentId,
+        /// Whom: an agent's or a queue's name, or a number.
+        to: String,
+        /// They talk with each other first, while the caller is on hold.
+        consult: bool,
+    },
+    /// What came of asking one more person; each [`Happening::Invited`] has one.
+    InviteEnded {
+        /// What.
+        outcome: InviteOutcome,
+    },
+    /// The first sound of somebody who joined a bridge that was there already has been heard.
+    LegHeard {
+        /// Their leg.
+        leg: LegId,
+    },
+    /// What the bot would have said to a caller who is with an agent; only the agent is shown it.
+    Suggested {
+        /// Its words, redacted.
+        text: String,
+    },
+    /// An agent noted something.
+    Noted {
+        /// Who.
+        agent: AgentId,
+        /// What, redacted.
+        text: String,
+    },
+    /// An agent corrected what is known of the caller or their wish.
+    SlotCorrected {
+        /// Who.
+        agent: AgentId,
+        /// Of what.
+        name: String,
+        /// What is right, redacted.
+        value: String,
+    },
+    /// An agent pressed a key for the caller's side.
+    KeySent {
+        /// Who.
+        agent: AgentId,
+        /// Which.
+        key: Key,
     },
     /// A handoff is over.
     HandoffEnded {

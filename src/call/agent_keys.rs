@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Key, LegId, Problems, Purpose, QueueId, Time};
+use crate::base::{Key, LegId, Problems, QueueId, Time};
 
 use super::plan::secs;
 use super::stage::Stage;
-use super::{Call, Command, Effect, Target};
+use super::{Call, Command, Target};
 
 /// Keys that a phone has.
 const KEYS: &str = "0123456789*#";
@@ -134,7 +134,7 @@ impl Call {
             }
             Code::HandBack => Some(Command::HandBack { note: None }),
             Code::Transfer(digit) => self.queue_by_key(digit).map(|queue| Command::Transfer(Target::Queue(queue))),
-            Code::Conference(digit) => self.queue_by_key(digit).map(Command::Invite),
+            Code::Conference(digit) => self.queue_by_key(digit).map(|queue| Command::Invite(Target::Queue(queue))),
             Code::Wrong => None,
         };
         let odd = self.odd;
@@ -143,8 +143,7 @@ impl Call {
             None => self.odd += 1,
         }
         if self.odd != odd && self.is_seat(leg) {
-            let id = self.playbacks.add(leg, Purpose::Beep, None);
-            self.out.push_back(Effect::Tone { id, leg, purpose: Purpose::Beep });
+            self.beep(leg);
         }
     }
 

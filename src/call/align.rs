@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{HandoffClock, Happening, LegId, Purpose};
+use crate::base::{HandoffClock, Happening, InviteOutcome, LegId, Purpose};
 use crate::listen::types::{ListenInput, Scene};
 
 use super::stage::{Notice, Seeking, Stage};
@@ -15,6 +15,8 @@ impl Call {
     pub(super) fn align(&mut self) {
         self.align_timers();
         self.align_name();
+        self.align_hold();
+        self.align_invitation();
         self.align_music();
         self.align_scenes();
         self.align_routes();
@@ -41,7 +43,8 @@ impl Call {
             Reason::ConsentMissing => matches!(stage, Stage::Offered(_)),
             Reason::NoticeDue | Reason::StillWaiting => matches!(stage, Stage::Seeking(_)),
             Reason::DeskSilent => matches!(stage, Stage::Seeking(_) | Stage::Settling(_)),
-            Reason::BridgeSlow => matches!(stage, Stage::Bridged(_)),
+            Reason::BridgeSlow => matches!(stage, Stage::Bridged(bridged) if !bridged.is_held()),
+            Reason::DialSlow => matches!(stage, Stage::Bridged(bridged) if bridged.dials()),
             Reason::MoveSlow => matches!(stage, Stage::Moving(_)),
             Reason::MessagePause | Reason::MessageFull => matches!(stage, Stage::Settling(_)),
             Reason::SurveyOver => matches!(stage, Stage::Survey),
@@ -50,9 +53,27 @@ impl Call {
         });
     }
 
-    /// Music plays exactly while a person is sought (after the notice) or the call is being moved.
+    /// Hold ends with its bridge, whatever ends that.
+    fn align_hold(&mut self) {
+        let on = self.caller_is_held();
+        if self.held != on {
+            self.held = on;
+            self.record(Happening::Held { on });
+        }
+    }
+
+    /// Asking one more person ends with the bridge.
+    fn align_invitation(&mut self) {
+        let goes_on = matches!(&self.stage, Stage::Bridged(bridged) if bridged.inviting.is_some() || bridged.consults().is_some());
+        if !goes_on {
+            self.end_invite(InviteOutcome::Dropped);
+        }
+    }
+
+    /// Music plays exactly while a person is sought (after the notice), the call is being moved, or the caller is on hold.
     fn align_music(&mut self) {
-        let wanted = matches!(&self.stage, Stage::Seeking(Seeking { notice: Notice::Done, .. }) | Stage::Moving(_)) && self.acd_leg().is_none();
+        let waits = matches!(&self.stage, Stage::Seeking(Seeking { notice: Notice::Done, .. }) | Stage::Moving(_)) && self.acd_leg().is_none();
+        let wanted = waits || self.caller_is_held();
         let playing = self.playbacks.which(|p| p.purpose == Purpose::Music && !p.stopping);
         if wanted && playing.is_empty() {
             let id = self.playbacks.add(LegId::CALLER, Purpose::Music, None);
@@ -113,10 +134,13 @@ impl Call {
         }
         if let Stage::Bridged(bridged) = &self.stage {
             agents.extend(bridged.seats.iter().map(|seat| seat.leg));
-            for &agent in &agents {
-                wanted.insert((agent, LegId::CALLER));
-                wanted.insert((LegId::CALLER, agent));
-                wanted.extend(agents.iter().filter(|&&other| other != agent).map(|&other| (agent, other)));
+            for seat in &bridged.seats {
+                let others = agents.iter().filter(|other| **other != seat.leg).copied();
+                let caller = (!bridged.is_held()).then_some(LegId::CALLER);
+                wanted.extend(caller.map(|caller| (caller, seat.leg)));
+                if seat.muted.is_none() {
+                    wanted.extend(others.chain(caller).map(|other| (seat.leg, other)));
+                }
             }
         }
         if let Some(early) = self.acd_leg().filter(|_| !self.caller_is_told()) {
@@ -127,12 +151,12 @@ impl Call {
             && !matches!(self.stage, Stage::Ringing | Stage::Ending(_) | Stage::Ended)
         {
             legs.push(LegId::CALLER);
-            legs.extend(&agents);
+            legs.extend(agents.iter().filter(|agent| !self.is_muted(**agent)));
             wanted.extend(legs.iter().map(|&leg| (leg, supervisor.leg)));
             if supervisor.heard_by != HeardBy::Nobody {
                 wanted.extend(agents.iter().map(|&agent| (supervisor.leg, agent)));
             }
-            if supervisor.heard_by == HeardBy::Everybody && matches!(self.stage, Stage::Bridged(_)) {
+            if supervisor.heard_by == HeardBy::Everybody && matches!(&self.stage, Stage::Bridged(bridged) if !bridged.is_held()) {
                 wanted.insert((supervisor.leg, LegId::CALLER));
             }
         }

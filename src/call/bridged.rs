@@ -1,26 +1,18 @@
 //! Caller and agent hear each other: connecting them, and whatever the agent does with the caller then.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crate::base::{
-    AgentId, CallOutcome, EndedBy, FRAME_MILLIS, HandoffClock, HandoffOutcome, Happening, LegId, OfferId, OfferOutcome, Party, Purpose, QueueId,
-    TicketId, Time,
+    AgentId, CallOutcome, EndedBy, FRAME_MILLIS, HandoffClock, HandoffOutcome, Happening, LegId, OfferId, OfferOutcome, Party, Purpose, TicketId,
+    Time,
 };
 use crate::handoff::desk::DeskInput;
 use crate::handoff::notice;
-use crate::listen::types::{BotEvent, Resumption};
 
 use super::offer::{LAST_WORDS, by_hand};
 use super::plan::secs;
-use super::stage::{Bridged, Handoff, Inviting, Seat, Stage};
-use super::{BotPlan, Call, Command, Effect, HeardBy, Reason, Supervisor, Target};
-
-/// How long an outside target may take to answer.
-const MOVE_PATIENCE: Duration = Duration::from_secs(30);
-
-/// By which somebody outside stands in records; no agent can have this name.
-const OUTSIDE: &str = "outside line";
+use super::stage::{Bridged, Handoff, Hold, Inviting, Seat, Stage};
+use super::{Call, Effect, Reason, Target};
 
 impl Call {
     pub(super) fn on_assigned(&mut self, ticket: TicketId, offer: OfferId, agent: AgentId, now: Time) {
@@ -56,19 +48,20 @@ impl Call {
             Stage::Seeking(seeking) => seeking.handoff.clone(),
             _ => handoff,
         };
+        let handoff = Handoff { only: None, ..handoff };
         self.drop_all_offers();
         self.stop_where(|p| p.leg == LegId::CALLER);
         self.timers.set(Reason::BridgeSlow, secs(self.plan.entry.bridge_patience_secs), now);
         if self.plan.entry.announce_agent {
             self.say_notice_of(Purpose::Waiting, notice::CONNECTING, Some(&handoff), None, Some(&agent));
         }
-        let seats = vec![Seat { leg, agent, ticket, dialled: None, is_outside: false }];
-        self.stage = Stage::Bridged(Bridged { handoff, seats, heard_caller: false, heard_agent: false, t5: None, inviting: None });
+        let seats = vec![Seat { leg, agent, ticket, dialled: None, is_outside: false, muted: None, is_heard: false }];
+        self.stage = Stage::Bridged(Bridged { handoff, seats, heard_caller: false, heard_agent: false, t5: None, inviting: None, hold: Hold::Off });
     }
 
     /// The offer is accepted: its agent gets a leg, unless the briefing gave them one.
     fn seat_winner(&mut self, handoff: u32, offer: OfferId, agent: &AgentId) -> LegId {
-        self.record(Happening::OfferSettled { handoff, offer: offer.n, agent: agent.clone(), outcome: OfferOutcome::Accepted });
+        self.record(Happening::OfferSettled { handoff, offer: offer.n, agent: agent.clone(), outcome: OfferOutcome::Accepted, reason: None });
         self.out.push_back(Effect::StopAlert(offer));
         let briefed = self.asked_mut().and_then(|all| {
             let at = all.iter().position(|a| a.offer == offer)?;
@@ -96,16 +89,19 @@ impl Call {
         let n = bridged.handoff.n;
         let leg = self.seat_winner(n, offer, &agent);
         self.drop_all_offers();
-        if let Stage::Bridged(bridged) = &mut self.stage {
-            bridged.inviting = None;
-            bridged.seats.push(Seat { leg, agent, ticket, dialled: None, is_outside: false });
-        }
+        self.sit_down(Seat { leg, agent, ticket, dialled: None, is_outside: false, muted: None, is_heard: false });
     }
 
     /// Sound has crossed: when it has both ways, that is t5, and the bot is gone.
     pub(super) fn on_crossed(&mut self, from: LegId, to: LegId, gap_frames: u32, now: Time) {
         let Stage::Bridged(bridged) = &mut self.stage else { return };
-        if bridged.t5.is_some() {
+        let is_live = bridged.t5.is_some();
+        let joined = bridged.seats.iter_mut().find(|seat| seat.leg == from && !seat.is_heard);
+        let is_new = joined.map(|seat| seat.is_heard = true).is_some();
+        if is_live {
+            if is_new {
+                self.record(Happening::LegHeard { leg: from });
+            }
             return;
         }
         let is_seat = |leg: LegId| bridged.seats.iter().any(|seat| seat.leg == leg);
@@ -184,6 +180,7 @@ impl Call {
         let seat = bridged.seats.remove(at);
         let is_last = bridged.seats.is_empty();
         let (handoff, talked) = (bridged.handoff.clone(), bridged.is_talking());
+        let (consults, sought) = (bridged.consults(), bridged.inviting.as_ref().map(|inviting| inviting.target.clone()));
         self.stop_where(|p| p.leg == leg);
         if !seat.is_outside {
             // One who was lost, or never talked, has nothing to wrap up and may be asked again at once.
@@ -193,8 +190,18 @@ impl Call {
                 DeskInput::Release { ticket: seat.ticket, agent: seat.agent.clone() }
             });
         }
-        if !is_last || is_moving {
+        if is_moving {
             return;
+        }
+        if !is_last {
+            return match consults {
+                Some(by) => self.on_consult_left(by, leg, lost, now),
+                None => {}
+            };
+        }
+        if let (Some(_), Some(target), false) = (consults, sought, lost) {
+            // They hung up before the other was there: the caller goes on to them all the same.
+            return self.send_on(target, now);
         }
         self.cancel_invitation();
         if talked && !lost {
@@ -246,12 +253,15 @@ impl Call {
         self.seek(handoff, prefer, now);
     }
 
-    fn cancel_invitation(&mut self) {
+    pub(super) fn cancel_invitation(&mut self) {
         self.drop_all_offers();
         if let Stage::Bridged(bridged) = &mut self.stage
-            && let Some(Inviting { ticket, .. }) = bridged.inviting.take()
+            && let Some(Inviting { ticket, target, .. }) = bridged.inviting.take()
         {
-            self.tell_desk(DeskInput::Cancel { ticket });
+            match target {
+                Target::Agent(_) | Target::Queue(_) => self.tell_desk(DeskInput::Cancel { ticket }),
+                Target::Outside(_) => self.out.push_back(Effect::StopDial),
+            }
         }
     }
 
@@ -271,209 +281,8 @@ impl Call {
         }
     }
 
-    pub(super) fn on_command(&mut self, command: Command, now: Time) {
-        match command {
-            Command::Handoff { queue } => self.on_handoff_by_hand(queue, now),
-            Command::HandBack { note } => self.on_hand_back(note, now),
-            Command::Transfer(target) => self.on_transfer(target, now),
-            Command::Invite(queue) => self.on_invite(queue, now),
-            Command::HangUpAgent { agent } => self.on_hang_up_agent(&agent, now),
-            Command::Listen { supervisor } => self.on_supervisor(supervisor),
-            Command::Whisper => self.on_supervisor_speaks(HeardBy::Agents),
-            Command::Barge => self.on_supervisor_speaks(HeardBy::Everybody),
-            Command::StopListening => self.release_supervisor(EndedBy::Supervisor),
-            Command::HangUp => self.end(EndedBy::Supervisor, now),
-        }
-    }
-
-    fn on_handoff_by_hand(&mut self, queue: Option<QueueId>, now: Time) {
-        match &self.stage {
-            Stage::Greeting | Stage::WithBot => {
-                let mut fired = by_hand("console", "Somebody at the console asked for a person.");
-                fired.queue = queue.filter(|q| self.plan.queues.contains_key(q));
-                self.begin(fired, now);
-            }
-            _ => self.odd += 1,
-        }
-    }
-
-    /// The bridge that the agent is in, if they can be heard.
-    fn talking(&mut self) -> Option<&mut Bridged> {
-        match &mut self.stage {
-            Stage::Bridged(bridged) if bridged.is_talking() => Some(bridged),
-            _ => {
-                self.odd += 1;
-                None
-            }
-        }
-    }
-
-    fn on_hand_back(&mut self, note: Option<String>, now: Time) {
-        if self.plan.bot == BotPlan::None {
-            self.odd += 1;
-            return;
-        }
-        let Some(handoff) = self.talking().map(|b| b.handoff.clone()) else { return };
-        self.release_seats(EndedBy::Agent);
-        self.end_handoff(&handoff, HandoffOutcome::HandedBack, EndedBy::Agent);
-        self.expect_sound_after_person(now);
-        self.watch.on_handoff_over(&self.dossier, now);
-        self.back_to_bot(BotEvent::Resume(Resumption::HandedBack(note)), now);
-    }
-
-    fn on_transfer(&mut self, target: Target, now: Time) {
-        let Some(bridged) = self.talking().map(|b| b.clone()) else { return };
-        match target {
-            Target::Queue(queue) if self.plan.queues.contains_key(&queue) => {
-                self.release_seats(EndedBy::Agent);
-                self.end_bridge(&bridged.handoff, EndedBy::Agent);
-                let mut handoff = self.trigger_by_hand(by_hand("agent_transfer", "The agent sent the caller on."), queue, now);
-                self.reach(&mut handoff, HandoffClock::T0);
-                handoff.since = bridged.handoff.since;
-                self.expect_sound_after_person(now);
-                self.seek(handoff, None, now);
-            }
-            Target::Queue(_) => self.odd += 1,
-            Target::Outside(uri) => {
-                self.cancel_invitation();
-                let bridged = match &self.stage {
-                    Stage::Bridged(bridged) => bridged.clone(),
-                    _ => bridged,
-                };
-                self.stage = Stage::Moving(bridged);
-                self.timers.set(Reason::MoveSlow, MOVE_PATIENCE, now);
-                self.out.push_back(Effect::Move(uri));
-            }
-        }
-    }
-
-    /// The outside target took the caller, or the caller comes back to the agent, or to the queue if the agent has left.
-    pub(super) fn on_moved(&mut self, taken: bool, now: Time) {
-        let Stage::Moving(bridged) = &self.stage else {
-            self.odd += 1;
-            return;
-        };
-        let bridged = bridged.clone();
-        if taken {
-            self.release_seats(EndedBy::Agent);
-            self.end_bridge(&bridged.handoff, EndedBy::Agent);
-            self.conclude(EndedBy::Agent, now);
-        } else if bridged.seats.is_empty() {
-            self.end_bridge(&bridged.handoff, EndedBy::Agent);
-            let mut handoff = self.trigger_by_hand(
-                by_hand("move_failed", "The outside line did not answer and the agent has left."),
-                bridged.handoff.queue.clone(),
-                now,
-            );
-            self.reach(&mut handoff, HandoffClock::T0);
-            handoff.since = bridged.handoff.since;
-            handoff.agent_was_lost = true;
-            self.seek(handoff, None, now);
-        } else {
-            self.stage = Stage::Bridged(bridged);
-        }
-    }
-
-    /// The caller could not be sent on, so whoever is outside was rung for them, and takes the agents' place, who are free.
-    pub(super) fn on_put_through(&mut self) {
-        let Stage::Moving(bridged) = &self.stage else {
-            self.odd += 1;
-            return;
-        };
-        let bridged = bridged.clone();
-        self.timers.clear(Reason::MoveSlow);
-        self.release_seats(EndedBy::Agent);
-        let seats = vec![self.seat_outside()];
-        self.stage = Stage::Bridged(Bridged { seats, ..bridged });
-    }
-
-    /// An attended transfer: one agent's place is taken, and they are free.
-    pub(super) fn on_taken_over(&mut self, leg: LegId) {
-        if !self.is_seat(leg) {
-            self.odd += 1;
-            return;
-        }
-        let new = self.seat_outside();
-        let old = match &mut self.stage {
-            Stage::Bridged(bridged) | Stage::Moving(bridged) => bridged.seats.iter_mut().find(|seat| seat.leg == leg),
-            _ => None,
-        };
-        let Some(old) = old.map(|seat| std::mem::replace(seat, new)) else { return };
-        self.stop_where(|p| p.leg == leg);
-        self.release(leg, EndedBy::Agent);
-        if !old.is_outside {
-            self.tell_desk(DeskInput::Release { ticket: old.ticket, agent: old.agent });
-        }
-    }
-
-    fn seat_outside(&mut self) -> Seat {
-        let (leg, agent) = (self.next_leg(), AgentId::from(OUTSIDE));
-        self.record(Happening::LegJoined { leg, party: Party::Agent, agent: Some(agent.clone()) });
-        self.out.push_back(Effect::JoinOutside(leg));
-        Seat { leg, agent, ticket: self.next_ticket(), dialled: None, is_outside: true }
-    }
-
-    fn on_invite(&mut self, queue: QueueId, now: Time) {
-        if !self.plan.queues.contains_key(&queue) {
-            self.odd += 1;
-            return;
-        }
-        let Some(bridged) = self.talking() else { return };
-        if bridged.inviting.is_some() {
-            self.odd += 1;
-            return;
-        }
-        let mut handoff = bridged.handoff.clone();
-        handoff.queue = queue;
-        let present: Vec<AgentId> = bridged.seats.iter().map(|seat| seat.agent.clone()).collect();
-        let ticket = self.next_ticket();
-        let mut need = self.need(&handoff, ticket, None, now);
-        need.except.extend(present);
-        self.tell_desk(DeskInput::Seek(need));
-        if let Stage::Bridged(bridged) = &mut self.stage {
-            bridged.inviting = Some(Inviting { ticket, asked: Vec::new() });
-        }
-    }
-
-    fn on_hang_up_agent(&mut self, agent: &AgentId, now: Time) {
-        let leg = match &self.stage {
-            Stage::Bridged(bridged) => bridged.seats.iter().find(|seat| seat.agent == *agent).map(|seat| seat.leg),
-            _ => None,
-        };
-        let Some(leg) = leg else {
-            self.odd += 1;
-            return;
-        };
-        self.release(leg, EndedBy::Agent);
-        self.on_seat_gone(leg, false, now);
-    }
-
-    fn on_supervisor(&mut self, supervisor: AgentId) {
-        if self.supervisor.is_some() || matches!(self.stage, Stage::Ringing | Stage::Ending(_) | Stage::Ended) {
-            self.odd += 1;
-            return;
-        }
-        let leg = self.next_leg();
-        self.record(Happening::LegJoined { leg, party: Party::Supervisor, agent: Some(supervisor.clone()) });
-        self.out.push_back(Effect::Join { leg, agent: supervisor, offer: None });
-        self.supervisor = Some(Supervisor { leg, heard_by: HeardBy::Nobody });
-    }
-
-    fn on_supervisor_speaks(&mut self, heard_by: HeardBy) {
-        match &mut self.supervisor {
-            Some(supervisor) => supervisor.heard_by = heard_by,
-            None => self.odd += 1,
-        }
-    }
-
-    pub(super) fn release_supervisor(&mut self, by: EndedBy) {
-        match self.supervisor.take() {
-            Some(supervisor) => self.release(supervisor.leg, by),
-            None => self.odd += 1,
-        }
-    }
-
     fn after_person(&mut self, now: Time) {
+        self.cancel_bot();
         if self.plan.entry.survey {
             self.stage = Stage::Survey;
             self.timers.set(Reason::SurveyOver, LAST_WORDS, now);

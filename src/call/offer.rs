@@ -69,7 +69,8 @@ impl Call {
             reason: fired.reason.clone(),
             queue: queue.clone(),
         });
-        Handoff::new(n, fired, queue, now)
+        let note = self.dossier.notes().last().map(|note| note.text.clone());
+        Handoff { note, ..Handoff::new(n, fired, queue, now) }
     }
 
     /// Records a handoff that somebody, not a rule, asked for.

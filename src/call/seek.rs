@@ -23,6 +23,8 @@ const KEY_ASKED: u8 = 3;
 impl Call {
     /// Asks the desk for a person.
     pub(super) fn seek(&mut self, handoff: Handoff, prefer: Option<AgentId>, now: Time) {
+        // What the bot had to say to an agent is not for the caller.
+        self.cancel_bot();
         let ticket = self.next_ticket();
         if !handoff.agent_was_lost && !self.plan.is_open(&handoff.queue, now) {
             self.stage = Stage::Seeking(Seeking { handoff, ticket, asked: Vec::new(), notice: Notice::Due, position: None });
@@ -33,6 +35,19 @@ impl Call {
         self.timers.set(Reason::NoticeDue, NOTICE_DUE, now);
         self.timers.set(Reason::DeskSilent, DESK_PATIENCE, now);
         self.stage = Stage::Seeking(Seeking { handoff, ticket, asked: Vec::new(), notice: Notice::Due, position: None });
+    }
+
+    /// The one agent who was meant can't be had: anybody of the queue will do. The caller has been told what happens, and keeps their age.
+    pub(super) fn seek_anybody(&mut self, now: Time) {
+        let Stage::Seeking(seeking) = &self.stage else { return };
+        let (handoff, told) = (Handoff { only: None, ..seeking.handoff.clone() }, seeking.notice);
+        self.drop_all_offers();
+        self.seek(handoff, None, now);
+        if let Stage::Seeking(seeking) = &mut self.stage
+            && told != Notice::Due
+        {
+            seeking.notice = told;
+        }
     }
 
     pub(super) fn need(&self, handoff: &Handoff, ticket: TicketId, prefer: Option<AgentId>, now: Time) -> Seek {
@@ -46,6 +61,7 @@ impl Call {
             except: self.declined.clone(),
             prefer_until: prefer.is_some().then(|| now + self.plan.return_patience),
             prefer,
+            only: handoff.only.clone(),
         }
     }
 
@@ -65,7 +81,7 @@ impl Call {
 
     fn on_offer(&mut self, offer: OfferId, ticket: TicketId, agent: AgentId, now: Time) {
         self.timers.clear(Reason::DeskSilent);
-        let asked = AskedAgent { offer, agent: agent.clone(), answer: Answer::None };
+        let asked = AskedAgent { offer, agent: agent.clone(), answer: Answer::None, reason: None };
         let handoff = match &mut self.stage {
             Stage::Seeking(seeking) if seeking.ticket == ticket && !seeking.asked.iter().any(|a| a.offer == offer) => {
                 seeking.asked.push(asked);
@@ -73,7 +89,7 @@ impl Call {
             }
             Stage::Bridged(bridged) if bridged.inviting.as_ref().is_some_and(|i| i.ticket == ticket && !i.asked.iter().any(|a| a.offer == offer)) => {
                 bridged.inviting.as_mut().expect("checked by the guard").asked.push(asked);
-                bridged.handoff.clone()
+                Handoff { note: self.dossier.notes().last().map(|note| note.text.clone()), ..bridged.handoff.clone() }
             }
             _ => {
                 self.odd += 1;
@@ -89,16 +105,19 @@ impl Call {
 
     pub(super) fn packet(&self, handoff: &Handoff, now: Time) -> ContextPacket {
         let facts = HandoffFacts::of_trigger(&handoff.fired, handoff.n, &self.plan.queue_title(&handoff.queue), handoff.since);
-        ContextPacket::build(&self.dossier, &facts, now)
+        ContextPacket::build(&self.dossier, &HandoffFacts { note: handoff.note.clone(), ..facts }, now)
     }
 
-    /// The caller said more while waiting: those who are asked see it.
+    /// More is known: those who are asked, or have the caller, see it.
     pub(super) fn update_packets(&mut self, now: Time) {
-        let Stage::Seeking(seeking) = &self.stage else { return };
-        let handoff = seeking.handoff.clone();
-        let offers: Vec<OfferId> = seeking.asked.iter().map(|a| a.offer).collect();
+        let (handoff, is_seen) = match &self.stage {
+            Stage::Seeking(seeking) => (seeking.handoff.clone(), !seeking.asked.is_empty()),
+            Stage::Bridged(bridged) | Stage::Moving(bridged) => (bridged.handoff.clone(), true),
+            _ => return,
+        };
+        let offers: Vec<OfferId> = self.asked_mut().into_iter().flatten().map(|a| a.offer).collect();
         let packet = self.packet(&handoff, now);
-        if !offers.is_empty() {
+        if is_seen {
             self.record(Happening::PacketUpdated { handoff: handoff.n, packet: serde_json::to_value(&packet).unwrap_or_default() });
         }
         for offer in offers {
@@ -288,6 +307,13 @@ impl Call {
         self.tell_desk(DeskInput::Refuse { offer, outcome });
     }
 
+    pub(super) fn on_decline_reason(&mut self, offer: OfferId, reason: String) {
+        match self.asked(offer) {
+            Some(asked) => asked.reason = Some(reason),
+            None => self.odd += 1,
+        }
+    }
+
     fn on_offer_settled(&mut self, offer: OfferId, agent: AgentId, outcome: OfferOutcome, now: Time) {
         if self.asked(offer).is_none() {
             self.odd += 1;
@@ -323,7 +349,8 @@ impl Call {
             return;
         };
         let asked = all.remove(at);
-        self.record(Happening::OfferSettled { handoff, offer: offer.n, agent: asked.agent.clone(), outcome });
+        let reason = asked.reason.clone().filter(|_| outcome == OfferOutcome::Declined);
+        self.record(Happening::OfferSettled { handoff, offer: offer.n, agent: asked.agent.clone(), outcome, reason });
         self.out.push_back(Effect::StopAlert(offer));
         if let Some(leg) = asked.leg() {
             self.stop_where(|p| p.leg == leg);

@@ -29,6 +29,18 @@ impl Call {
         self.consider(now);
     }
 
+    /// The bot goes on listening, if the entry wants that: what it would say is for the agent.
+    pub(super) fn ask_for_advice(&mut self, turn: Turn, now: Time) {
+        if self.plan.entry.suggest && self.plan.bot == BotPlan::Serves && turn.text.is_some() {
+            self.tell_bot(BotEvent::Said { turn: turn.n, text: turn.text, confidence: turn.confidence }, now);
+        }
+    }
+
+    /// True while whatever the bot says is for the agent only.
+    fn advises(&self) -> bool {
+        matches!(self.stage, Stage::Bridged(_) | Stage::Moving(_))
+    }
+
     pub(super) fn on_no_input(&mut self, now: Time) {
         if matches!(self.stage, Stage::Greeting | Stage::WithBot) {
             self.tell_bot(BotEvent::NoInput, now);
@@ -77,6 +89,10 @@ impl Call {
             return;
         }
         self.timers.set(Reason::BotStalled, secs(self.plan.entry.bot_patience_secs), now);
+        if self.advises() {
+            self.record(Happening::Suggested { text: wording.words() });
+            return;
+        }
         let purpose = if matches!(self.stage, Stage::Greeting) { Purpose::Greeting } else { Purpose::Bot };
         self.say(LegId::CALLER, purpose, wording);
     }
@@ -102,6 +118,9 @@ impl Call {
             slots: report.slots.iter().map(|(name, slot)| (name.clone(), slot.value.clone())).collect(),
             progress: report.progress,
         });
+        if self.advises() {
+            return self.update_packets(now);
+        }
         let goodbye = report.goodbye;
         self.out.push_back(Effect::Listener(LegId::CALLER, ListenInput::Bot(report)));
         if goodbye && matches!(self.stage, Stage::Greeting | Stage::WithBot) {
@@ -119,8 +138,13 @@ impl Call {
                 return;
             }
         };
-        self.bot = BotState::Failed(lost);
         self.timers.clear(Reason::BotStalled);
+        if self.advises() {
+            // Nobody waits for it.
+            self.bot = BotState::Idle;
+            return self.record(Happening::Faulted { fault });
+        }
+        self.bot = BotState::Failed(lost);
         self.timers.set(Reason::BotFailing, TRIGGERS_FIRST, now);
         self.bot_failures += 1;
         self.record(Happening::Faulted { fault: fault.clone() });

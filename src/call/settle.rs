@@ -21,13 +21,9 @@ const FILING_PATIENCE: Duration = Duration::from_secs(2);
 impl Call {
     pub(super) fn on_ticket_closed(&mut self, ticket: TicketId, now: Time) {
         match &mut self.stage {
+            Stage::Seeking(seeking) if seeking.ticket == ticket && seeking.handoff.only.is_some() => self.seek_anybody(now),
             Stage::Seeking(seeking) if seeking.ticket == ticket => self.on_nobody(now),
-            Stage::Bridged(bridged) if bridged.inviting.as_ref().is_some_and(|i| i.ticket == ticket) => {
-                self.drop_all_offers();
-                if let Stage::Bridged(bridged) = &mut self.stage {
-                    bridged.inviting = None;
-                }
-            }
+            Stage::Bridged(bridged) if bridged.inviting.as_ref().is_some_and(|i| i.ticket == ticket) => self.on_nobody_came(now),
             _ => self.odd += 1,
         }
     }

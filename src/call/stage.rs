@@ -4,6 +4,7 @@ use crate::base::{AgentId, EndedBy, HandoffClock, LegId, OfferId, PlaybackId, Qu
 use crate::handoff::desk::Otherwise;
 use crate::handoff::trigger::Fired;
 
+use super::Target;
 use super::agent_keys::Dialled;
 
 /// Where a call is.
@@ -51,7 +52,7 @@ impl Stage {
             Stage::Seeking(seeking) => seeking.name(),
             Stage::Settling(Settling { step: Step::Filing | Step::Told(_), .. }) => StageName::Waiting,
             Stage::Settling(Settling { step: Step::Asking(_) | Step::Beep(_) | Step::Recording { .. }, .. }) => StageName::Message,
-            Stage::Bridged(bridged) if bridged.seats.len() > 1 => StageName::Conference,
+            Stage::Bridged(bridged) if bridged.seats.len() > 1 && bridged.consults().is_none() => StageName::Conference,
             Stage::Bridged(_) => StageName::Bridged,
             Stage::Moving(_) => StageName::Transfer,
             Stage::Survey => StageName::Survey,
@@ -71,17 +72,21 @@ pub(super) struct Handoff {
     /// Where it goes.
     pub queue: QueueId,
     /// Which clocks have been reached, t0 first.
-    reached: [bool; 7],
+    pub reached: [bool; 7],
     /// Since when the caller waits, whatever queue or agent comes between.
     pub since: Time,
     /// True if the caller had an agent and lost them, so that they are told so.
     pub agent_was_lost: bool,
+    /// The one agent who is meant, until they have had the caller or can't be had.
+    pub only: Option<AgentId>,
+    /// What an agent who had the caller before noted.
+    pub note: Option<String>,
 }
 
 impl Handoff {
     /// A handoff that has just been triggered.
     pub(super) fn new(n: u32, fired: Fired, queue: QueueId, now: Time) -> Self {
-        Handoff { n, fired, queue, reached: [false; 7], since: now, agent_was_lost: false }
+        Handoff { n, fired, queue, reached: [false; 7], since: now, agent_was_lost: false, only: None, note: None }
     }
 
     /// Notes that a clock was reached; false if it was before.
@@ -158,6 +163,8 @@ pub(super) struct AskedAgent {
     pub agent: AgentId,
     /// How far they are.
     pub answer: Answer,
+    /// Why they decline, if they said so.
+    pub reason: Option<String>,
 }
 
 /// How far an asked agent is.
@@ -269,12 +276,59 @@ pub(super) struct Bridged {
     pub t5: Option<Time>,
     /// One more person who is sought.
     pub inviting: Option<Inviting>,
+    /// Whether the caller is on hold.
+    pub hold: Hold,
+}
+
+/// Whether the caller hears music instead of who is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// They hear the agents, and are heard.
+    Off,
+    /// They wait.
+    On {
+        /// Since when.
+        since: Time,
+    },
+    /// They wait while an agent talks with somebody else first, or waits for them.
+    Consult {
+        /// The leg of the agent who asked.
+        by: LegId,
+        /// Since when.
+        since: Time,
+    },
 }
 
 impl Bridged {
     /// True once the caller can hear an agent. That the caller is silent, or muted, takes nothing from what the agent may do.
     pub(super) fn is_talking(&self) -> bool {
         self.heard_agent || self.t5.is_some()
+    }
+
+    /// True while the caller is on hold.
+    pub(super) fn is_held(&self) -> bool {
+        match self.hold {
+            Hold::Off => false,
+            Hold::On { .. } | Hold::Consult { .. } => true,
+        }
+    }
+
+    /// The agent who talks with somebody else first, if one does.
+    pub(super) fn consults(&self) -> Option<LegId> {
+        match self.hold {
+            Hold::Consult { by, .. } => Some(by),
+            Hold::Off | Hold::On { .. } => None,
+        }
+    }
+
+    /// True while somebody outside is rung to join.
+    pub(super) fn dials(&self) -> bool {
+        self.inviting.as_ref().is_some_and(|inviting| matches!(inviting.target, Target::Outside(_)))
+    }
+
+    /// The seat of an agent.
+    pub(super) fn seat_of(&mut self, agent: &AgentId) -> Option<&mut Seat> {
+        self.seats.iter_mut().find(|seat| seat.agent == *agent)
     }
 }
 
@@ -291,12 +345,18 @@ pub(super) struct Seat {
     pub dialled: Option<Dialled>,
     /// No agent of ours, but somebody whom one has put the caller through to.
     pub is_outside: bool,
+    /// Since when nobody hears them, if they are muted.
+    pub muted: Option<Time>,
+    /// Somebody has heard them.
+    pub is_heard: bool,
 }
 
 /// One more person is sought.
 #[derive(Clone, Debug)]
 pub(super) struct Inviting {
-    /// Their ticket.
+    /// Whom.
+    pub target: Target,
+    /// Their ticket; the desk knows none of somebody outside.
     pub ticket: TicketId,
     /// Who is asked.
     pub asked: Vec<AskedAgent>,

@@ -64,6 +64,9 @@ pub struct EntryTable {
     /// Whether caller and agent are listened to while they talk. Without it there is no transcript of the bridge, no signal from it,
     /// no key in band, and a call costs less; keys by RFC 4733 and recordings go on.
     pub listen_bridged: bool,
+    /// Whether the bot goes on listening while a person is with the caller: it is told what the caller says, and what it would answer is
+    /// shown to the agent and never spoken. Only for bots whose answers change nothing elsewhere; needs `listen_bridged`.
+    pub suggest: bool,
     /// The longest call.
     pub call_max_secs: f64,
     /// What agents on a phone do by key.
@@ -96,6 +99,7 @@ impl Default for EntryTable {
             bridge_patience_secs: 5.0,
             message_max_secs: 120.0,
             listen_bridged: true,
+            suggest: false,
             call_max_secs: 43_200.0,
             agent_keys: AgentKeysTable::default(),
         }

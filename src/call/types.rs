@@ -28,6 +28,8 @@ pub enum CallInput {
     AgentSounds(OfferId),
     /// A person is there: the page of this offer was opened, or an ACD named its agent.
     PersonFound(OfferId),
+    /// Why an agent is about to say no.
+    DeclineReason(OfferId, String),
     /// An agent said no.
     AgentDeclined(OfferId),
     /// An agent's line or page went away before they accepted, or their phone failed.
@@ -135,11 +137,63 @@ pub enum Command {
     /// The agent sends the caller on.
     Transfer(Target),
     /// The agent asks one more person to join.
-    Invite(QueueId),
+    Invite(Target),
+    /// An agent talks with somebody else first, while the caller is on hold.
+    Consult {
+        /// Who.
+        agent: AgentId,
+        /// With whom.
+        target: Target,
+    },
+    /// Whom the agent talks with takes the caller, and the agent is done. If nobody is there yet, the caller goes on to them as they are.
+    Complete {
+        /// Who is done.
+        agent: AgentId,
+    },
+    /// The agent takes the caller back, and whom they talk with leaves.
+    TakeBack {
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent notes something, for the record and whoever has the caller after them.
+    Note {
+        /// Who.
+        agent: AgentId,
+        /// What.
+        text: String,
+    },
+    /// An agent corrects what is known of the caller or their wish.
+    Correct {
+        /// Who.
+        agent: AgentId,
+        /// Of what.
+        name: String,
+        /// What is right.
+        value: String,
+    },
     /// An agent is done: hang up their leg.
     HangUpAgent {
         /// Which of those who are with the caller.
         agent: AgentId,
+    },
+    /// The caller is put on hold, or taken back.
+    Hold {
+        /// On hold from now on.
+        on: bool,
+    },
+    /// Nobody hears an agent from now on, or everybody does again.
+    Mute {
+        /// Whom.
+        agent: AgentId,
+        /// Muted from now on.
+        on: bool,
+    },
+    /// An agent presses a key for the caller's side.
+    Press {
+        /// Who.
+        agent: AgentId,
+        /// Which.
+        key: Key,
     },
     /// A supervisor joins and hears everybody; their microphone is closed.
     Listen {
@@ -160,10 +214,31 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "to", content = "name", rename_all = "snake_case")]
 pub enum Target {
+    /// To this agent.
+    Agent(AgentId),
     /// To a queue.
     Queue(QueueId),
     /// To somebody outside, as a `tel:` or `sip:` URI kept as it is.
     Outside(String),
+}
+
+impl Target {
+    /// The one agent who is meant.
+    pub(super) fn agent(&self) -> Option<AgentId> {
+        match self {
+            Target::Agent(agent) => Some(agent.clone()),
+            Target::Queue(_) | Target::Outside(_) => None,
+        }
+    }
+
+    /// As records name it.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Target::Agent(agent) => &agent.0,
+            Target::Queue(queue) => &queue.0,
+            Target::Outside(uri) => uri,
+        }
+    }
 }
 
 /// What a call wants done.
@@ -209,6 +284,8 @@ pub enum Effect {
         /// Whether they do.
         on: bool,
     },
+    /// Press a key towards a leg's party.
+    SendKey(LegId, Key),
     /// Count the frames in which nothing is sent to the caller from now on.
     MeasureGap,
     /// Tell the listener of a leg; a leg that has none yet gets one.
@@ -247,6 +324,10 @@ pub enum Effect {
     Release(LegId, EndedBy),
     /// Send the caller to somebody outside; answered by [`CallInput::Moved`], or by [`CallInput::PutThrough`] where the caller can't be sent.
     Move(String),
+    /// Ring somebody outside, while the caller waits; answered by [`CallInput::PutThrough`], or [`CallInput::Moved`] if they did not come.
+    Dial(String),
+    /// Whoever is rung outside is not wanted any more.
+    StopDial,
     /// Whoever was rung outside becomes a leg of the call.
     JoinOutside(LegId),
     /// Note what happened.
@@ -283,6 +364,8 @@ pub enum Reason {
     BridgeSlow,
     /// The outside target has not answered.
     MoveSlow,
+    /// Whoever an agent asked from outside has not answered.
+    DialSlow,
     /// The caller is silent after their message.
     MessagePause,
     /// The message is as long as it may be.

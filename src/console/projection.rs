@@ -222,7 +222,7 @@ impl Projection {
         let offer = desk.offers.first().and_then(|(call, n)| self.offer(*call, *n, now));
         let on = desk.on.as_ref();
         let call = on.and_then(|on| Some((on, self.calls.get(&on.call)?)));
-        let call = call.map(|(on, call)| on.view(call, call.packet_view(on.call, &self.tables, now), &self.tables));
+        let call = call.map(|(on, call)| on.view(agent, call, call.packet_view(on.call, &self.tables, now), &self.tables));
         let others = self.agents().into_iter().filter(|other| *other.name != *agent.0);
         let (break_reason, break_after_call) = desk.breaks();
         Some(Desk {
@@ -326,15 +326,47 @@ impl Projection {
             }
             Happening::PacketUpdated { .. } => self.tell_update(id, now, told),
             Happening::LegJoined { leg, party: Party::Agent, agent: Some(agent) } => {
-                let accepted = self.calls.get(&id).and_then(|call| call.accepted_by(agent));
-                let Some(desk) = self.agents.get_mut(agent) else { return };
-                desk.join(id, *leg, accepted, now);
-                changed.push(agent.clone());
+                let call = self.calls.get(&id);
+                let (accepted, held) = (call.and_then(|call| call.accepted_by(agent)), call.is_some_and(LiveCall::is_held));
+                if let Some(desk) = self.agents.get_mut(agent) {
+                    desk.join(id, *leg, accepted, now);
+                    desk.hold(held);
+                }
+                // Who is there already sees who is new.
+                changed.extend(self.in_call(id));
             }
             Happening::ClockReached { clock: crate::base::HandoffClock::T5, .. } => {
                 for (agent, desk) in self.agents.iter_mut().filter(|(_, desk)| desk.goes_live(id)) {
                     desk.live();
                     told.push(Told::desk(agent, Some(id), Event::Live { call: id.to_string() }));
+                }
+            }
+            Happening::LegHeard { leg } => {
+                for (agent, desk) in self.agents.iter_mut().filter(|(_, desk)| desk.is_on(id, Some(*leg))) {
+                    desk.live();
+                    told.push(Told::desk(agent, Some(id), Event::Live { call: id.to_string() }));
+                }
+            }
+            Happening::Invited { .. } => changed.extend(self.in_call(id)),
+            Happening::InviteEnded { outcome } => {
+                let why = call::name_of(outcome);
+                told.extend(self.in_call(id).iter().map(|agent| Told::desk(agent, Some(id), Event::InviteOver { why: why.clone() })));
+                changed.extend(self.in_call(id));
+            }
+            Happening::Suggested { text } => {
+                let event = Event::Suggestion { text: text.clone() };
+                told.extend(self.in_call(id).iter().map(|agent| Told { topic: Topic::Call, ..Told::desk(agent, Some(id), event.clone()) }));
+            }
+            Happening::Held { on } => {
+                for (agent, desk) in self.agents.iter_mut().filter(|(_, desk)| desk.is_on(id, None)) {
+                    desk.hold(*on);
+                    told.push(Told::desk(agent, Some(id), Event::Held { on: *on }));
+                }
+            }
+            Happening::Muted { leg, agent, on } => {
+                if let Some(desk) = self.agents.get_mut(agent).filter(|desk| desk.is_on(id, Some(*leg))) {
+                    desk.mute(*on);
+                    told.push(Told::desk(agent, Some(id), Event::Muted { on: *on }));
                 }
             }
             Happening::LegLeft { leg, party: Party::Agent, by } => {
@@ -344,6 +376,7 @@ impl Projection {
                     told.push(Told::desk(agent, Some(id), Event::CallOver { ended_by: call::name_of(by) }));
                     changed.push(agent.clone());
                 }
+                changed.extend(self.in_call(id));
             }
             Happening::CallEnded { by, .. } => {
                 changed.extend(self.leave_all(id, record.at, &call::name_of(by), now, told));
@@ -351,6 +384,11 @@ impl Projection {
             _ => {}
         }
         told.extend(changed.iter().filter_map(|agent| self.state(agent, now)));
+    }
+
+    /// The agents who are in this call.
+    fn in_call(&self, id: CallId) -> Vec<AgentId> {
+        self.agents.iter().filter(|(_, desk)| desk.is_on(id, None)).map(|(agent, _)| agent.clone()).collect()
     }
 
     /// The caller said more while they are offered.

@@ -329,9 +329,11 @@ impl RtpLeg {
         self.keys.pop_front()
     }
 
-    /// Presses a key towards the peer, in place of what it would hear.
+    /// Presses a key towards the peer, in place of what it would hear. One that takes no events gets none.
     pub fn send_key(&mut self, key: Key) {
-        self.outlet.press(key);
+        if self.plan.event_payload.is_some() {
+            self.outlet.press(key);
+        }
     }
 
     /// Sends 20 ms, or nothing where nothing is meant for the peer. Called once each 20 ms.

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, channel};
 
 use crate::base::{
-    AgentId, EndedBy, Fault, Frame, Happening, LegId, OfferId, Organ, Party, Pii, PlaybackId, Purpose, RECORD_VERSION, Rate, Record, Time,
+    AgentId, EndedBy, Fault, Frame, Happening, Key, LegId, OfferId, Organ, Party, Pii, PlaybackId, Purpose, RECORD_VERSION, Rate, Record, Time,
     UtteranceId, Wording,
 };
 use crate::bot::{Bot, BotOpening};
@@ -42,6 +42,8 @@ pub trait Edge {
     fn answer(&mut self);
     /// What a leg hears in these 20 ms; `None` if nothing is meant for it.
     fn send(&mut self, leg: LegId, frame: Option<&Frame>);
+    /// Press a key towards a leg's party.
+    fn send_key(&mut self, leg: LegId, key: Key);
     /// The line of an agent or supervisor becomes a leg.
     fn join(&mut self, leg: LegId, agent: &AgentId, offer: Option<OfferId>);
     /// A leg is to end.
@@ -54,6 +56,10 @@ pub trait Edge {
     fn stop_alert(&mut self, offer: OfferId);
     /// Send the caller to somebody outside; [`CallInput::Moved`] follows, or [`CallInput::PutThrough`].
     fn move_to(&mut self, target: &str);
+    /// Ring somebody outside; [`CallInput::PutThrough`] follows, or [`CallInput::Moved`] if they do not come.
+    fn dial(&mut self, target: &str);
+    /// Whoever is rung outside is not wanted any more.
+    fn stop_dial(&mut self);
     /// Whoever was rung outside becomes a leg.
     fn join_outside(&mut self, leg: LegId);
     /// A message for the desk.
@@ -412,6 +418,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             }
             Effect::Stop(id) => self.bridge.handle(BridgeInput::Stop(id)),
             Effect::Route { from, to, on } => self.bridge.handle(BridgeInput::Route { from, to, on }),
+            Effect::SendKey(leg, key) => self.edge.send_key(leg, key),
             Effect::MeasureGap => self.gap_frames = Some(0),
             Effect::Listener(leg, input) => self.listen(leg, input),
             Effect::TellBot(request, event) => self.tell_bot(request, event),
@@ -431,6 +438,8 @@ impl<C: Clock, E: Edge> Executor<C, E> {
                 self.edge.release(leg, by);
             }
             Effect::Move(target) => self.edge.move_to(&target),
+            Effect::Dial(target) => self.edge.dial(&target),
+            Effect::StopDial => self.edge.stop_dial(),
             Effect::JoinOutside(leg) => {
                 self.bridge.handle(BridgeInput::Join(leg, Party::Agent));
                 self.edge.join_outside(leg);

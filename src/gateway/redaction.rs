@@ -13,6 +13,12 @@ pub fn redacted(mut happening: Happening) -> Happening {
                 *text = redact(text);
             }
         }
+        Happening::OfferSettled { reason: Some(text), .. }
+        | Happening::Noted { text, .. }
+        | Happening::Suggested { text }
+        | Happening::SlotCorrected { value: text, .. } => {
+            *text = redact(text);
+        }
         Happening::SignalHeard { why: text, .. } | Happening::Triggered { reason: text, .. } => *text = redact(text),
         Happening::BotReplied { slots, .. } => slots.values_mut().for_each(|text| *text = redact(text)),
         Happening::Offered { packet, .. } | Happening::PacketUpdated { packet, .. } => redact_value(packet),
@@ -29,6 +35,12 @@ pub fn redacted(mut happening: Happening) -> Happening {
         | Happening::OfferSettled { .. }
         | Happening::BridgeGapMeasured { .. }
         | Happening::OneWayAudio { .. }
+        | Happening::Held { .. }
+        | Happening::Muted { .. }
+        | Happening::KeySent { .. }
+        | Happening::Invited { .. }
+        | Happening::InviteEnded { .. }
+        | Happening::LegHeard { .. }
         | Happening::HandoffEnded { .. }
         | Happening::PlaybackStopped { .. }
         | Happening::CallbackFiled { .. }

@@ -22,6 +22,8 @@ pub const MAX_STEPS: usize = 64;
 pub const MAX_FIELDS: usize = 64;
 /// Characters kept of one text.
 pub const MAX_TEXT_CHARS: usize = 1_000;
+/// Notes of agents kept.
+pub const MAX_NOTES: usize = 32;
 /// Keys of the caller kept.
 pub const MAX_KEYS: usize = 64;
 
@@ -57,6 +59,17 @@ pub struct Line {
     pub text: Option<String>,
     /// The caller's turns are counted from 0, as the listener counts them.
     pub turn: Option<u32>,
+}
+
+/// What an agent noted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    /// When.
+    pub at: Time,
+    /// Who.
+    pub agent: AgentId,
+    /// What, redacted.
+    pub text: String,
 }
 
 /// One step of the bot: what it was after, and how it went.
@@ -118,6 +131,9 @@ pub struct Dossier {
     score: Score,
     bot: BotFile,
     keys: VecDeque<(Time, Key)>,
+    notes: VecDeque<Note>,
+    /// What an agent has said is right; the bot does not know better.
+    corrected: BTreeMap<String, SlotValue>,
     caller_turns: u32,
     heard: BTreeMap<SignalKind, u64>,
     handoffs: u32,
@@ -140,6 +156,8 @@ impl Dossier {
             score: Score::default(),
             bot: BotFile::default(),
             keys: VecDeque::new(),
+            notes: VecDeque::new(),
+            corrected: BTreeMap::new(),
             caller_turns: 0,
             heard: BTreeMap::new(),
             handoffs: 0,
@@ -212,7 +230,8 @@ impl Dossier {
         }
         for (name, slot) in report.slots.iter().take(MAX_FIELDS) {
             let value = clean(&slot.value, &mut self.dropped);
-            bot.slots.insert(name.clone(), SlotValue { value, confirmed: slot.confirmed });
+            let heard = SlotValue { value, confirmed: slot.confirmed };
+            bot.slots.insert(name.clone(), self.corrected.get(name).cloned().unwrap_or(heard));
         }
         while bot.slots.len() > MAX_FIELDS {
             bot.slots.pop_last();
@@ -235,6 +254,29 @@ impl Dossier {
     pub fn on_key(&mut self, key: Key, now: Time) {
         self.keys.push_back((now, key));
         bound(&mut self.keys, MAX_KEYS, &mut self.dropped);
+        self.revision += 1;
+    }
+
+    /// An agent noted something.
+    pub fn on_note(&mut self, agent: &AgentId, text: &str, now: Time) {
+        let text = clean(text, &mut self.dropped);
+        self.notes.push_back(Note { at: now, agent: agent.clone(), text });
+        bound(&mut self.notes, MAX_NOTES, &mut self.dropped);
+        self.revision += 1;
+    }
+
+    /// An agent says what is right: of what the caller's data or the bot has, or of something new.
+    pub fn correct(&mut self, name: &str, value: &str) {
+        if self.caller.data.contains_key(name) {
+            return self.on_data(name, value);
+        }
+        if self.bot.slots.len() >= MAX_FIELDS && !self.bot.slots.contains_key(name) {
+            self.dropped += 1;
+            return;
+        }
+        let slot = SlotValue { value: clean(value, &mut self.dropped), confirmed: true };
+        self.bot.slots.insert(name.to_owned(), slot.clone());
+        self.corrected.insert(name.to_owned(), slot);
         self.revision += 1;
     }
 
@@ -293,6 +335,11 @@ impl Dossier {
     /// The caller's keys, the latest [`MAX_KEYS`].
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &(Time, Key)> {
         self.keys.iter()
+    }
+
+    /// What agents noted, the latest [`MAX_NOTES`].
+    pub fn notes(&self) -> impl DoubleEndedIterator<Item = &Note> {
+        self.notes.iter()
     }
 
     /// Turns that the caller finished.

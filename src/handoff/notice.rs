@@ -49,6 +49,8 @@ pub const RESUMED: &str = "resumed";
 pub const AGENT_LOST: &str = "agent_lost";
 /// An agent on a phone has heard why the caller is here: which key accepts.
 pub const ACCEPT_BY_KEY: &str = "accept_by_key";
+/// An agent puts the caller on hold.
+pub const HELD: &str = "held";
 /// Last words.
 pub const GOODBYE: &str = "goodbye";
 /// While a person is sought: the one question what it is about.
@@ -139,7 +141,10 @@ impl Notices {
     pub fn new(tables: &BTreeMap<String, NoticeTable>, key: &str) -> Result<Notices, Problems> {
         let mut problems = Problems::default();
         for (name, table) in tables {
-            table.check(&format!("{key}.{name}"), &mut problems);
+            // Hold may begin without a word.
+            if name != HELD || table.prompt.is_some() || !table.text.trim().is_empty() {
+                table.check(&format!("{key}.{name}"), &mut problems);
+            }
         }
         let mut by_name: BTreeMap<String, Notice> = BTreeMap::new();
         let defaults = default_notices();

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Party, SignalKind, Time};
-use crate::handoff::dossier::{Dossier, Line};
+use crate::handoff::dossier::{Dossier, Line, Note};
 use crate::handoff::trigger::{Fired, TriggeringSentence};
 use crate::listen::types::{Signal, SlotValue};
 
@@ -107,6 +107,9 @@ pub struct ContextPacket {
     pub slots: BTreeMap<String, SlotValue>,
     /// What was said.
     pub transcript: Vec<PacketLine>,
+    /// What agents noted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<PacketNote>,
     /// What was heard beside words.
     pub signals: Vec<PacketSignal>,
     /// The frustration score over time.
@@ -160,6 +163,17 @@ pub struct PacketLine {
     pub text: Option<String>,
 }
 
+/// A note of an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PacketNote {
+    /// The agent's name.
+    pub agent: String,
+    /// When, in s.
+    pub at_s: f64,
+    /// What they noted.
+    pub text: String,
+}
+
 /// One signal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PacketSignal {
@@ -205,6 +219,7 @@ impl ContextPacket {
             intent: bot.intent_title.clone().or_else(|| bot.intent.clone()),
             slots: bot.slots.clone(),
             transcript: dossier.lines().map(PacketLine::of).collect(),
+            notes: dossier.notes().map(PacketNote::of).collect(),
             signals: dossier.signals().map(PacketSignal::of).collect(),
             score_over_time: dossier.scores().iter().map(|(at, score)| ScorePoint { at_s: at.as_secs_f64(), score: *score }).collect(),
             language: caller.language.clone(),
@@ -222,6 +237,12 @@ impl ContextPacket {
 impl PacketLine {
     fn of(line: &Line) -> Self {
         PacketLine { who: line.who, agent: line.agent.as_ref().map(ToString::to_string), at_s: line.start.as_secs_f64(), text: line.text.clone() }
+    }
+}
+
+impl PacketNote {
+    fn of(note: &Note) -> Self {
+        PacketNote { agent: note.agent.to_string(), at_s: note.at.as_secs_f64(), text: note.text.clone() }
     }
 }
 

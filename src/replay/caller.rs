@@ -129,6 +129,9 @@ pub struct CallReport {
     pub they_hung_up: bool,
     /// Whether the call was lost by the network, or the other side went away without a word.
     pub was_cut: bool,
+    /// Keys that the other side pressed (RFC 4733).
+    #[serde(skip)]
+    pub keys_heard: String,
     /// When the recording stood still because the other side was waited for, since the pick-up.
     #[serde(skip)]
     pub stood: Vec<(Duration, Duration)>,
@@ -354,7 +357,7 @@ impl Begun {
         if let Some(sound) = &mut self.sound {
             sound.receive(now);
             heard = sound.play_out(now);
-            while sound.key().is_some() {}
+            self.report.keys_heard.extend(std::iter::from_fn(|| sound.key()).map(Key::label));
         }
         let said = party.tick(heard.as_ref(), wall);
         tape.push(&said, heard.as_ref());

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::base::{AgentId, EndedBy, Frame, LegId, OfferId, QueueId, Rate, Record, Time};
+use crate::base::{AgentId, EndedBy, Frame, Key, LegId, OfferId, QueueId, Rate, Record, Time};
 use crate::call::{CallInput, Gone};
 use crate::gateway::Edge;
 use crate::handoff::desk::{AgentTable, Desk, DeskInput, DeskOutput, DeskTables, Presence, QueueView};
@@ -156,6 +156,9 @@ impl Edge for ReplayEdge {
         }
     }
 
+    /// Nobody is there who could hear it.
+    fn send_key(&mut self, _leg: LegId, _key: Key) {}
+
     fn join(&mut self, leg: LegId, _agent: &AgentId, _offer: Option<OfferId>) {
         self.lines.push(leg);
     }
@@ -187,6 +190,12 @@ impl Edge for ReplayEdge {
     fn move_to(&mut self, _target: &str) {
         self.news.push_back(CallInput::Moved(false));
     }
+
+    fn dial(&mut self, _target: &str) {
+        self.news.push_back(CallInput::Moved(false));
+    }
+
+    fn stop_dial(&mut self) {}
 
     fn join_outside(&mut self, leg: LegId) {
         self.news.push_back(CallInput::LegGone(leg, Gone::Lost));

@@ -77,6 +77,13 @@ impl Progress {
             Happening::BridgeGapMeasured { gap_ms, .. } => (DIM, "clock", format!("the caller heard {gap_ms:.0} ms of silence around it")),
             Happening::OneWayAudio { from, .. } => (LOOK, "trouble", format!("no sound comes from the {}", party(*from))),
             Happening::Faulted { fault } => (LOOK, "trouble", fault.to_string()),
+            Happening::Held { on } => (PERSON, "agent", if *on { "puts the caller on hold".into() } else { "hold is over".into() }),
+            Happening::Invited { to, consult, .. } => {
+                (PERSON, "agent", if *consult { format!("talks to {} first", self.name(to)) } else { format!("asks {} to join", self.name(to)) })
+            }
+            Happening::Noted { text, .. } => (PERSON, "note", text.clone()),
+            Happening::SlotCorrected { name, value, .. } => (PERSON, "note", format!("{} is {value}", name.replace('_', " "))),
+            Happening::Suggested { text } => (BOT, "bot", format!("would say: {text}")),
             Happening::CallEnded { outcome, by } => (DIM, "end", format!("{}, ended by {}", ended(*outcome), who(*by))),
             Happening::StageEntered { .. }
             | Happening::LegJoined { .. }
@@ -88,6 +95,10 @@ impl Progress {
             | Happening::Consented { .. }
             | Happening::PositionChanged { .. }
             | Happening::PacketUpdated { .. }
+            | Happening::Muted { .. }
+            | Happening::KeySent { .. }
+            | Happening::InviteEnded { .. }
+            | Happening::LegHeard { .. }
             | Happening::HandoffEnded { .. }
             | Happening::PlaybackStopped { .. }
             | Happening::CallbackFiled { .. }

@@ -10,8 +10,8 @@ mod handoff;
 use std::collections::BTreeMap;
 
 use crate::base::{
-    AgentId, CallId, CallOutcome, EndedBy, Fault, Happening, Key, LegId, Mode, Network, OfferOutcome, Party, PlaybackId, Purpose, QueueId, Record,
-    SignalKind, StageName, Time,
+    AgentId, CallId, CallOutcome, EndedBy, Fault, Happening, InviteOutcome, Key, LegId, Mode, Network, OfferOutcome, Party, PlaybackId, Purpose,
+    QueueId, Record, SignalKind, StageName, Time,
 };
 pub use handoff::{Clocks, Handoff, HandoffEnding, Notice, Offer, Position};
 
@@ -42,6 +42,16 @@ pub struct Story {
     pub keys: Vec<(Time, Party, Option<Key>)>,
     /// The bot's answers.
     pub replies: Vec<Reply>,
+    /// When the caller was put on hold and taken back.
+    pub holds: Vec<(Time, bool)>,
+    /// When agents were muted and heard again.
+    pub mutes: Vec<(Time, LegId, bool)>,
+    /// People whom agents asked into the bridge.
+    pub invites: Vec<Invite>,
+    /// What agents noted.
+    pub notes: Vec<(Time, AgentId, String)>,
+    /// What agents corrected: who, of what, and what is right.
+    pub corrections: Vec<(Time, AgentId, String, String)>,
     /// What was settled when nobody could come to the phone.
     pub settlements: Vec<(Time, Settlement)>,
     /// The caller's answer to the survey: when, and the key.
@@ -182,6 +192,21 @@ pub struct Reply {
     pub progress: bool,
 }
 
+/// One more person was asked into the bridge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// When.
+    pub at: Time,
+    /// By whom.
+    pub agent: AgentId,
+    /// Whom: an agent's or a queue's name, or a number.
+    pub to: String,
+    /// They talk with each other first.
+    pub is_consult: bool,
+    /// What came of it, and when.
+    pub ended: Option<(Time, InviteOutcome)>,
+}
+
 /// What was settled instead of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
@@ -288,6 +313,19 @@ impl Story {
             Happening::PacketUpdated { handoff, packet } => self.of(*handoff, |h| h.packet = Some(packet.clone())),
             Happening::BridgeGapMeasured { handoff, gap_ms } => self.of(*handoff, |h| h.bridge_gap_ms = Some(*gap_ms)),
             Happening::OneWayAudio { handoff, from } => self.of(*handoff, |h| h.one_way.push((at, *from))),
+            Happening::Held { on } => self.holds.push((at, *on)),
+            Happening::Muted { leg, on, .. } => self.mutes.push((at, *leg, *on)),
+            Happening::Invited { agent, to, consult } => {
+                self.invites.push(Invite { at, agent: agent.clone(), to: to.clone(), is_consult: *consult, ended: None });
+            }
+            Happening::InviteEnded { outcome } => match self.invites.iter_mut().rev().find(|invite| invite.ended.is_none()) {
+                Some(invite) => invite.ended = Some((at, *outcome)),
+                None => self.odd += 1,
+            },
+            Happening::LegHeard { .. } | Happening::Suggested { .. } => {}
+            Happening::Noted { agent, text } => self.notes.push((at, agent.clone(), text.clone())),
+            Happening::SlotCorrected { agent, name, value } => self.corrections.push((at, agent.clone(), name.clone(), value.clone())),
+            Happening::KeySent { key, .. } => self.keys.push((at, Party::Agent, Some(*key))),
             Happening::HandoffEnded { handoff, outcome, by } => {
                 self.of(*handoff, |h| h.ended = Some(HandoffEnding { at, outcome: *outcome, by: *by }));
             }

@@ -39,6 +39,7 @@ fn setup(draw: u16, mutant: Option<Mutant>) -> Setup {
             _ => vec![Otherwise::Bot],
         },
         mode: Mode::Act,
+        suggest: draw / 4_096 % 2 == 1,
         mutant,
         acd: [None, None, Some(PicksUp::Agent), Some(PicksUp::Queue)][usize::from(draw / 1_024 % 4)],
     }
@@ -82,7 +83,11 @@ fn step(world: &mut World, (kind, which, size): Draw) {
         }
         17..=20 => world.input(CallInput::AgentAnswered(offer(world, which))),
         21 => world.input(CallInput::AgentPickedUp(offer(world, which))),
-        22 => world.input(CallInput::AgentDeclined(offer(world, which))),
+        22 => {
+            let offer = offer(world, which);
+            world.input(CallInput::DeclineReason(offer, "lunch".into()));
+            world.input(CallInput::AgentDeclined(offer));
+        }
         23 => world.input(CallInput::AgentVanished(offer(world, which))),
         24 | 25 => {
             let leg = leg(world, which);
@@ -150,19 +155,36 @@ fn agent_talks(world: &mut World, which: u8) {
 }
 
 fn command(which: u8) -> Command {
-    match which % 12 {
+    match which % 22 {
         0 => Command::Handoff { queue: None },
         1 => Command::Handoff { queue: Some("billing".into()) },
         2 => Command::HandBack { note: Some("back".into()) },
         3 => Command::Transfer(Target::Queue("billing".into())),
         4 => Command::Transfer(Target::Queue("nowhere".into())),
         5 => Command::Transfer(Target::Outside("sip:desk@example.com".into())),
-        6 => Command::Invite("billing".into()),
-        7 => Command::HangUpAgent { agent: agent(which / 12) },
+        6 => Command::Invite(Target::Queue("billing".into())),
+        7 => Command::HangUpAgent { agent: agent(which / 16) },
         8 => Command::Whisper,
         9 => Command::Barge,
         10 => Command::StopListening,
+        11 | 12 => Command::Hold { on: which / 16 % 2 == 0 },
+        13 => Command::Mute { agent: agent(which / 32), on: which / 16 % 2 == 0 },
+        14 => Command::Press { agent: agent(which / 16), key: Key::new('5').expect("a key") },
+        15 | 16 => Command::Consult { agent: agent(which / 22), target: target(which) },
+        17 => Command::Complete { agent: agent(which / 22) },
+        18 => Command::TakeBack { agent: agent(which / 22) },
+        19 => Command::Invite(target(which)),
+        20 => Command::Note { agent: agent(which / 22), text: "likes blue".into() },
+        _ if which < 200 => Command::Correct { agent: agent(which / 22), name: "order".into(), value: "4711".into() },
         _ => Command::HangUp,
+    }
+}
+
+fn target(which: u8) -> Target {
+    match which % 3 {
+        0 => Target::Agent(agent(which / 3)),
+        1 => Target::Queue("billing".into()),
+        _ => Target::Outside("tel:+15550123".into()),
     }
 }
 

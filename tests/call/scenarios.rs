@@ -60,6 +60,7 @@ fn trap_2_caller_hangs_up_in_the_queue() {
         except: Vec::new(),
         prefer: None,
         prefer_until: None,
+        only: None,
     }));
     world.caller_asks_for_a_person();
     world.run(secs(8));
@@ -362,6 +363,7 @@ fn trap_25_a_waiting_caller_is_offered_in_the_instant_in_which_an_agent_becomes_
         except: Vec::new(),
         prefer: None,
         prefer_until: None,
+        only: None,
     }));
     world.caller_asks_for_a_person();
     world.run(secs(5));
@@ -524,7 +526,7 @@ fn a_caller_who_was_handed_back_is_not_sent_to_a_person_again_for_what_they_aske
 #[test]
 fn a_second_agent_joins_a_conference_and_the_first_may_leave() {
     let mut world = bridged(Setup::default(), "agent-1");
-    world.input(CallInput::Command(Command::Invite("billing".into())));
+    world.input(CallInput::Command(Command::Invite(Target::Queue("billing".into()))));
     world.run(secs(1));
     let offer = world.offer_of("agent-2");
     world.input(CallInput::AgentAnswered(offer));
@@ -799,7 +801,7 @@ fn an_agent_who_could_not_be_heard_is_not_asked_again_for_this_call() {
 #[test]
 fn hanging_up_an_agent_of_a_conference_takes_the_one_who_is_named() {
     let mut world = bridged(Setup::default(), "agent-1");
-    world.input(CallInput::Command(Command::Invite("billing".into())));
+    world.input(CallInput::Command(Command::Invite(Target::Queue("billing".into()))));
     world.run(secs(1));
     let offer = world.offer_of("agent-2");
     world.input(CallInput::AgentAnswered(offer));
@@ -1051,5 +1053,378 @@ fn an_acd_takes_many_callers_and_one_wait_in_vain_is_no_break() {
     assert!(world.recorded(|h| matches!(h, Happening::OfferSettled { outcome: OfferOutcome::Unanswered, .. })));
     let view = world.desk.view(&"support".into(), world.now);
     assert_eq!(view.available, 1, "the next caller is offered to it at once");
+    well(world);
+}
+
+fn command(world: &mut World, command: Command) {
+    world.input(CallInput::Command(command));
+}
+
+/// Whether what was recorded of hold is this, in order.
+fn holds(world: &World) -> Vec<bool> {
+    world.records.iter().filter_map(|(_, h)| if let Happening::Held { on } = h { Some(*on) } else { None }).collect()
+}
+
+#[test]
+fn a_caller_on_hold_is_told_so_hears_music_and_comes_back() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    command(&mut world, Command::Hold { on: true });
+    assert!(world.playing.values().any(|p| p.leg == LegId::CALLER && p.purpose == Purpose::Waiting && p.started || p.purpose == Purpose::Music));
+    assert!(world.routes.is_empty(), "{:?}", world.routes);
+    world.run(secs(60));
+    assert!(world.plays(Purpose::Music) && !world.plays(Purpose::Waiting));
+    assert_eq!(world.stage(), StageName::Bridged, "nothing fires, however long it lasts");
+    let odd = world.call.odd_inputs();
+    command(&mut world, Command::Hold { on: true });
+    command(&mut world, Command::Press { agent: "agent-1".into(), key: Key::new('1').expect("a key") });
+    assert_eq!(world.call.odd_inputs(), odd + 2, "on hold already, and nobody to press keys for");
+    command(&mut world, Command::Hold { on: false });
+    assert!(world.are_talking(LegId::CALLER, agent) && !world.plays(Purpose::Music));
+    world.run(secs(1));
+    assert_eq!(holds(&world), [true, false]);
+    assert_eq!(world.handoff_outcomes(), []);
+    well(world);
+}
+
+#[test]
+fn hold_before_the_caller_was_heard_does_not_count_as_one_way() {
+    let mut world = World::with_bot(Setup::default());
+    world.silent_caller = true;
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let offer = world.offer_of("agent-1");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(Duration::from_millis(200));
+    command(&mut world, Command::Hold { on: true });
+    world.run(secs(20));
+    assert!(!world.recorded(|h| matches!(h, Happening::OneWayAudio { .. })));
+    command(&mut world, Command::Hold { on: false });
+    world.run(secs(20));
+    assert!(world.recorded(|h| matches!(h, Happening::OneWayAudio { from: Party::Caller, .. })), "the watchdog is awake again");
+    well(world);
+}
+
+#[test]
+fn hold_ends_with_its_bridge() {
+    let ends: [(&str, fn(&mut World)); 6] = [
+        ("the caller hangs up", hang_up),
+        ("the agent hangs up", |world| command(world, Command::HangUpAgent { agent: "agent-1".into() })),
+        ("the agent vanishes", |world| world.input(CallInput::LegGone(world.leg_of("agent-1"), Gone::Lost))),
+        ("back to the bot", |world| command(world, Command::HandBack { note: None })),
+        ("to a queue", |world| command(world, Command::Transfer(Target::Queue("billing".into())))),
+        ("outside", |world| command(world, Command::Transfer(Target::Outside("sip:desk@example.com".into())))),
+    ];
+    for (how, end) in ends {
+        let mut world = bridged(Setup::default(), "agent-1");
+        command(&mut world, Command::Hold { on: true });
+        world.run(secs(5));
+        end(&mut world);
+        assert_eq!(holds(&world), [true, false], "{how}");
+        world.run(secs(5));
+        assert_eq!(world.finish(), [], "{how}");
+    }
+}
+
+#[test]
+fn a_move_that_fails_brings_the_caller_off_hold_to_the_agent() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    command(&mut world, Command::Hold { on: true });
+    command(&mut world, Command::Transfer(Target::Outside("sip:desk@example.com".into())));
+    world.input(CallInput::Moved(false));
+    assert!(world.are_talking(LegId::CALLER, agent));
+    well(world);
+}
+
+#[test]
+fn a_muted_agent_hears_and_is_not_heard_by_anybody() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    command(&mut world, Command::Listen { supervisor: "sue".into() });
+    let sue = world.leg_of("sue");
+    command(&mut world, Command::Mute { agent: "agent-1".into(), on: true });
+    assert_eq!(world.routes.iter().filter(|(from, _)| *from == agent).count(), 0);
+    assert!(world.routes.contains(&(LegId::CALLER, agent)) && world.routes.contains(&(LegId::CALLER, sue)));
+    let turn = Turn { n: 0, start: world.now, end: world.now, text: Some("what a day".into()), confidence: None, recognized: true };
+    world.run(secs(2));
+    world.input(CallInput::Heard(agent, Heard::Turn(turn)));
+    assert!(!world.recorded(|h| matches!(h, Happening::TurnEnded { who: Party::Agent, .. })), "nobody heard it");
+    world.watchdog.violations.clear();
+    command(&mut world, Command::Mute { agent: "agent-2".into(), on: true });
+    command(&mut world, Command::Mute { agent: "agent-1".into(), on: false });
+    assert!(world.are_talking(LegId::CALLER, agent));
+    let mutes = world.records.iter().filter_map(|(_, h)| if let Happening::Muted { on, .. } = h { Some(*on) } else { None });
+    assert_eq!(mutes.collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn an_agents_keys_go_to_the_callers_side_only() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let key = Key::new('7').expect("a key");
+    command(&mut world, Command::Press { agent: "agent-1".into(), key });
+    command(&mut world, Command::Press { agent: "agent-2".into(), key });
+    assert_eq!(world.keys_sent, [(LegId::CALLER, key)]);
+    assert!(world.recorded(|h| matches!(h, Happening::KeySent { agent, .. } if &*agent.0 == "agent-1")));
+    well(world);
+}
+
+fn consult(world: &mut World, target: Target) {
+    command(world, Command::Consult { agent: "agent-1".into(), target });
+}
+
+/// What came of asking one more person, in order.
+fn invites(world: &World) -> Vec<InviteOutcome> {
+    world.records.iter().filter_map(|(_, h)| if let Happening::InviteEnded { outcome } = h { Some(*outcome) } else { None }).collect()
+}
+
+/// The caller is with the first agent, who talks with the second.
+fn consulting() -> World {
+    let mut world = bridged(Setup::default(), "agent-1");
+    consult(&mut world, Target::Agent("agent-2".into()));
+    assert!(world.plays(Purpose::Waiting) || world.plays(Purpose::Music), "the caller is on hold at once");
+    world.run(secs(1));
+    let offer = world.offer_of("agent-2");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(1));
+    let (first, second) = (world.leg_of("agent-1"), world.leg_of("agent-2"));
+    assert!(world.are_talking(first, second) && !world.routes.iter().any(|(from, to)| *from == LegId::CALLER || *to == LegId::CALLER));
+    assert!(world.recorded(|h| matches!(h, Happening::LegHeard { leg } if *leg == second)));
+    world
+}
+
+fn released(world: &World) -> Vec<String> {
+    world.to_desk.iter().filter_map(|m| if let DeskInput::Release { agent, .. } = m { Some(agent.to_string()) } else { None }).collect()
+}
+
+#[test]
+fn after_a_warm_transfer_the_second_agent_has_the_caller_and_the_first_wraps_up() {
+    let mut world = consulting();
+    let second = world.leg_of("agent-2");
+    command(&mut world, Command::Complete { agent: "agent-2".into() });
+    assert!(!world.are_talking(LegId::CALLER, second), "who was asked does not decide");
+    command(&mut world, Command::Complete { agent: "agent-1".into() });
+    assert!(world.are_talking(LegId::CALLER, second));
+    assert_eq!((holds(&world), invites(&world), released(&world)), (vec![true, false], vec![InviteOutcome::Completed], vec!["agent-1".to_owned()]));
+    world.run(secs(2));
+    assert_eq!(world.stage(), StageName::Bridged);
+    hang_up(&mut world);
+    assert_eq!(released(&world), ["agent-1", "agent-2"]);
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::Bridged]);
+    well(world);
+}
+
+#[test]
+fn the_first_agent_takes_the_caller_back_and_the_second_has_nothing_to_wrap_up() {
+    for by_hold in [true, false] {
+        let mut world = consulting();
+        let first = world.leg_of("agent-1");
+        command(&mut world, if by_hold { Command::Hold { on: false } } else { Command::TakeBack { agent: "agent-1".into() } });
+        assert!(world.are_talking(LegId::CALLER, first) && world.legs.len() == 1);
+        assert_eq!((invites(&world), released(&world)), (vec![InviteOutcome::TakenBack], vec![]));
+        well(world);
+    }
+}
+
+#[test]
+fn a_second_agent_who_does_not_come_leaves_the_caller_with_the_first_who_hears_so() {
+    let ends: [(&str, fn(&mut World)); 4] = [
+        ("declines", |world| world.input(CallInput::AgentDeclined(world.offer_of("agent-2")))),
+        ("vanishes", |world| world.input(CallInput::AgentVanished(world.offer_of("agent-2")))),
+        ("does not answer", |world| world.run(secs(21))),
+        ("comes and goes", |world| {
+            world.input(CallInput::AgentAnswered(world.offer_of("agent-2")));
+            world.run(secs(1));
+            world.input(CallInput::LegGone(world.leg_of("agent-2"), Gone::Lost));
+        }),
+    ];
+    for (how, end) in ends {
+        let mut world = bridged(Setup::default(), "agent-1");
+        consult(&mut world, Target::Agent("agent-2".into()));
+        world.run(secs(1));
+        end(&mut world);
+        let first = world.leg_of("agent-1");
+        assert!(world.are_talking(LegId::CALLER, first), "{how}");
+        assert_eq!((invites(&world), holds(&world)), (vec![InviteOutcome::NobodyCame], vec![true, false]), "{how}");
+        world.run(secs(1));
+        assert!(world.recorded(|h| matches!(h, Happening::PlaybackStarted { leg, purpose: Purpose::Beep, .. } if *leg == first)), "{how}");
+        assert_eq!(world.finish(), [], "{how}");
+    }
+}
+
+#[test]
+fn a_caller_who_leaves_while_the_second_rings_takes_everything_with_them() {
+    for is_there in [true, false] {
+        let mut world = if is_there {
+            consulting()
+        } else {
+            let mut world = bridged(Setup::default(), "agent-1");
+            consult(&mut world, Target::Agent("agent-2".into()));
+            world.run(secs(1));
+            world
+        };
+        hang_up(&mut world);
+        assert!(world.legs.is_empty() && world.alerted.is_empty() && world.call.is_over());
+        assert_eq!((invites(&world), holds(&world)), (vec![InviteOutcome::Dropped], vec![true, false]));
+        well(world);
+    }
+}
+
+#[test]
+fn a_first_agent_who_vanishes_leaves_the_caller_to_the_second_or_to_the_next() {
+    let mut world = consulting();
+    let (first, second) = (world.leg_of("agent-1"), world.leg_of("agent-2"));
+    world.input(CallInput::LegGone(first, Gone::Lost));
+    assert!(world.are_talking(LegId::CALLER, second));
+    assert_eq!(invites(&world), [InviteOutcome::Dropped]);
+    well(world);
+
+    let mut world = bridged(Setup::default(), "agent-1");
+    consult(&mut world, Target::Agent("agent-2".into()));
+    world.run(secs(1));
+    let first = world.leg_of("agent-1");
+    world.input(CallInput::LegGone(first, Gone::Lost));
+    assert_eq!(invites(&world), [InviteOutcome::Dropped]);
+    world.run(secs(15));
+    assert_eq!(world.stage(), StageName::RingingAgent, "somebody is sought for the caller");
+    well(world);
+}
+
+#[test]
+fn a_first_agent_who_hangs_up_while_the_second_rings_sends_the_caller_on() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    consult(&mut world, Target::Agent("agent-2".into()));
+    world.run(secs(1));
+    command(&mut world, Command::Complete { agent: "agent-1".into() });
+    world.run(secs(1));
+    assert_eq!(world.alerted_agents(), ["agent-2"]);
+    let offer = world.offer_of("agent-2");
+    world.input(CallInput::AgentAnswered(offer));
+    world.run(secs(1));
+    let second = world.leg_of("agent-2");
+    assert!(world.are_talking(LegId::CALLER, second));
+    assert_eq!(world.handoff_outcomes(), [HandoffOutcome::Bridged]);
+    well(world);
+}
+
+#[test]
+fn one_agent_is_asked_when_one_is_named_and_anybody_if_they_can_not_come() {
+    let mut world = bridged(Setup { agents: 3, ..Setup::default() }, "agent-1");
+    command(&mut world, Command::Note { agent: "agent-1".into(), text: "wants the blue one".into() });
+    command(&mut world, Command::Transfer(Target::Agent("agent-3".into())));
+    world.run(secs(1));
+    assert_eq!(world.alerted_agents(), ["agent-3"]);
+    let packet = world.packets.last().expect("a packet");
+    assert!(packet.next_step.contains("wants the blue one") && packet.notes.len() == 1, "{packet:?}");
+    let offer = world.offer_of("agent-3");
+    world.input(CallInput::DeclineReason(offer, "in a meeting".into()));
+    world.input(CallInput::AgentDeclined(offer));
+    world.run(secs(1));
+    assert_eq!(world.alerted_agents(), ["agent-2"], "the first one wraps up, the third has declined");
+    assert!(world.recorded(|h| matches!(h, Happening::OfferSettled { reason: Some(reason), .. } if reason == "in a meeting")));
+    well(world);
+}
+
+#[test]
+fn somebody_outside_is_talked_to_first_and_then_has_the_caller() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    consult(&mut world, Target::Outside("tel:+15550123".into()));
+    assert_eq!(world.dialled.as_deref(), Some("tel:+15550123"));
+    world.run(secs(2));
+    world.input(CallInput::PutThrough);
+    let (first, outside) = (world.leg_of("agent-1"), world.leg_of("outside line"));
+    assert!(world.are_talking(first, outside) && !world.are_talking(LegId::CALLER, outside));
+    command(&mut world, Command::Complete { agent: "agent-1".into() });
+    assert!(world.are_talking(LegId::CALLER, outside));
+    well(world);
+}
+
+#[test]
+fn somebody_outside_who_does_not_come_is_rung_no_longer() {
+    let ends: [(&str, fn(&mut World)); 3] = [
+        ("refuses", |world| {
+            world.dialled = None;
+            world.input(CallInput::Moved(false));
+        }),
+        ("never answers", |world| world.run(secs(31))),
+        ("is not wanted any more", |world| command(world, Command::TakeBack { agent: "agent-1".into() })),
+    ];
+    for (how, end) in ends {
+        let mut world = bridged(Setup::default(), "agent-1");
+        consult(&mut world, Target::Outside("tel:+15550123".into()));
+        world.run(secs(1));
+        end(&mut world);
+        let first = world.leg_of("agent-1");
+        assert!(world.dialled.is_none() && world.are_talking(LegId::CALLER, first) && invites(&world).len() == 1, "{how}");
+        // What comes late changes nothing.
+        world.input(CallInput::PutThrough);
+        world.input(CallInput::Moved(false));
+        assert!(world.are_talking(LegId::CALLER, first) && world.legs.len() == 1, "{how}");
+        assert_eq!(world.finish(), [], "{how}");
+    }
+}
+
+#[test]
+fn a_conference_is_joined_by_an_agent_or_somebody_outside() {
+    for target in [Target::Agent("agent-2".into()), Target::Outside("tel:+15550123".into())] {
+        let mut world = bridged(Setup::default(), "agent-1");
+        command(&mut world, Command::Invite(target.clone()));
+        world.run(secs(1));
+        if let Target::Agent(_) = target {
+            world.input(CallInput::AgentAnswered(world.offer_of("agent-2")));
+        } else {
+            world.input(CallInput::PutThrough);
+        }
+        world.run(secs(1));
+        assert_eq!((world.stage(), world.legs.len(), invites(&world)), (StageName::Conference, 2, vec![InviteOutcome::Joined]));
+        let legs: Vec<LegId> = world.legs.keys().copied().collect();
+        assert!(legs.iter().all(|leg| world.are_talking(LegId::CALLER, *leg)) && world.are_talking(legs[0], legs[1]));
+        well(world);
+    }
+}
+
+#[test]
+fn what_an_agent_notes_and_corrects_is_in_the_packet_from_then_on_and_reaches_the_bot() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    command(&mut world, Command::Correct { agent: "agent-1".into(), name: "order".into(), value: "4711".into() });
+    command(&mut world, Command::Note { agent: "agent-1".into(), text: "pays by card 4111 1111 1111 1111".into() });
+    command(&mut world, Command::Note { agent: "agent-2".into(), text: "not in the call".into() });
+    let packet = |world: &World| {
+        let shown =
+            world.records.iter().rev().find_map(|(_, h)| if let Happening::PacketUpdated { packet, .. } = h { Some(packet.clone()) } else { None });
+        shown.expect("a packet").to_string()
+    };
+    let shown = packet(&world);
+    assert!(shown.contains("4711") && shown.contains("pays by card") && !shown.contains("4111 1111") && !shown.contains("not in"), "{shown}");
+    command(&mut world, Command::HandBack { note: Some("they want to know when it comes".into()) });
+    assert!(matches!(world.told.last(), Some(BotEvent::Resume(Resumption::HandedBack(Some(note)))) if note.contains("when it comes")));
+    // The bot knows another number; the agent knows better.
+    let slots = [("order".to_owned(), SlotValue { value: "4117".into(), confirmed: false })].into();
+    world.bot_reports(BotReport { slots, ..BotReport::default() });
+    world.run(secs(2));
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let packet = world.packets.last().expect("a packet");
+    assert_eq!((packet.slots["order"].value.as_str(), packet.notes.len()), ("4711", 2), "{packet:?}");
+    well(world);
+}
+
+#[test]
+fn a_bot_that_goes_on_listening_is_read_by_the_agent_and_heard_by_nobody() {
+    let mut world = bridged(Setup { suggest: true, ..Setup::default() }, "agent-1");
+    world.caller_says("where is my order");
+    let spoken = world.playing.len();
+    world.bot_says("It comes tomorrow.");
+    world.bot_reports(BotReport { goodbye: true, ..BotReport::default() });
+    assert!(world.recorded(|h| matches!(h, Happening::Suggested { text } if text == "It comes tomorrow.")));
+    assert_eq!((world.playing.len(), world.stage()), (spoken, StageName::Bridged));
+    world.caller_says("and the blue one");
+    if let Some(request) = world.request {
+        world.input(CallInput::BotFailed(request, Fault::Stalled { organ: Organ::Bot, after_ms: 1 }));
+    }
+    command(&mut world, Command::Hold { on: true });
+    let told = world.told.len();
+    world.caller_says("this is for nobody");
+    assert_eq!(world.told.len(), told, "on hold nobody listens");
     well(world);
 }

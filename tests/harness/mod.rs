@@ -36,6 +36,7 @@ pub struct Setup {
     pub caller: Option<&'static str>,
     pub otherwise: Vec<Otherwise>,
     pub mode: Mode,
+    pub suggest: bool,
     pub mutant: Option<Mutant>,
     /// What it means that the ACD `acd` picks up, if there is one.
     pub acd: Option<PicksUp>,
@@ -52,6 +53,7 @@ impl Default for Setup {
             caller: Some("+15550100"),
             otherwise: vec![Otherwise::Callback, Otherwise::Message, Otherwise::Bot],
             mode: Mode::Act,
+            suggest: false,
             mutant: None,
             acd: None,
         }
@@ -90,6 +92,9 @@ pub struct World {
     pub turns: u32,
     pub released: Vec<(LegId, EndedBy)>,
     pub moved_to: Vec<String>,
+    pub keys_sent: Vec<(LegId, Key)>,
+    /// Who is rung outside for an agent.
+    pub dialled: Option<String>,
 }
 
 /// The id of every call in these tests.
@@ -146,7 +151,14 @@ impl World {
             desk.handle(DeskInput::Line { agent: agent.clone(), up: true }, Time::ZERO);
             desk.handle(DeskInput::Presence { agent, presence: Presence::Available }, Time::ZERO);
         }
-        let entry = EntryTable { queue: "support".into(), whisper: setup.whisper, survey: setup.survey, mode: setup.mode, ..EntryTable::default() };
+        let entry = EntryTable {
+            queue: "support".into(),
+            whisper: setup.whisper,
+            survey: setup.survey,
+            mode: setup.mode,
+            suggest: setup.suggest,
+            ..EntryTable::default()
+        };
         let plan = Plan {
             call: id,
             called: "1000".into(),
@@ -174,7 +186,7 @@ impl World {
             now: Time::ZERO,
             id,
             mutant: setup.mutant,
-            watchdog: Watchdog::new(setup.bot),
+            watchdog: Watchdog::new(setup.bot, setup.suggest),
             playing: BTreeMap::new(),
             routes: BTreeSet::new(),
             crossing: VecDeque::new(),
@@ -190,6 +202,8 @@ impl World {
             turns: 0,
             released: Vec::new(),
             moved_to: Vec::new(),
+            keys_sent: Vec::new(),
+            dialled: None,
         };
         world.drain();
         world
@@ -367,10 +381,14 @@ impl World {
                 self.end_leg(leg);
             }
             Effect::Move(target) => self.moved_to.push(target),
+            Effect::Dial(target) => self.dialled = Some(target),
+            Effect::StopDial => self.dialled = None,
             Effect::JoinOutside(leg) => {
+                self.dialled = None;
                 self.legs.insert(leg, "outside line".into());
             }
             Effect::Record(happening) => self.records.push((self.now, happening)),
+            Effect::SendKey(leg, key) => self.keys_sent.push((leg, key)),
             Effect::Answer | Effect::MeasureGap | Effect::Listener(..) | Effect::UpdatePacket(..) => {}
         }
     }

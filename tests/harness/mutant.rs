@@ -39,13 +39,17 @@ pub enum Mutant {
     LoudBriefing,
     /// 6: a supervisor can be heard from the start.
     LoudSupervisor,
+    /// 6: the caller on hold goes on hearing the agent.
+    OpenHold,
+    /// 1: there is no music.
+    NoMusic,
     /// 7: who asks for a person is asked whether they want one.
     Argues,
 }
 
 impl Mutant {
     /// Each mutant with the invariant that it breaks.
-    pub const ALL: [(Mutant, u8); 17] = [
+    pub const ALL: [(Mutant, u8); 19] = [
         (Mutant::NoComfort, 1),
         (Mutant::LoserStays, 2),
         (Mutant::StageTwice, 2),
@@ -62,6 +66,8 @@ impl Mutant {
         (Mutant::OpenBriefing, 6),
         (Mutant::LoudBriefing, 6),
         (Mutant::LoudSupervisor, 6),
+        (Mutant::OpenHold, 6),
+        (Mutant::NoMusic, 1),
         (Mutant::Argues, 7),
     ];
 
@@ -74,6 +80,7 @@ impl Mutant {
             | (Mutant::ForgetsPlayback, Effect::Stop(_))
             | (Mutant::ForgetsBot, Effect::CloseBot)
             | (Mutant::NoTranscript, Effect::Record(Happening::TurnEnded { who: Party::Agent, .. })) => Vec::new(),
+            (Mutant::OpenHold, Effect::Route { to: LegId::CALLER, on: false, .. }) | (Mutant::NoMusic, Effect::Music { .. }) => Vec::new(),
             (Mutant::LoserStays | Mutant::ForgetsLeg, Effect::Release(leg, _)) if leg != LegId::CALLER => Vec::new(),
             (Mutant::LoserStays, Effect::Record(Happening::LegLeft { leg, .. })) if leg != LegId::CALLER => Vec::new(),
             (Mutant::HangsUp, effect @ Effect::Record(Happening::HandoffEnded { by: EndedBy::Gateway, .. })) => {

@@ -55,12 +55,20 @@ pub struct Watchdog {
     bot_open: bool,
     asked_for_person: bool,
     handoffs_open: BTreeSet<u32>,
+    /// The caller is on hold.
+    held: bool,
+    /// Legs that nobody is to hear.
+    muted: BTreeSet<LegId>,
+    /// One more person was asked, and nothing has come of it yet.
+    invited: bool,
+    /// The bot may hear a caller who is with a person.
+    suggest: bool,
     /// When the caller last heard anything.
     last_heard: Time,
 }
 
 impl Watchdog {
-    pub fn new(bot: BotPlan) -> Self {
+    pub fn new(bot: BotPlan, suggest: bool) -> Self {
         Watchdog {
             violations: Vec::new(),
             bot,
@@ -84,6 +92,10 @@ impl Watchdog {
             bot_open: false,
             asked_for_person: false,
             handoffs_open: BTreeSet::new(),
+            held: false,
+            muted: BTreeSet::new(),
+            invited: false,
+            suggest,
             last_heard: Time::ZERO,
         }
     }
@@ -111,7 +123,7 @@ impl Watchdog {
             CallInput::Heard(leg, Heard::Turn(_)) if *leg != LegId::CALLER && !self.ended => self.agent_turns += 1,
             // They speak again: what is owed to them is owed from the end of that turn on.
             CallInput::Heard(LegId::CALLER, Heard::BargeIn | Heard::SpeechBegan(_)) => self.quiet_since = None,
-            CallInput::Command(Command::Invite(_)) => self.inviting = true,
+            CallInput::Command(Command::Invite(target) | Command::Consult { target, .. }) => self.inviting = !matches!(target, Target::Outside(_)),
             CallInput::Command(Command::Whisper | Command::Barge) => self.supervisor_may_speak = true,
             CallInput::Command(Command::HangUp) | CallInput::Shutdown => self.may_hang_up = true,
             _ => {}
@@ -137,7 +149,7 @@ impl Watchdog {
             Effect::TellBot(_, event) => {
                 self.bot_open = true;
                 let said = matches!(event, BotEvent::Said { .. } | BotEvent::Key(_));
-                if said && (self.is_with_person() || self.stage == Some(StageName::Waiting)) {
+                if said && ((self.is_with_person() && (!self.suggest || self.held)) || self.stage == Some(StageName::Waiting)) {
                     self.broken(6, now, "the bot hears a caller who waits or is with a person");
                 }
             }
@@ -226,7 +238,27 @@ impl Watchdog {
                     self.broken(4, now, format!("{leg} joins twice"));
                 }
             }
+            Happening::Held { on } => {
+                if self.held == *on {
+                    self.broken(2, now, format!("hold is {on} twice"));
+                }
+                self.held = *on;
+            }
+            Happening::Invited { .. } => {
+                if self.invited {
+                    self.broken(2, now, "two people are asked to join at once");
+                }
+                self.invited = true;
+            }
+            Happening::InviteEnded { .. } => {
+                if !std::mem::take(&mut self.invited) {
+                    self.broken(4, now, "an invitation ends that was not open");
+                }
+            }
+            Happening::Muted { leg, on: true, .. } => drop(self.muted.insert(*leg)),
+            Happening::Muted { leg, on: false, .. } => drop(self.muted.remove(leg)),
             Happening::LegLeft { leg, .. } => {
+                self.muted.remove(leg);
                 self.agents.remove(leg);
                 if self.legs.remove(leg).is_none() {
                     self.broken(4, now, format!("{leg} leaves and was not there"));
@@ -275,6 +307,7 @@ impl Watchdog {
         if hears || talks {
             self.last_heard = now;
         }
+        self.on_hold(now, hears, routes);
         self.recording_message = self.stage == Some(StageName::Message);
         if hears || talks || self.ended || self.recording_message || !matches!(self.bot, BotPlan::Serves | BotPlan::None) {
             self.quiet_since = None;
@@ -292,7 +325,7 @@ impl Watchdog {
         }
         // An invited agent who is being asked may be briefed meanwhile.
         let seats = self.agents.values().filter(|agent| !self.alerts.values().any(|asked| asked == *agent)).count();
-        if seats > 1 && self.stage == Some(StageName::Bridged) {
+        if seats > 1 && self.stage == Some(StageName::Bridged) && !self.held {
             self.broken(2, now, "two agents are in a bridge");
         }
         let stale =
@@ -301,8 +334,27 @@ impl Watchdog {
             self.broken(4, now, "what was said before the bridge outlives it");
         }
         let music = playing.values().any(|p| p.leg == LegId::CALLER && p.purpose == Purpose::Music && p.started);
-        if music && self.is_with_person() {
+        if music && self.is_with_person() && !self.held {
             self.broken(6, now, "music plays into the bridge");
+        }
+    }
+
+    /// On hold caller and agents do not hear each other, and the caller hears something; a muted agent is heard by nobody.
+    fn on_hold(&mut self, now: Time, hears: bool, routes: &BTreeSet<(LegId, LegId)>) {
+        let agent = |leg: LegId| self.legs.get(&leg) == Some(&Party::Agent);
+        let crosses = |(from, to): &(LegId, LegId)| (*from == LegId::CALLER && agent(*to)) || *to == LegId::CALLER;
+        let (crosses, muted) = (routes.iter().any(crosses), routes.iter().any(|(from, _)| self.muted.contains(from)));
+        if self.held && crosses {
+            self.broken(6, now, "a caller on hold is heard, or hears somebody");
+        }
+        if self.held && !hears {
+            self.broken(1, now, "a caller on hold hears nothing");
+        }
+        if self.held && !self.is_with_person() {
+            self.broken(4, now, "hold outlives its bridge");
+        }
+        if muted {
+            self.broken(6, now, "a muted agent is heard");
         }
     }
 
@@ -330,6 +382,9 @@ impl Watchdog {
         }
         if !self.handoffs_open.is_empty() {
             self.broken(4, at, format!("handoffs never ended: {:?}", self.handoffs_open));
+        }
+        if self.invited {
+            self.broken(4, at, "an invitation never ended");
         }
         if self.bot_open {
             self.broken(4, at, "the bot outlives the call");

@@ -176,7 +176,7 @@ async fn who_declines_is_passed_over_and_who_hangs_up_ends_the_call() {
     let calling = caller(&running, part(30));
     let card = anna.offer().await;
     anna.lines.shown(&anna.agent, card.offer).unwrap();
-    anna.lines.decline(&anna.agent, card.offer).unwrap();
+    anna.lines.decline(&anna.agent, card.offer, Some("an appointment")).unwrap();
     anna.until_over(card.offer).await;
     let card = ben.accept().await;
     while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
@@ -380,6 +380,74 @@ async fn a_visitor_at_a_page_is_a_caller_and_a_supervisor_listens_without_being_
     assert!(spoken.found_s < 1.0, "nobody hears who only listens: {spoken:?}");
     assert!(!ears.heard().sound.is_empty());
     assert_eq!(*line.state().borrow(), LineState::Gone);
+}
+
+/// Root mean square.
+fn rms(samples: &[i16]) -> f64 {
+    (samples.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / samples.len().max(1) as f64).sqrt()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_hold_there_is_music_muted_there_is_silence_and_keys_reach_the_caller() {
+    let room = Room::new("live-hold");
+    let wav = room.path().join("heard.wav");
+    let mut running = gateway_of(&["anna"], "").await;
+    let mut anna = Desk::open(&running, "anna").await;
+    let said = speech(&["gets-loud", "fraud", "calm-served-by-the-bot", "repeats-the-question"]);
+    anna.page.speak(said.clone());
+    let mut watched = running.gateway.watch();
+    let calling = recorded(&running, part(26), Some(wav.clone()));
+    anna.accept().await;
+    let mut until = async |what: &dyn Fn(&Happening) -> bool| {
+        tokio::time::timeout(PATIENCE, async { while !what(&watched.recv().await.unwrap().kind) {} }).await.expect("it did not happen");
+    };
+    until(&|kind| matches!(kind, Happening::ClockReached { clock: HandoffClock::T5, .. })).await;
+    let command = |command| anna.lines.command(&anna.agent, command).map(|_| ()).unwrap();
+    // What is heard is measured in these spans; nothing is waited for by them.
+    let span = async |secs: u64| tokio::time::sleep(Duration::from_secs(secs)).await;
+    let mark = || anna.page.heard().sound.len();
+    span(3).await;
+    command(Command::Hold { on: true });
+    until(&|kind| matches!(kind, Happening::Held { on: true })).await;
+    span(1).await;
+    let held = mark();
+    span(5).await;
+    let resumed = mark();
+    command(Command::Hold { on: false });
+    until(&|kind| matches!(kind, Happening::Held { on: false })).await;
+    span(3).await;
+    command(Command::Mute { agent: anna.agent.clone(), on: true });
+    until(&|kind| matches!(kind, Happening::Muted { on: true, .. })).await;
+    let muted = mark();
+    span(3).await;
+    let heard_while_muted = mark();
+    command(Command::Mute { agent: anna.agent.clone(), on: false });
+    until(&|kind| matches!(kind, Happening::Muted { on: false, .. })).await;
+    for key in ['4', '#'] {
+        command(Command::Press { agent: anna.agent.clone(), key: segue::base::Key::new(key).unwrap() });
+    }
+    let report = calling.await.unwrap();
+    let finished = finished(&mut running).await;
+    assert_eq!(report.keys_heard, "4#");
+
+    let heard = anna.page.heard().sound.clone();
+    let (on_hold, while_muted) = (rms(&heard[held..resumed]), rms(&heard[muted..heard_while_muted]));
+    assert!(on_hold < 60.0, "the agent hears the caller who is on hold: {on_hold:.0}");
+    assert!(while_muted > 1_000.0, "the agent who is muted hears the caller: {while_muted:.0}");
+    let at = |is: &dyn Fn(&Happening) -> bool| finished.records.iter().find(|record| is(&record.kind)).map(|record| record.at.as_secs_f64()).unwrap();
+    let picked_up = at(&|kind| matches!(kind, Happening::LegJoined { leg: LegId::CALLER, .. }));
+    let caller_heard = read(&wav, ChannelChoice::Right);
+    let part_of = |from_s: f64, to_s: f64| {
+        let sample = |secs: f64| (((secs - picked_up) * 8_000.0) as usize).min(caller_heard.len());
+        &caller_heard[sample(from_s)..sample(to_s)]
+    };
+    let (on, off) = (at(&|kind| matches!(kind, Happening::Held { on: true })), at(&|kind| matches!(kind, Happening::Held { on: false })));
+    let (mute, unmute) = (at(&|kind| matches!(kind, Happening::Muted { on: true, .. })), at(&|kind| matches!(kind, Happening::Muted { on: false, .. })));
+    let (music, talk, silence) = (part_of(on + 1.0, off - 0.5), part_of(off + 0.5, mute - 0.2), part_of(mute + 0.8, unmute - 0.3));
+    println!("the caller hears on hold {:.0}, then {:.0}, then {:.0}", rms(music), rms(talk), rms(silence));
+    assert!(rms(music) > 100.0 && Likeness::of(&said, music).found_s < 0.7, "music on hold: {:.0} {:?}", rms(music), Likeness::of(&said, music));
+    assert!(Likeness::of(&said, talk).found_s >= 0.9, "the agent is heard again: {:?}", Likeness::of(&said, talk));
+    assert!(rms(silence) < 60.0, "a muted agent is heard: {:.0}", rms(silence));
 }
 
 async fn until_so(what: &str, is_so: impl Fn() -> bool) {

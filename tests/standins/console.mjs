@@ -150,8 +150,20 @@ function act(path, body, world, tell) {
   if (path.endsWith("/decline")) { tell("desk", story.CALL, { type: "offer_over", offer: story.OFFER, why: "declined" }); state({ state: "available", offer: null }); }
   if (path.endsWith("/hold")) { desk.call.held = body.on; tell("desk", story.CALL, { type: "held", on: body.on }); }
   if (path.endsWith("/mute")) { desk.call.muted = body.on; tell("desk", story.CALL, { type: "muted", on: body.on }); }
+  if (path.endsWith("/note")) { desk.call.packet.notes = [...(desk.call.packet.notes ?? []), { agent: "anna", at_s: 60, text: body.text }]; tell("call", story.CALL, { type: "packet", packet: desk.call.packet }); }
   if (path.endsWith("/slots")) { desk.call.packet.slots.find((slot) => slot.name === body.name).value = body.value; tell("call", story.CALL, { type: "packet", packet: desk.call.packet }); }
-  if (path.endsWith("/call/hang_up") || path.endsWith("/hand_back") || path.endsWith("/transfer")) {
+  if (path.endsWith("/transfer") && body.warm) {
+    desk.call.held = true;
+    tell("desk", story.CALL, { type: "held", on: true });
+    state({ call: { ...desk.call, consult: { with: "Ben", warm: true, here: true, mine: true } } });
+  }
+  if (path.endsWith("/take_back")) {
+    desk.call.held = false;
+    tell("desk", story.CALL, { type: "held", on: false });
+    tell("desk", story.CALL, { type: "invite_over", why: "taken_back" });
+    state({ call: { ...desk.call, consult: null } });
+  }
+  if (path.endsWith("/call/hang_up") || path.endsWith("/hand_back") || path.endsWith("/complete") || (path.endsWith("/transfer") && !body.warm)) {
     tell("desk", story.CALL, { type: "call_over", ended_by: "agent" });
     tell("desk", story.CALL, { type: "wrap_up", summary: desk.call.packet.summary, dispositions: desk.dispositions });
     state({ state: "wrap_up", call: { ...desk.call, over: true, live: false } });

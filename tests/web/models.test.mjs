@@ -81,6 +81,16 @@ test("a call is live, held, muted and over when events say so, and its wrap-up s
   assert.deepEqual([view.call, view.wrap], [null, null]);
 });
 
+test("who asked a colleague is told what came of it, and nobody else", () => {
+  for (const [mine, why, text] of [[true, "nobody_came", /Nobody came/], [true, "completed", null], [false, "taken_back", null]]) {
+    const view = story.desk({ state: "on_call", call: story.deskCall({ consult: { with: "Ben", warm: true, here: false, mine } }) });
+    const next = apply(view, message({ type: "invite_over", why }));
+    assert.equal(next.call.consult, null);
+    if (text) assert.match(next.news.text, text);
+    else assert.equal(next.news ?? null, null);
+  }
+});
+
 test("words of another call are not ours", () => {
   const view = story.desk({ state: "on_call", call: story.deskCall() });
   assert.equal(apply(view, message({ type: "turn", ...story.hostileTurn }, { topic: "call", call: "another" })), view);

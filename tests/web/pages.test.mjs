@@ -88,6 +88,25 @@ test("an agent does it all by keys: accept, mute, hold, note, transfer panel, wr
   assert.deepEqual(asked("/wrap_up")[0].body, { summary: story.packet().summary, disposition: "solved", resolved: true });
 }));
 
+test("an agent talks to a colleague first, takes the caller back, and then puts them through", () => withPage(async (stand, page) => {
+  await scenes.desk_live(stand, page);
+  const warm = async () => {
+    await page.keyboard.press("t");
+    await page.click("button:has-text('Talk to them first')");
+    await page.waitForSelector("text=You talk with Ben.");
+  };
+  await warm();
+  assert.equal(await page.locator(".light.held").count(), 1);
+  await page.click("button:has-text('Take the caller back')");
+  await page.waitForSelector(".toast:has-text('The caller is with you again.')");
+  await page.waitForSelector("text=You talk with Ben.", { state: "hidden" });
+  await warm();
+  assert.deepEqual(await serious(page), []);
+  await page.click("button:has-text('Put them through')");
+  await page.waitForSelector(".wrap");
+  assert.deepEqual(stand.world.asked.filter((one) => /complete|take_back/.test(one.path)).map((one) => one.path), ["/desk/call/take_back", "/desk/call/complete"]);
+}));
+
 test("a button says asked until the event says done, and a refusal says what to do", () => withPage(async (stand, page) => {
   await scenes.desk_live(stand, page);
   stand.world.auto = false;

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::base::{AgentId, CallId, Happening, OfferOutcome, Party, Record, StageName, Time};
-use crate::console::views::{EarlierView, Event, MoodWord, OfferView, PointView, SignalView, SlotView, StageWord, TurnView, WallRow};
+use crate::console::views::{
+    ConsultView, EarlierView, Event, MoodWord, NoteView, OfferView, PointView, SignalView, SlotView, StageWord, TurnView, WallRow,
+};
 use crate::handoff::desk::DeskTables;
 use crate::handoff::packet::ContextPacket;
 use crate::replay::transcript::mark;
@@ -165,6 +167,20 @@ impl LiveCall {
         here.map(|leg| leg.agent.as_ref().map_or_else(|| name_of(&leg.party), |agent| title(tables, agent))).collect()
     }
 
+    /// The caller is on hold.
+    pub(super) fn is_held(&self) -> bool {
+        self.story.holds.last().is_some_and(|(_, on)| *on)
+    }
+
+    /// Whom an agent has asked to join or to take over, as the desk of `agent` shows it.
+    pub(super) fn consult(&self, agent: &AgentId, tables: &DeskTables) -> Option<ConsultView> {
+        let invite = self.story.invites.last().filter(|invite| invite.ended.is_none())?;
+        let here = self.story.legs.iter().any(|leg| leg.party == Party::Agent && leg.left.is_none() && leg.joined >= invite.at);
+        let queue = tables.queues.iter().find(|queue| queue.name == invite.to).map(|queue| queue.spoken().to_owned());
+        let with = queue.unwrap_or_else(|| title(tables, &AgentId::from(invite.to.as_str())));
+        Some(ConsultView { with, warm: invite.is_consult, here, mine: invite.agent == *agent })
+    }
+
     /// The call's own time.
     fn time(&self, now: Timestamp) -> Time {
         Time::from_secs_f64(super::secs(now, self.began)).max(self.story.last)
@@ -274,6 +290,7 @@ fn view(call: CallId, offer: Option<u32>, packet: &ContextPacket, ring_s: f64, d
         summary: packet.summary.clone(),
         next_step: packet.next_step.clone(),
         slots: packet.slots.iter().map(slot).chain(known).collect(),
+        notes: packet.notes.iter().map(|note| NoteView { agent: note.agent.clone(), at_s: note.at_s, text: note.text.clone() }).collect(),
         frustration: score(packet),
         waited_s: packet.waited_s,
         deadline_s,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::call::LiveCall;
-use crate::base::{CallId, LegId, Time};
+use crate::base::{AgentId, CallId, LegId, Time};
 use crate::console::views::{DeskCall, DeskState, LineState, NumbersView, OfferView};
 use crate::gateway::live::desk::AgentNow;
 use crate::handoff::desk::{AgentState, DeskTables, Presence};
@@ -31,8 +31,8 @@ pub(super) struct OnCall {
     offer: Option<u32>,
     since: Timestamp,
     is_live: bool,
-    pub(super) held: bool,
-    pub(super) muted: bool,
+    held: bool,
+    muted: bool,
     pub(super) over: Option<Timestamp>,
     /// When that was in the call: what was said later is not theirs to read.
     left: Option<Time>,
@@ -117,6 +117,20 @@ impl AgentDesk {
         }
     }
 
+    /// The caller was put on hold, or taken back.
+    pub(super) fn hold(&mut self, on: bool) {
+        if let Some(call) = &mut self.on {
+            call.held = on;
+        }
+    }
+
+    /// They were muted, or not any more.
+    pub(super) fn mute(&mut self, on: bool) {
+        if let Some(call) = &mut self.on {
+            call.muted = on;
+        }
+    }
+
     pub(super) fn is_on_duty(&self) -> bool {
         !matches!(self.state, DeskState::Offline | DeskState::Break)
     }
@@ -133,7 +147,7 @@ impl AgentDesk {
 }
 
 impl OnCall {
-    pub(super) fn view(&self, call: &LiveCall, packet: Option<OfferView>, tables: &DeskTables) -> DeskCall {
+    pub(super) fn view(&self, agent: &AgentId, call: &LiveCall, packet: Option<OfferView>, tables: &DeskTables) -> DeskCall {
         let left_s = self.left.map_or(f64::INFINITY, Time::as_secs_f64);
         let (mut turns, mut signals, mut frustration) = (call.turns(), call.signals(), call.curve());
         turns.retain(|turn| turn.start_s < left_s);
@@ -151,6 +165,7 @@ impl OnCall {
             signals,
             frustration,
             parties: if self.over.is_some() { Vec::new() } else { call.parties(tables) },
+            consult: call.consult(agent, tables).filter(|_| self.over.is_none()),
             over: self.over.is_some(),
         }
     }

@@ -487,6 +487,12 @@ impl Edge for LiveEdge {
         }
     }
 
+    fn send_key(&mut self, leg: LegId, key: Key) {
+        if let Some(mut rtp) = self.rtp_of(leg) {
+            rtp.send_key(key);
+        }
+    }
+
     fn join(&mut self, leg: LegId, agent: &AgentId, offer: Option<OfferId>) {
         let picked_up = offer.and_then(|offer| self.contacts.iter_mut().find(|c| c.role == Role::PickedUp(offer)).map(|c| (c, Role::Joined(leg))));
         let found = match picked_up {
@@ -538,6 +544,14 @@ impl Edge for LiveEdge {
         let (key, _) = self.key();
         let user_to_user = self.shared.phones.user_to_user(&key);
         self.move_caller(target, user_to_user);
+    }
+
+    fn dial(&mut self, target: &str) {
+        self.dial_outside(target);
+    }
+
+    fn stop_dial(&mut self) {
+        self.hang_up_where(|c| c.role == Role::Outside, "not wanted any more");
     }
 
     fn join_outside(&mut self, leg: LegId) {

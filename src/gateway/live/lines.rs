@@ -298,12 +298,13 @@ impl Lines {
         self.answer(agent, offer, &[CallInput::AgentAnswered(offer)])
     }
 
-    /// The agent does not take the caller.
+    /// The agent does not take the caller, and may say why.
     ///
     /// # Errors
     /// The offer is over.
-    pub fn decline(&self, agent: &AgentId, offer: OfferId) -> Result<(), NotNow> {
-        self.answer(agent, offer, &[CallInput::AgentDeclined(offer)])
+    pub fn decline(&self, agent: &AgentId, offer: OfferId, reason: Option<&str>) -> Result<(), NotNow> {
+        let reason = reason.map(|reason| CallInput::DeclineReason(offer, reason.to_owned()));
+        self.answer(agent, offer, &Vec::from_iter(reason.into_iter().chain([CallInput::AgentDeclined(offer)])))
     }
 
     fn answer(&self, agent: &AgentId, offer: OfferId, inputs: &[CallInput]) -> Result<(), NotNow> {

@@ -78,6 +78,7 @@ fn input(dice: &mut Dice, seen: &[OfferId], now: Time) -> DeskInput {
             except: dice.pick(&[vec![], vec![AgentId::from("ann")]]),
             prefer: dice.pick(&[None, Some(AgentId::from("bob"))]),
             prefer_until: dice.pick(&[None, Some(now + std::time::Duration::from_secs(5))]),
+            only: None,
         }),
         4 => DeskInput::Cancel { ticket: ticket(dice) },
         5 | 6 => DeskInput::Accept { offer: offer(dice) },

@@ -119,7 +119,11 @@ impl Desk {
 
     /// True if this agent may ever be asked for this caller where they are now.
     fn may_ask(&self, n: usize, agent: &Agent, ticket: &Ticket) -> bool {
-        !ticket.except.contains(&n) && !agent.is_with(ticket.seek.ticket.call) && self.fits(agent, ticket)
+        let is_meant = match &ticket.seek.only {
+            Some(only) => agent.id == *only,
+            None => self.fits(agent, ticket),
+        };
+        is_meant && !ticket.except.contains(&n) && !agent.is_with(ticket.seek.ticket.call)
     }
 
     /// Queue, skills and language.

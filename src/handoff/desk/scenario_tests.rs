@@ -105,6 +105,7 @@ impl Story {
             except: Vec::new(),
             prefer: None,
             prefer_until: None,
+            only: None,
         }
     }
 

@@ -96,6 +96,9 @@ pub struct Seek {
     pub prefer: Option<AgentId>,
     /// Until when only `prefer` is asked.
     pub prefer_until: Option<Time>,
+    /// Nobody but this agent is asked, whatever their queues and skills (somebody was named).
+    #[serde(default)]
+    pub only: Option<AgentId>,
 }
 
 /// What an agent says of themselves.

@@ -23,6 +23,7 @@ pub fn default_notices() -> BTreeMap<String, NoticeTable> {
         (RESUMED, "You are back with me now. How can I help you further?"),
         (AGENT_LOST, "I am sorry, we lost the connection to your agent. I am getting somebody else for you. Please stay on the line."),
         (ACCEPT_BY_KEY, "Press 1 to accept, or 2 to decline."),
+        (HELD, "Please hold the line for a moment."),
         (GOODBYE, "Thank you for calling. Goodbye."),
         (ASK_TOPIC, "While I do that: what is it about?"),
         (SURVEY, "How did we do today? Press a key from 1 for badly to 5 for very well."),

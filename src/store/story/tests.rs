@@ -58,7 +58,7 @@ fn records_about_nothing_known_are_counted_and_change_nothing() {
     j.begin().trigger(1.0, ("asked", "request"), Mode::Act, Asked::Transfer, "");
     let before = Story::tell(&j.records);
     j.at(2.0, Happening::Consented { handoff: 7, consent: Consent::Yes });
-    j.at(2.0, Happening::OfferSettled { handoff: 0, offer: 3, agent: "x".into(), outcome: OfferOutcome::Declined });
+    j.at(2.0, Happening::OfferSettled { handoff: 0, offer: 3, agent: "x".into(), outcome: OfferOutcome::Declined, reason: None });
     j.at(2.0, Happening::PlaybackStopped { playback: PlaybackId(9), samples: 1, completed: true });
     j.at(2.0, Happening::LegLeft { leg: LegId(9), party: Party::Agent, by: EndedBy::Agent });
     let mut stranger = j.records[0].clone();

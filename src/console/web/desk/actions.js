@@ -29,8 +29,8 @@ export function makeActions(ear) {
   const hangUp = button({ word: "Hang up", mark: "✕", class: "danger" }, () => end());
   const bar = el("div", { class: "bar", role: "toolbar", "aria-label": "The call" }, mute, hold, keypad, note, transfer, back, hangUp);
   const panels = { keypad: makeKeypad(), note: makeNote(() => open(null)), transfer: makeTransfer(() => open(null)), back: makeBack() };
-  const place = el("div", { class: "panel-place" });
-  const node = el("div", { class: "actions" }, place, bar);
+  const place = el("div", { class: "panel-place" }), consult = makeConsult();
+  const node = el("div", { class: "actions" }, consult.node, place, bar);
 
   const act = {
     async mute() {
@@ -82,6 +82,7 @@ export function makeActions(ear) {
     if (!call || call.over) { if (opened) open(null); return; }
     toggle(mute, call.muted, "Unmute", "Mute");
     toggle(hold, call.held, "Take back", "Hold");
+    if (consult.draw(call.consult ?? null) && opened === "transfer") open(null);
   }
 
   /** @param {HTMLButtonElement} one @param {boolean} on @param {string} yes @param {string} no */
@@ -94,7 +95,7 @@ export function makeActions(ear) {
   function settle(type) {
     if (type === "muted") done(mute);
     if (type === "held") done(hold);
-    if (type === "call_over" || type === "state") { [mute, hold, hangUp].forEach(done); Object.values(panels).forEach((panel) => panel.settle()); }
+    if (type === "call_over" || type === "state") { [mute, hold, hangUp].forEach(done); consult.settle(); Object.values(panels).forEach((panel) => panel.settle()); }
     if (type === "call_over") open(null);
   }
 
@@ -104,6 +105,28 @@ export function makeActions(ear) {
 /** @param {string} title @param {...import("../lib/dom.js").Child} body */
 function panel(title, ...body) {
   return el("div", { class: "panel", role: "group", "aria-label": title }, el("h3", {}, title), ...body);
+}
+
+/** Whom one talks with before they take the caller. */
+function makeConsult() {
+  const word = el("p", {});
+  const complete = button({ word: "Put them through", class: "primary" }, () => asking(complete, api.complete));
+  const back = button({ word: "Take the caller back" }, () => asking(back, api.takeBack));
+  const row = el("div", { class: "row" }, complete, back);
+  const node = el("div", { class: "panel", role: "status", hidden: true }, word, row);
+
+  /** @param {import("../lib/api.js").Consult|null} consult @returns {boolean} whether somebody has just been asked */
+  function draw(consult) {
+    const isNew = Boolean(consult) && Boolean(node.hidden);
+    node.hidden = !consult;
+    if (!consult) return false;
+    row.hidden = !consult.warm || !consult.mine;
+    say(word, !consult.mine ? "A colleague asks you first. The caller hears music, and is yours when your colleague says so."
+      : !consult.warm ? `${consult.with} was asked to join.`
+        : consult.here ? `You talk with ${consult.with}. The caller hears music.` : `${consult.with} is asked. The caller hears music.`);
+    return isNew;
+  }
+  return { node, draw, settle: () => [complete, back].forEach(done) };
 }
 
 function makeKeypad() {

@@ -24,9 +24,10 @@ export function makeContext() {
   const suggestions = el("section", {}, el("h2", {}, "The bot suggests"), advice);
   const list = el("ul", { class: "slots" }), none = el("p", { class: "empty" }, "Nothing is known yet.");
   const slots = el("section", {}, el("h2", {}, "What is known"), none, list);
+  const noted = el("ul", { class: "history" }), notes = el("section", {}, el("h2", {}, "Notes"), noted);
   const past = el("ul", { class: "history" });
   const history = el("section", {}, el("h2", {}, "Earlier calls"), past);
-  const node = el("aside", { class: "context stack", "aria-label": "About the caller" }, who, suggestions, why, slots, mood, history);
+  const node = el("aside", { class: "context stack", "aria-label": "About the caller" }, who, suggestions, why, notes, slots, mood, history);
   let editable = false;
 
   /** @param {View} view @param {number} now in ms */
@@ -35,7 +36,7 @@ export function makeContext() {
     const call = view.call;
     node.hidden = !packet && !call;
     editable = Boolean(call && !call.over);
-    [who, why, slots, history].forEach((part) => { part.hidden = !packet; });
+    [who, why, notes, slots, history].forEach((part) => { part.hidden = !packet; });
     mood.hidden = !call;
     if (call) curve.show(call.frustration, call.signals, Math.max(call.turns.at(-1)?.end_s ?? 0, call.frustration.at(-1)?.at_s ?? 0));
     suggestions.hidden = !view.suggestions?.length;
@@ -66,6 +67,9 @@ export function makeContext() {
     next.hidden = !packet.next_step;
     none.hidden = packet.slots.length > 0;
     keep(list, packet.slots, (slot) => slot.name, slotRow, drawSlot);
+    const written = packet.notes ?? [];
+    notes.hidden = written.length === 0;
+    keep(noted, written, (note) => `${note.at_s} ${note.text}`, (note) => el("li", {}, el("span", { class: "hint" }, note.agent, " · ", clock(note.at_s)), el("p", {}, note.text)));
     history.hidden = packet.history.length === 0;
     keep(past, packet.history, (call) => call.began, (call) => el("li", {},
       el("span", { class: "hint", title: moment(call.began) }, ago(call.began, now), " · ", outcome(call.outcome)), el("p", {}, call.headline ?? "Nothing was noted.")));

@@ -16,7 +16,7 @@
  * @typedef {{turns: Turn[], signals: Signal[], points: Point[]}} Told
  */
 
-import { OFFER_OVER } from "../lib/words.js";
+import { INVITE_OVER, OFFER_OVER } from "../lib/words.js";
 
 /** Suggestions that are kept. */
 const SUGGESTIONS = 3;
@@ -70,6 +70,7 @@ function onDesk(view, event, seq) {
     case "live": return call && call.id === event.call ? { ...view, call: { ...call, live: true } } : view;
     case "held": return call ? { ...view, call: { ...call, held: event.on } } : view;
     case "muted": return call ? { ...view, call: { ...call, muted: event.on } } : view;
+    case "invite_over": return onInviteOver(view, event.why, seq);
     case "call_over": return { ...view, endedBy: event.ended_by, call: call ? { ...call, over: true, live: false, held: false } : null };
     case "wrap_up": return { ...view, wrap: { summary: event.summary, dispositions: event.dispositions } };
     default: return view;
@@ -98,6 +99,14 @@ function onOfferOver(view, event, seq) {
   if (view.offer?.offer !== event.offer) return view;
   const text = OFFER_OVER[event.why];
   return { ...view, offer: null, news: text ? { text, seq } : view.news };
+}
+
+/** @param {View} view @param {string} why @param {number} seq @returns {View} */
+function onInviteOver(view, why, seq) {
+  const call = view.call;
+  if (!call?.consult) return view;
+  const text = call.consult.mine ? INVITE_OVER[why] : undefined;
+  return { ...view, call: { ...call, consult: null }, news: text ? { text, seq } : view.news };
 }
 
 /** @param {View} view @param {{type: string, [field: string]: any}} event @param {string|null} id @returns {View} */

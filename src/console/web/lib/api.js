@@ -11,12 +11,14 @@
  * @typedef {{kind: string, letter: string, value: number, unit: string, why: string, start_s: number, end_s: number}} Signal
  * @typedef {{at_s: number, score: number}} Point
  * @typedef {{name: string, value: string, confidence: number|null}} Slot
+ * @typedef {{agent: string, at_s: number, text: string}} Note
  * @typedef {{began: string, outcome: string|null, headline: string|null}} Earlier
  * @typedef {{offer: string|null, call: string, headline: string, wants: string, tried: string, mood: Mood, verified: string,
  *   caller: string|null, called?: string, entry?: string, queue: string, reason: string, trigger_sentence: string, summary: string,
- *   next_step?: string, slots: Slot[], frustration: number, waited_s: number, deadline_s: number|null, ring_s: number, history: Earlier[]}} Offer
+ *   next_step?: string, slots: Slot[], notes?: Note[], frustration: number, waited_s: number, deadline_s: number|null, ring_s: number, history: Earlier[]}} Offer
  * @typedef {{id: string, offer: string|null, since: string, live?: boolean, held: boolean, muted: boolean, packet: Offer|null,
- *   turns: Turn[], signals: Signal[], frustration: Point[], parties: string[], over?: boolean}} DeskCall
+ *   turns: Turn[], signals: Signal[], frustration: Point[], parties: string[], consult?: Consult|null, over?: boolean}} DeskCall
+ * @typedef {{with: string, warm: boolean, here: boolean, mine: boolean}} Consult
  * @typedef {{name: string, title: string, waiting: number, oldest_s: number|null, on_duty: number}} Queue
  * @typedef {"offline"|"available"|"break"|"ringing"|"on_call"|"wrap_up"} DeskState
  * @typedef {{agent: string, state: DeskState, break_reason: string|null, break_after_call: string|null, since: string|null,
@@ -179,6 +181,8 @@ export const api = {
   transfer: (to, warm, note) => request("POST", "/desk/call/transfer", { to, warm, note }),
   /** @param {To} to */
   conference: (to) => request("POST", "/desk/call/conference", { to }),
+  complete: () => request("POST", "/desk/call/complete"),
+  takeBack: () => request("POST", "/desk/call/take_back"),
   hangUp: () => request("POST", "/desk/call/hang_up"),
   /** @param {string} text */
   note: (text) => request("POST", "/desk/call/note", { text }),

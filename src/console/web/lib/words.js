@@ -131,6 +131,13 @@ export const OFFER_OVER = {
   withdrawn: "The caller was taken by somebody else, or hung up.",
 };
 
+/** What came of asking one more person. @type {Record<string, string>} */
+export const INVITE_OVER = {
+  joined: "They are in the call now.",
+  taken_back: "The caller is with you again.",
+  nobody_came: "Nobody came. The caller is with you again.",
+};
+
 /** The address of the customer's page in the operator's system, or null if there is none or it leads nowhere safe.
  * @param {string|null|undefined} template such as `https://crm.example/?phone={caller}` @param {Record<string, string|null|undefined>} known */
 export function crm(template, known) {

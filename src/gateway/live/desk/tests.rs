@@ -49,6 +49,7 @@ fn lets_pass(service: &mut DeskService) {
         except: Vec::new(),
         prefer: None,
         prefer_until: None,
+        only: None,
     };
     service.take(Told::Message(DeskInput::Seek(seek)));
     service.drain();

@@ -69,6 +69,15 @@ impl LiveEdge {
         }
     }
 
+    /// An agent asks somebody outside to join: they are rung, and the caller stays where they are.
+    pub(super) fn dial_outside(&mut self, target: &str) {
+        let (key, _) = self.key();
+        let user_to_user = self.shared.phones.user_to_user(&key);
+        let headers = user_to_user.map(|value| ("User-to-User".to_owned(), value)).into_iter().collect();
+        let leg = self.shared.phones.ring_outside(target, self.caller.as_deref(), headers, PUT_THROUGH_LIMIT);
+        self.add(leg, Role::Outside);
+    }
+
     /// Something came of whoever is rung outside.
     pub(super) fn on_outside(&mut self, at: usize, event: LegEvent) {
         match event {

@@ -1,0 +1,82 @@
+//! Hold, mute and keys: what an agent does with the sound between them and the caller.
+//!
+//! On hold the caller hears a sentence, if there is one, and then music; agents hear each other only. What follows for
+//! routes and music is in [`align`](super::align), so that hold ends with its bridge whatever ends that. Nobody's phone
+//! is asked to stop sending: a leg from which nothing comes at all is lost on hold as ever.
+
+use crate::base::{AgentId, Happening, Key, LegId, Purpose, Time};
+use crate::handoff::notice::{self, NoticeFacts};
+
+use super::plan::secs;
+use super::stage::{Hold, Stage};
+use super::{Call, Effect, Reason};
+
+impl Call {
+    pub(super) fn on_hold(&mut self, on: bool, now: Time) {
+        match self.talking().map(|bridged| bridged.is_held()) {
+            Some(false) if on => self.hold(now),
+            Some(true) if !on => self.take_back(now),
+            Some(_) => self.odd += 1,
+            None => {}
+        }
+    }
+
+    pub(super) fn hold(&mut self, now: Time) {
+        let Stage::Bridged(bridged) = &mut self.stage else { return };
+        bridged.hold = Hold::On { since: now };
+        if !self.plan.notices.wording(notice::HELD, &NoticeFacts::default()).is_empty() {
+            self.say_notice(Purpose::Waiting, notice::HELD, None, None);
+        }
+    }
+
+    pub(super) fn resume(&mut self, now: Time) {
+        let Stage::Bridged(bridged) = &mut self.stage else { return };
+        bridged.hold = Hold::Off;
+        if bridged.t5.is_none() {
+            self.timers.set(Reason::BridgeSlow, secs(self.plan.entry.bridge_patience_secs), now);
+        }
+        self.stop_where(|p| p.leg == LegId::CALLER && p.purpose == Purpose::Waiting);
+    }
+
+    /// True while the caller is on hold.
+    pub(super) fn caller_is_held(&self) -> bool {
+        matches!(&self.stage, Stage::Bridged(bridged) if bridged.is_held())
+    }
+
+    pub(super) fn on_mute(&mut self, agent: &AgentId, on: bool, now: Time) {
+        let Some(bridged) = self.talking() else { return };
+        let Some(seat) = bridged.seat_of(agent).filter(|seat| seat.muted.is_some() != on) else {
+            self.odd += 1;
+            return;
+        };
+        seat.muted = on.then_some(now);
+        let leg = seat.leg;
+        self.record(Happening::Muted { leg, agent: agent.clone(), on });
+    }
+
+    /// True if this is the leg of an agent whom nobody hears.
+    pub(super) fn is_muted(&self, leg: LegId) -> bool {
+        matches!(&self.stage, Stage::Bridged(bridged) if bridged.seats.iter().any(|seat| seat.leg == leg && seat.muted.is_some()))
+    }
+
+    /// True if nobody could hear what this agent has said since then.
+    pub(super) fn spoke_to_nobody(&self, leg: LegId, start: Time) -> bool {
+        let Stage::Bridged(bridged) = &self.stage else { return false };
+        let Some(seat) = bridged.seats.iter().find(|seat| seat.leg == leg) else { return false };
+        let alone_since = match bridged.hold {
+            Hold::On { since } | Hold::Consult { since, .. } if bridged.seats.len() == 1 => Some(since),
+            Hold::On { .. } | Hold::Consult { .. } | Hold::Off => None,
+        };
+        [seat.muted, alone_since].into_iter().flatten().any(|since| since <= start)
+    }
+
+    pub(super) fn on_press(&mut self, agent: AgentId, key: Key) {
+        let is_heard = self.talking().is_some_and(|bridged| !bridged.is_held() && bridged.seat_of(&agent).is_some());
+        if !is_heard {
+            self.odd += 1;
+            return;
+        }
+        self.out.push_back(Effect::SendKey(LegId::CALLER, key));
+        self.record(Happening::KeySent { agent, key });
+    }
+}
