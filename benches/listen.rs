@@ -4,11 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divan::{Bencher, black_box};
-use segue::base::{Frame, Rate, Time};
+use segue::base::{Frame, Party, Rate, Time};
+use segue::listen::Listener;
 use segue::listen::effort::Effort;
+use segue::listen::signal::SignalsTable;
 use segue::listen::signal::raised_volume::{RaisedVolume, RaisedVolumeTable};
 use segue::listen::signal::repeat::{Comparison, SoundSketch, TurnSound};
+use segue::listen::table::ListenTable;
+use segue::listen::types::{ListenInput, ListenOutput, ListenerSeat, Scene};
 use segue::listen::vad::SpeechDetector;
+use segue::sound::dtmf::DtmfDetector;
+use segue::sound::recording::{ChannelChoice, Recording};
 
 fn main() {
     divan::main();
@@ -42,6 +48,38 @@ fn each_frame(bencher: Bencher, rate: Rate, mut push: impl FnMut(&Frame)) {
     bencher.bench_local(move || {
         push(black_box(&frames[n % frames.len()]));
         n += 1;
+    });
+}
+
+/// A sample caller who talks a quarter of the time, frame by frame.
+fn caller() -> Vec<Frame> {
+    let file = std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/audio/calls/gets-loud.flac")).expect("a sample call");
+    let recording = Recording::open_at(Box::new(file), Some("flac"), ChannelChoice::Left, Rate::Hz8000).expect("a recording");
+    let samples = recording.read_all(Duration::from_secs(600)).expect("it decodes");
+    samples.chunks(160).map(|part| Frame::from_samples(Rate::Hz8000, part)).collect()
+}
+
+/// Everything that listens on one leg, over a whole call: what a frame costs on average.
+#[divan::bench(args = [Party::Caller, Party::Agent])]
+fn whole_listener(bencher: Bencher, party: Party) {
+    let frames = caller();
+    let seat = ListenerSeat { party, rate: Rate::Hz8000 };
+    let mut listener = Listener::new(seat, &ListenTable::default(), &SignalsTable::default());
+    listener.handle(ListenInput::Scene(Scene::WithPerson), Time::ZERO);
+    let (mut n, mut now) = (0, Time::ZERO);
+    bencher.bench_local(move || {
+        now += Duration::from_millis(20);
+        listener.handle(ListenInput::Audio(frames[n % frames.len()]), now);
+        n += 1;
+        while !matches!(listener.poll(), ListenOutput::Idle(_)) {}
+    });
+}
+
+#[divan::bench(args = RATES)]
+fn keys_in_band(bencher: Bencher, hz: u32) {
+    let mut keys = DtmfDetector::new(rate(hz));
+    each_frame(bencher, rate(hz), |frame| {
+        black_box(keys.push(frame));
     });
 }
 

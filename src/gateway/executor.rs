@@ -227,6 +227,15 @@ impl<C: Clock, E: Edge> Executor<C, E> {
         self.drain();
     }
 
+    /// A leg sent the 20 ms that ended `at`, and whom they are for has them already: only its listener gets them.
+    pub fn overhear(&mut self, leg: LegId, frame: Frame, at: Time) {
+        let Some(ear) = self.ears.get_mut(&leg).filter(|ear| !ear.is_deaf) else { return };
+        ear.listener.handle(ListenInput::Audio(frame), at);
+        if self.poll_listener(leg) {
+            self.drain();
+        }
+    }
+
     /// 20 ms have passed: legs hear what is meant for them, and deadlines are looked at.
     pub fn tick(&mut self) {
         let now = self.clock.now();

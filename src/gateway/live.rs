@@ -378,3 +378,6 @@ fn sound_thread(gateway: &Weak<Gateway>, mut admitted: Receiver<Admission>, fini
 fn secs(secs: f64) -> Duration {
     Duration::try_from_secs_f64(secs).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

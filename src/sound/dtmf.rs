@@ -40,8 +40,8 @@ const RELEASE_WINDOWS: u32 = 8;
 #[derive(Clone, Debug)]
 pub struct DtmfDetector {
     rate: Rate,
-    /// Cosine and sine of each tone over a piece.
-    waves: [[[f32; 2]; MAX_PIECE]; TONES],
+    /// Cosine and minus sine of every tone, sample by sample of a piece: side by side, so that all tones are correlated at once.
+    waves: [[[f32; TONES]; 2]; MAX_PIECE],
     /// The phase that each tone gains over a piece, and where it is.
     turn: [f32; TONES],
     phase: [f32; TONES],
@@ -74,11 +74,8 @@ impl DtmfDetector {
     pub fn new(rate: Rate) -> Self {
         let hz = rate.hz() as f32;
         let omega = |tone: usize| TAU * tone_hz(tone) / hz;
-        let waves = std::array::from_fn(|tone| {
-            std::array::from_fn(|i| {
-                let (sin, cos) = (omega(tone) * i as f32).sin_cos();
-                [cos, -sin]
-            })
+        let waves = std::array::from_fn(|i| {
+            [std::array::from_fn(|tone| (omega(tone) * i as f32).cos()), std::array::from_fn(|tone| -(omega(tone) * i as f32).sin())]
         });
         let piece = (rate.hz() / PIECES_PER_SEC) as f32;
         DtmfDetector {
@@ -112,32 +109,40 @@ impl DtmfDetector {
         }
         let mut piece = Piece { energy: x.iter().map(|s| s * s).sum(), ..Piece::default() };
         if piece.energy < NOTHING * samples.len() as f32 {
-            for (phase, turn) in self.phase.iter_mut().zip(&self.turn) {
-                *phase = (*phase + turn) % TAU;
-            }
+            self.turn_on();
             return piece;
         }
-        for tone in 0..TONES {
-            let [mut re, mut im] = [0.0; 2];
-            for (s, [cos, sin]) in x[..samples.len()].iter().zip(&self.waves[tone]) {
-                re += s * cos;
-                im += s * sin;
+        let (mut re, mut im) = ([0.0; TONES], [0.0; TONES]);
+        for (s, [cos, sin]) in x[..samples.len()].iter().zip(&self.waves) {
+            for tone in 0..TONES {
+                re[tone] += s * cos[tone];
+                im[tone] += s * sin[tone];
             }
+        }
+        for tone in 0..TONES {
             // Turned to where the tone's own wave is at this piece, so that pieces add up.
             let (sin, cos) = self.phase[tone].sin_cos();
-            piece.tones[tone] = [re * cos + im * sin, im * cos - re * sin];
-            self.phase[tone] = (self.phase[tone] + self.turn[tone]) % TAU;
+            piece.tones[tone] = [re[tone] * cos + im[tone] * sin, im[tone] * cos - re[tone] * sin];
         }
+        self.turn_on();
         piece
+    }
+
+    /// A piece further; both terms lie below a whole turn.
+    fn turn_on(&mut self) {
+        for (phase, turn) in self.phase.iter_mut().zip(&self.turn) {
+            let sum = *phase + turn;
+            *phase = if sum < TAU { sum } else { sum - TAU };
+        }
     }
 
     /// The key in the newest window, if there is one and nothing else.
     fn look(&self) -> Option<(usize, usize)> {
-        let (now, before) = (self.window(STRIDE), self.window(0));
         let samples = (self.rate.hz() / PIECES_PER_SEC) as f32 * WINDOW as f32;
-        if now.energy < MIN_POWER * samples {
+        if self.pieces[STRIDE..].iter().map(|piece| piece.energy).sum::<f32>() < MIN_POWER * samples {
             return None;
         }
+        let (now, before) = (self.window(STRIDE), self.window(0));
         let (low, high) = (strongest(&now, 0), strongest(&now, 4));
         let (low_power, high_power) = (tone_power(&now, &before, low, samples)?, tone_power(&now, &before, high, samples)?);
         let twist_db = 10.0 * (high_power / low_power).log10();

@@ -12,11 +12,14 @@ mod likeness;
 mod peers;
 #[path = "../harness/phones.rs"]
 mod phones;
+#[path = "../harness/raw.rs"]
+mod raw;
 
 mod acd;
 mod call_command;
 mod calls;
 mod handoffs;
+mod keys;
 mod lines;
 mod serve;
 mod transfers;

@@ -1,17 +1,23 @@
 //! Transfers through the whole gateway: an agent on a phone sends a caller on, whose own phone (sipp) allows no REFER, or leaves the call to
 //! another phone. Everything is on loopback; every wait is for an event, with a deadline.
 
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::peers::{Peer, Room, free_port};
+use crate::likeness::{Likeness, speech};
 use crate::phones::{PATIENCE, accepts, finished, gateway, part, phone};
-use segue::base::{AgentId, EndedBy, HandoffClock, Happening, Record};
+use crate::raw::{Raw, header, sdp};
+use crate::traps::{Line, Seen, Talk, has, talk_with, what_callers_say};
+use segue::base::{AgentId, CallOutcome, EndedBy, HandoffClock, Happening, Record};
 use segue::cmd::live::Running;
-use segue::edge::LegCommand;
+use segue::edge::{LEG_QUEUE, Leg, LegCommand, LegEvent, MediaPlan, MediaSockets};
 use segue::gateway::live::call::Finished;
 use segue::replay::caller::{self, CallReport};
+use segue::sound::codec::Codec;
+use tokio::sync::mpsc::{Sender, channel};
 
 /// A caller whose phone does not allow REFER, who echoes what they hear, and stays until they are hung up on.
 fn caller_without_refer(running: &Running, room: &Room) -> Option<Peer> {
@@ -87,4 +93,75 @@ async fn when_nobody_outside_takes_the_caller_the_agent_still_has_them() {
     refusing.await.unwrap();
     assert!(!agent.they_hung_up && agent.heard_s > 4.0, "{agent:?}");
     assert_eq!(joined(&finished), ["agent-1".into()]);
+}
+
+/// A phone whose words the test writes: it is called, in place of another dialog, and picks up. Where its sound is, and its peer's.
+fn takes_over(bea: &mut Raw) -> (UdpSocket, SocketAddr) {
+    let invite = bea.expect("INVITE");
+    assert_eq!((header(&invite, "Replaces"), header(&invite, "Require")), (Some("other@line;to-tag=bea7;from-tag=anna7"), Some("replaces")));
+    bea.is_called(&invite);
+    bea.answer(&invite, "180 Ringing", "", "");
+    let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    bea.answer(&invite, "200 OK", "", &sdp(rtp.local_addr().unwrap().port(), 0, "sendrecv"));
+    bea.expect("ACK");
+    let port = invite.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap();
+    (rtp, SocketAddr::from(([127, 0, 0, 1], port)))
+}
+
+/// Somebody who talks on this socket, in G.711 with this peer, until the sender is dropped.
+async fn talks((rtp, remote): (UdpSocket, SocketAddr), says: Vec<i16>) -> (Line, Sender<LegEvent>) {
+    let (rtcp, codec) = (UdpSocket::bind("127.0.0.1:0").unwrap(), Codec::Pcmu);
+    rtp.set_nonblocking(true).unwrap();
+    rtcp.set_nonblocking(true).unwrap();
+    let plan = MediaPlan {
+        remote,
+        remote_rtcp: remote,
+        codec,
+        payload: 0,
+        payload_in: 0,
+        event_payload: None,
+        event_payload_in: None,
+        event_clock_hz: 8_000,
+        comfort_noise: false,
+        sends: true,
+        receives: true,
+        ptime_ms: 20,
+        srtp: None,
+    };
+    let ((commands, _), (told, events)) = (channel(LEG_QUEUE), channel(LEG_QUEUE));
+    let line = Line::new(Leg { commands, events }, says, &[]);
+    told.send(LegEvent::Media { plan, wire: Some(MediaSockets { rtp, rtcp }.into()) }).await.unwrap();
+    told.send(LegEvent::Answered).await.unwrap();
+    (line, told)
+}
+
+/// An attended transfer (REFER with Replaces) from end to end: whom the agent's phone has talked to on another line hears the caller.
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_an_agent_has_asked_on_another_line_takes_the_caller_over_and_the_agent_is_free() {
+    let Talk { mut caller, mut agent, mut running, .. } = talk_with(&[], "").await;
+    let mut bea = Raw::new(running.sip.local(), "bea").patient(PATIENCE.as_secs());
+    agent.refer(&format!("sip:bea@{}?Replaces=other%40line%3Bto-tag%3Dbea7%3Bfrom-tag%3Danna7", bea.at)).await;
+    let (bea, sound) = tokio::task::spawn_blocking(move || {
+        let sound = takes_over(&mut bea);
+        (bea, sound)
+    })
+    .await
+    .unwrap();
+    let bea_says = speech(&["bot-fails-twice-caller-declines", "nobody-on-duty", "fraud", "gets-loud"]);
+    let (line, over) = talks(sound, bea_says.clone()).await;
+    assert_eq!(agent.sees().await, Seen::Moved(true), "the agent's phone is told");
+    agent.heard().await;
+    caller.goes_on(12).await;
+    caller.hang_up().await;
+    tokio::task::spawn_blocking(move || bea.expect_and_take("BYE")).await.unwrap();
+    drop(over);
+    let (of_caller, of_bea) = (caller.heard().await, line.heard().await);
+    let latest = of_caller.len().saturating_sub(10 * 8_000);
+    Likeness::of(&bea_says, &of_caller[latest..]).must_be_good("the caller hears whom the agent has asked");
+    Likeness::of(&what_callers_say(), &of_bea).must_be_good("who was asked hears the caller");
+    let finished = finished(&mut running).await;
+    assert_eq!(joined(&finished), ["agent-1".into(), AgentId::from("outside line")]);
+    assert!(has(&finished, |h| matches!(h, Happening::HandoffEnded { by: EndedBy::Agent, .. })));
+    let bridged = |h: &Happening| matches!(h, Happening::CallEnded { outcome: CallOutcome::Bridged, by: EndedBy::Caller, .. });
+    assert!(has(&finished, bridged), "{:?}", finished.records.last());
 }

@@ -1,22 +1,19 @@
 //! The traps of call handling that need a network, on live calls: who transfers and leaves at once, who changes their stream,
-//! whose keys have another number, who holds, whose target is no `sip:` URI. One more, that a caller gets one stream
-//! through music and bridge (trap 11), is in `calls`; what phones say word by word is in `tests/sip`.
+//! who holds, whose target is no `sip:` URI. That a caller gets one stream through music and bridge (trap 11) is in `calls`,
+//! keys whose numbers differ (trap 13) are in `keys`, and what phones say word by word is in `tests/sip`.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use crate::likeness::{Likeness, speech};
-use crate::phones::{PATIENCE, accepts, agent, dialling, finished, gateway, on_loopback, open, outcomes, part, phone};
-use segue::base::{CallOutcome, EndedBy, Frame, HandoffClock, Happening, Key, OfferOutcome, Party, Rate, Record, StageName, Time};
+use crate::phones::{PATIENCE, dialling, finished, gateway, outcomes, phone};
+use segue::base::{CallOutcome, EndedBy, Frame, HandoffClock, Happening, Key, OfferOutcome, Rate, Record, StageName, Time};
 use segue::cmd::live::Running;
 use segue::edge::rtp::RtpLeg;
 use segue::edge::{Invited, Leg, LegCommand, LegEvent, Wire};
 use segue::gateway::live::call::Finished;
-use segue::replay::caller;
 use segue::sound::codec::{Codec, Encoder, MAX_ENCODED};
 use segue::sound::rtp::Packet;
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
@@ -26,7 +23,7 @@ const TICK: Duration = Duration::from_millis(20);
 const FRAME: usize = 160;
 
 /// A phone in a call, which does what the test says.
-struct Line {
+pub struct Line {
     commands: Sender<LegCommand>,
     events: UnboundedReceiver<Seen>,
     /// Frames that it has heard so far, silent ones too.
@@ -37,7 +34,7 @@ struct Line {
 
 /// What it was told.
 #[derive(Debug, PartialEq)]
-enum Seen {
+pub enum Seen {
     Referred(String),
     Moved(bool),
     /// Sound was agreed on anew; true if we are heard.
@@ -46,7 +43,7 @@ enum Seen {
 
 impl Line {
     /// Says this from the pick-up on, and presses keys so long after it.
-    fn new(leg: Leg, says: Vec<i16>, keys: &[(u64, char)]) -> Line {
+    pub fn new(leg: Leg, says: Vec<i16>, keys: &[(u64, char)]) -> Line {
         let commands = leg.commands.clone();
         let (sender, events) = unbounded_channel();
         let (count, frames) = watch::channel(0);
@@ -65,20 +62,20 @@ impl Line {
         self.commands.send(command).await.unwrap();
     }
 
-    async fn refer(&self, target: &str) {
+    pub async fn refer(&self, target: &str) {
         self.ask(LegCommand::Refer { target: target.into(), user_to_user: None }).await;
     }
 
-    async fn hang_up(&self) {
+    pub async fn hang_up(&self) {
         self.ask(LegCommand::HangUp { cause: 16, text: "done".into() }).await;
     }
 
-    async fn sees(&mut self) -> Seen {
+    pub async fn sees(&mut self) -> Seen {
         tokio::time::timeout(PATIENCE, self.events.recv()).await.unwrap().expect("the call goes on")
     }
 
     /// Goes on for so long.
-    async fn goes_on(&mut self, secs: u64) {
+    pub async fn goes_on(&mut self, secs: u64) {
         let until = *self.frames.borrow() + secs * 50;
         tokio::time::timeout(PATIENCE, self.frames.wait_for(|frames| *frames >= until)).await.unwrap().expect("the call goes on");
     }
@@ -91,7 +88,7 @@ impl Line {
         }
     }
 
-    async fn heard(self) -> Vec<i16> {
+    pub async fn heard(self) -> Vec<i16> {
         tokio::time::timeout(PATIENCE, self.heard).await.unwrap().unwrap()
     }
 }
@@ -134,7 +131,7 @@ async fn talk(mut leg: Leg, says: Vec<i16>, mut keys: Vec<(Duration, Key)>, (see
 }
 
 /// Waits until this happens in a call.
-async fn until(records: &mut broadcast::Receiver<Record>, what: impl Fn(&Happening) -> bool) {
+pub async fn until(records: &mut broadcast::Receiver<Record>, what: impl Fn(&Happening) -> bool) {
     let wait = async { while !what(&records.recv().await.expect("the gateway runs").kind) {} };
     tokio::time::timeout(PATIENCE, wait).await.expect("it happens");
 }
@@ -143,11 +140,11 @@ async fn until_they_talk(records: &mut broadcast::Receiver<Record>) {
     until(records, |h| matches!(h, Happening::ClockReached { clock: HandoffClock::T5, .. })).await;
 }
 
-fn has(finished: &Finished, what: impl Fn(&Happening) -> bool) -> bool {
+pub fn has(finished: &Finished, what: impl Fn(&Happening) -> bool) -> bool {
     finished.records.iter().any(|record| what(&record.kind))
 }
 
-fn what_callers_say() -> Vec<i16> {
+pub fn what_callers_say() -> Vec<i16> {
     speech(&["asks-for-a-person", "gets-loud", "fraud", "calm-served-by-the-bot", "bot-fails-twice-caller-declines"])
 }
 
@@ -156,14 +153,14 @@ fn what_agents_say() -> Vec<i16> {
 }
 
 /// A caller and an agent who talk with each other; more agents are on the phones of `others`.
-struct Talk {
-    caller: Line,
-    agent: Line,
-    running: Running,
-    records: broadcast::Receiver<Record>,
+pub struct Talk {
+    pub caller: Line,
+    pub agent: Line,
+    pub running: Running,
+    pub records: broadcast::Receiver<Record>,
 }
 
-async fn talk_with(others: &[SocketAddr], more: &str) -> Talk {
+pub async fn talk_with(others: &[SocketAddr], more: &str) -> Talk {
     let (agent_phone, mut rung) = phone().await;
     let (caller_phone, _rung) = phone().await;
     let agents = [&[agent_phone.local()], others].concat();
@@ -317,80 +314,5 @@ async fn trap_12_a_caller_whose_stream_begins_anew_goes_on_to_be_heard() {
     for turn in 0..streams.len() {
         let said: Vec<i16> = frames[at + turn * 250..at + (turn + 1) * 250].concat();
         Likeness::of(&said, &heard).must_be_good(&format!("the agent hears stream {turn}"));
-    }
-}
-
-/// An offer of G.711 A-law with keys at payload type 96, as some gateways of carriers make it.
-fn offer(port: u16) -> String {
-    format!(
-        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 96\r\n\
-         a=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\n"
-    )
-}
-
-/// A key as RFC 4733 writes it: nothing but packets of the event, three of which end it.
-async fn press(rtp: &UdpSocket, to: SocketAddr, payload_type: u8, code: u8, numbers: (u16, u32)) {
-    for n in 0..8_u16 {
-        let duration = (n.min(5) + 1) * 160;
-        let ends = if n >= 5 { 0x80 } else { 0 };
-        let payload = [code, ends | 10, (duration >> 8) as u8, duration as u8];
-        let packet = Packet { marker: n == 0, payload_type, sequence: numbers.0 + n, timestamp: numbers.1, ssrc: 7, payload: &payload };
-        let mut datagram = [0; 64];
-        let length = packet.encode(&mut datagram).unwrap();
-        rtp.send_to(&datagram[..length], to).await.unwrap();
-        tokio::time::sleep(TICK).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn trap_13_keys_are_understood_though_each_leg_has_another_number_for_them() {
-    let (agent_phone, mut rung) = phone().await;
-    let bot = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/bots/mercury.toml");
-    let tables = format!(
-        "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\nbot = \"mercury\"\n[bot.mercury]\nfile = \"{}\"\n[[queue]]\nname = \"service\"\n",
-        bot.display()
-    );
-    let mut running = open(&(tables + &on_loopback("") + &agent("anna", &["service"], &[agent_phone.local()]))).await;
-    let mut records = running.gateway.watch();
-    let anna = tokio::spawn(async move {
-        let invited = rung.recv().await.unwrap();
-        // Ours has 101.
-        caller::attend(invited.leg, Duration::from_millis(100), accepts(Duration::from_millis(500), part(60))).await
-    });
-    let (sip, rtp) = (UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
-    let (us, to, body) = (sip.local_addr().unwrap(), running.sip.local(), offer(rtp.local_addr().unwrap().port()));
-    let request = |method: &str, cseq: u32, tag: &str, body: &str| {
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
-        format!(
-            "{method} sip:1000@{to} SIP/2.0\r\nVia: SIP/2.0/UDP {us};branch=z9hG4bK13{method}{cseq};rport\r\nMax-Forwards: 70\r\nFrom: <sip:a@{us}>;tag=1\r\n\
-             To: <sip:1000@{to}>{tag}\r\nCall-ID: trap13@test\r\nCSeq: {cseq} {method}\r\nContact: <sip:a@{us}>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-    };
-    sip.send_to(request("INVITE", 1, "", &body).as_bytes(), to).await.unwrap();
-    let answer = tokio::time::timeout(PATIENCE, answer(&sip)).await.unwrap();
-    assert!(answer.contains("a=rtpmap:96 telephone-event/8000") && !answer.contains("101"), "{answer}");
-    let tag = answer.lines().find_map(|line| line.strip_prefix("To:")?.split_once(";tag=")).map(|(_, tag)| format!(";tag={}", tag.trim())).unwrap();
-    sip.send_to(request("ACK", 1, &tag, "").as_bytes(), to).await.unwrap();
-    let port = answer.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap();
-    let media = SocketAddr::new(to.ip(), port);
-    until(&mut records, |h| matches!(h, Happening::StageEntered { stage: StageName::WithBot })).await;
-    press(&rtp, media, 96, 0, (100, 8_000)).await;
-    until(&mut records, |h| matches!(h, Happening::KeyPressed { who: Party::Caller, .. })).await;
-    until(&mut records, |h| matches!(h, Happening::KeyPressed { who: Party::Agent, .. }) || matches!(h, Happening::OfferSettled { .. })).await;
-    sip.send_to(request("BYE", 2, &tag, "").as_bytes(), to).await.unwrap();
-    anna.await.unwrap();
-    let finished = finished(&mut running).await;
-    assert_eq!(outcomes(&finished), [("anna".to_owned(), OfferOutcome::Accepted)]);
-}
-
-async fn answer(sip: &UdpSocket) -> String {
-    let mut datagram = [0; 4_096];
-    loop {
-        let length = sip.recv(&mut datagram).await.unwrap();
-        let text = String::from_utf8_lossy(&datagram[..length]).into_owned();
-        if text.starts_with("SIP/2.0 200") {
-            return text;
-        }
     }
 }

@@ -2,7 +2,6 @@
 //! and what no peer should send is thrown at one. Everything is on loopback; every wait is for an event, with a deadline.
 
 mod dialogs;
-mod raw;
 mod transfers;
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};

@@ -14,6 +14,8 @@ mod likeness;
 mod peers;
 #[path = "../harness/phones.rs"]
 mod phones;
+#[path = "../harness/raw.rs"]
+mod raw;
 
 mod edge;
 mod registration;

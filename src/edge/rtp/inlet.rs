@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::base::{Frame, Rate, Time};
+use crate::base::{FRAME_MILLIS, Frame, Rate, Time};
 use crate::sound::codec::{Codec, CodecError, Decoder, MAX_DECODED};
 use crate::sound::rtp::Packet;
 use crate::sound::rtp::comfort::ComfortNoise;
@@ -68,8 +68,10 @@ impl Inlet {
         self.fifo.len()
     }
 
-    /// The next 20 ms; `None` until the peer has begun to send, or while it is silent for long.
-    pub fn pull(&mut self) -> Option<Frame> {
+    /// The next 20 ms, which were due so many times 20 ms ago; `None` until the peer has begun to send, or while it is silent
+    /// for long.
+    pub fn pull(&mut self, ago: u32) -> Option<Frame> {
+        self.buffer.lag(f64::from(ago) * FRAME_MILLIS as f64);
         let wanted = self.rate.frame_samples();
         while self.fifo.len() < wanted {
             let is_ahead = !self.is_quiet && self.buffer.is_ahead();
@@ -169,7 +171,7 @@ mod tests {
                 next += 1;
             }
             deepest = deepest.max(inlet.buffer.depth_ms());
-            let Some(frame) = inlet.pull() else { continue };
+            let Some(frame) = inlet.pull(0) else { continue };
             let samples = frame.samples();
             let steps = std::iter::once(&last).chain(samples).zip(samples).map(|(a, b)| a.abs_diff(*b)).max();
             last = samples[samples.len() - 1];

@@ -3,11 +3,12 @@
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::base::{AgentId, CallId, Happening, LegId, OfferId, QueueId, Record, SignalKind, Time};
+use crate::base::{AgentId, CallId, FRAME_MILLIS, Happening, LegId, OfferId, QueueId, Record, SignalKind, Time};
 use crate::call::{CallInput, Heard, Plan};
 use crate::edge::rtp::RtpStats;
 use crate::edge::{Leg, LegEvent};
@@ -20,6 +21,8 @@ use super::edge::{LiveEdge, Shared};
 use super::lateness::Lateness;
 use super::pace::Seat;
 
+/// 20 ms.
+const FRAME: Duration = Duration::from_millis(FRAME_MILLIS);
 /// News that may wait for a call.
 pub const INBOX: usize = 1_024;
 /// Answers of engines that may wait for a call.
@@ -36,6 +39,9 @@ pub enum News {
     Leg(u32, LegEvent),
     /// The screen on which this agent is asked is gone; they have phones.
     NoScreen(OfferId, AgentId),
+    /// Segue fails at this call.
+    #[cfg(test)]
+    Fail,
 }
 
 /// A call that is let in.
@@ -111,30 +117,17 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
             due = ticks.tick() => {
                 lateness.note(due.at.elapsed());
                 executor.edge().pass(due.frames);
+                overhear(&mut executor, call, due.unheard);
                 tick(&mut executor, call);
             }
-            Some(news) = news.recv() => match news {
-                News::Call(CallInput::Desk(told)) => {
-                    let told = executor.edge().take_news(told);
-                    executor.input(CallInput::Desk(told));
-                }
-                News::Call(input) => executor.input(input),
-                News::WantsPerson => {
-                    let asked = wants_person(executor.clock().now(), weight);
-                    executor.input(CallInput::Heard(LegId::CALLER, Heard::Signal(asked)));
-                }
-                News::Leg(n, event) => {
-                    if let Some((leg, key)) = executor.edge().on_event(n, event) {
-                        executor.tell(leg, ListenInput::Key(key));
-                    }
-                    pass_on(&mut executor);
-                }
-                News::NoScreen(offer, agent) => {
-                    executor.edge().ring_phones(offer, &agent);
-                    pass_on(&mut executor);
-                }
-            },
-            Some(answer) = answers.recv() => executor.answer(answer),
+            Some(news) = news.recv() => {
+                overhear(&mut executor, call, ticks.catch_up());
+                hear_news(&mut executor, news, weight);
+            }
+            Some(answer) = answers.recv() => {
+                overhear(&mut executor, call, ticks.catch_up());
+                executor.answer(answer);
+            }
         }
         pair_up(&mut executor);
         note_network(&mut executor);
@@ -143,6 +136,32 @@ async fn drive(admission: Admission, shared: Shared, (lateness, pace): (Arc<Late
     executor.edge().hang_up_all();
     note_network(&mut executor);
     executor.into_edge().close().await
+}
+
+fn hear_news(executor: &mut Executor<LiveClock, LiveEdge>, news: News, weight: f64) {
+    match news {
+        News::Call(CallInput::Desk(told)) => {
+            let told = executor.edge().take_news(told);
+            executor.input(CallInput::Desk(told));
+        }
+        News::Call(input) => executor.input(input),
+        News::WantsPerson => {
+            let asked = wants_person(executor.clock().now(), weight);
+            executor.input(CallInput::Heard(LegId::CALLER, Heard::Signal(asked)));
+        }
+        News::Leg(n, event) => {
+            if let Some((leg, key)) = executor.edge().on_event(n, event) {
+                executor.tell(leg, ListenInput::Key(key));
+            }
+            pass_on(executor);
+        }
+        News::NoScreen(offer, agent) => {
+            executor.edge().ring_phones(offer, &agent);
+            pass_on(executor);
+        }
+        #[cfg(test)]
+        News::Fail => panic!("a test wants it"),
+    }
 }
 
 /// The same evidence as if they had said it; the score is for what is heard.
@@ -167,9 +186,33 @@ fn pair_up(executor: &mut Executor<LiveClock, LiveEdge>) {
     edge.pair_up(legs, is_tapped);
 }
 
+/// So many times 20 ms of two legs whose packets have been forwarded meanwhile: to who listens, and to the recording.
+fn overhear(executor: &mut Executor<LiveClock, LiveEdge>, call: CallId, frames: u32) {
+    let Some(legs) = executor.edge().overheard() else { return };
+    let now = executor.clock().now();
+    for ago in (0..frames).rev() {
+        let said = legs.map(|leg| executor.edge().catch_up(leg, ago));
+        for (leg, frame) in legs.into_iter().zip(said) {
+            if let Some(frame) = frame {
+                executor.overhear(leg, frame, now.back(FRAME * ago));
+            }
+        }
+        let edge = executor.edge();
+        if edge.journal_of_calls().keeps() {
+            let [caller, heard] = match legs.iter().position(|leg| *leg == LegId::CALLER) {
+                Some(0) => said,
+                Some(_) => [said[1], said[0]],
+                None => [None, None],
+            };
+            edge.journal_of_calls().sound(call, StereoFrame::new(edge.rate(), caller.as_ref(), heard.as_ref()));
+        }
+    }
+}
+
 /// 20 ms, or more while nothing is done but to forward packets: what every leg sent goes in, what every leg hears goes out.
 fn tick(executor: &mut Executor<LiveClock, LiveEdge>, call: CallId) {
     let now = executor.clock().now();
+    let is_overheard = executor.edge().overheard().is_some();
     let mut caller = None;
     let mut at = 0;
     while at < executor.edge().contacts() {
@@ -192,7 +235,7 @@ fn tick(executor: &mut Executor<LiveClock, LiveEdge>, call: CallId) {
     executor.tick();
     let edge = executor.edge();
     let heard = edge.take_heard();
-    if !edge.journal_of_calls().keeps() {
+    if is_overheard || !edge.journal_of_calls().keeps() {
         return;
     }
     let rate = edge.rate();

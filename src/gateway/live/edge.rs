@@ -206,8 +206,10 @@ impl LiveEdge {
         self.contacts.len()
     }
 
-    /// What contact number `at` sent since the last tick, its keys first; `None` if it is no leg.
+    /// What contact number `at` sent since the last tick, its keys first; `None` if it is no leg. The sound of legs that are
+    /// [overheard](Self::overheard) is taken by [`Self::catch_up`].
     pub fn take_sound(&mut self, at: usize, now: Time) -> Option<Sound> {
+        let is_overheard = self.overheard().is_some();
         let contact = self.contacts.get_mut(at)?;
         let rtp = contact.rtp.clone()?;
         let mut rtp = rtp.borrow_mut();
@@ -217,13 +219,25 @@ impl LiveEdge {
         if contact.reports.as_ref().is_none_or(has_come) {
             rtp.receive_reports(now);
         }
-        let frame = rtp.play_out(now);
+        let frame = if is_overheard { None } else { rtp.play_out(now) };
         let (key, silent) = (rtp.key(), rtp.silent_for(now));
         let key = key.filter(|key| contact.presses(*key, false, now));
         let leg = contact.role.leg()?;
         let is_lost = contact.sends && !contact.is_mute && silent > self.shared.media_timeout;
         contact.is_mute |= is_lost;
         Some(Sound { leg, frame, key, is_lost })
+    }
+
+    /// Two legs whose packets are forwarded, and who are only listened to or recorded: their sound may be taken a few
+    /// frames together.
+    pub fn overheard(&self) -> Option<[LegId; 2]> {
+        let pair = self.pair.as_ref().filter(|pair| pair.tapped() == Some(true))?;
+        self.rests().then(|| pair.legs())
+    }
+
+    /// The next 20 ms of a leg that is overheard, which were due so many times 20 ms ago.
+    pub fn catch_up(&mut self, leg: LegId, ago: u32) -> Option<Frame> {
+        self.rtp_of(leg)?.catch_up(ago)
     }
 
     /// What the caller heard in the last tick.
@@ -404,7 +418,7 @@ impl LiveEdge {
 
     /// True while nothing is done but to forward packets: ticks may be rare.
     pub fn rests(&self) -> bool {
-        self.pair.as_ref().is_some_and(Pair::is_alone) && self.contacts.iter().filter(|c| c.rtp.is_some()).count() == 2
+        self.pair.as_ref().is_some_and(|pair| pair.tapped().is_some()) && self.contacts.iter().filter(|c| c.rtp.is_some()).count() == 2
     }
 
     /// So many times 20 ms passed before the tick that comes now.

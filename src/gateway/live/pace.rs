@@ -15,7 +15,8 @@ use crate::base::FRAME_MILLIS;
 const SLOTS: usize = FRAME_MILLIS as usize;
 /// 20 ms.
 const FRAME: Duration = Duration::from_millis(FRAME_MILLIS);
-/// Of a call that only forwards packets every so many ticks is enough: for keys of agents, reports, and deadlines.
+/// Of a call that only forwards packets every so many ticks is enough: for keys of agents, reports, and deadlines, and to
+/// listen to what was said since.
 const RESTING_FRAMES: u32 = 5;
 
 /// How many calls tick in each slot of one thread.
@@ -63,7 +64,7 @@ impl Seat {
         let first = self.pace.origin + first_tick(self.pace.origin.elapsed(), self.slot);
         let mut interval = interval_at(first, FRAME);
         interval.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        Ticks { interval, last: first - FRAME, is_resting: false }
+        Ticks { interval, last: first - FRAME, is_resting: false, heard: 0 }
     }
 }
 
@@ -73,6 +74,8 @@ pub struct Ticks {
     interval: Interval,
     last: Instant,
     is_resting: bool,
+    /// How many times 20 ms since the last tick were caught up with.
+    heard: u32,
 }
 
 /// A tick.
@@ -82,6 +85,8 @@ pub struct Tick {
     pub at: Instant,
     /// How many times 20 ms lie between the one before and this one.
     pub frames: u32,
+    /// How many of them were not caught up with before.
+    pub unheard: u32,
 }
 
 impl Ticks {
@@ -93,7 +98,17 @@ impl Ticks {
         if self.is_resting {
             self.interval.reset_at(at + FRAME * RESTING_FRAMES);
         }
-        Tick { at, frames }
+        Tick { at, frames, unheard: frames.saturating_sub(std::mem::take(&mut self.heard)) }
+    }
+
+    /// Something comes between two ticks that are far apart: how many times 20 ms are to be caught up with first.
+    pub fn catch_up(&mut self) -> u32 {
+        if !self.is_resting {
+            return 0;
+        }
+        let unheard = frames_unheard(self.last.elapsed(), self.heard);
+        self.heard += unheard;
+        unheard
     }
 
     /// Whether ticks are rare from now on, or come each 20 ms.
@@ -103,6 +118,12 @@ impl Ticks {
         }
         self.interval.reset_at(self.last + FRAME * frames_to_next(is_resting, self.last.elapsed()));
     }
+}
+
+/// How many whole 20 ms have passed since the last tick, so long ago, and were not heard; what is later is the next tick's.
+fn frames_unheard(elapsed: Duration, heard: u32) -> u32 {
+    let passed = (elapsed.as_millis() / u128::from(FRAME_MILLIS)) as u32;
+    passed.min(RESTING_FRAMES).saturating_sub(heard)
 }
 
 /// How many times 20 ms lie between the last tick, so long ago, and the next.
@@ -145,6 +166,16 @@ mod tests {
         for (elapsed_ms, frames) in [(0, 1), (19, 1), (20, 2), (47, 3), (99, 5)] {
             assert_eq!(frames_to_next(false, Duration::from_millis(elapsed_ms)), frames, "{elapsed_ms}");
         }
+    }
+
+    #[test]
+    fn what_comes_between_rare_ticks_finds_everything_heard_once() {
+        let mut heard = 0;
+        for (elapsed_ms, unheard) in [(3, 0), (20, 1), (39, 0), (75, 2), (99, 1), (100, 1), (400, 0)] {
+            assert_eq!(frames_unheard(Duration::from_millis(elapsed_ms), heard), unheard, "{elapsed_ms}");
+            heard += unheard;
+        }
+        assert_eq!(heard, RESTING_FRAMES);
     }
 
     #[test]

@@ -42,9 +42,17 @@ impl Pair {
         matches!(self.state, State::Forwarding { .. }) && (self.legs.0 == leg || self.legs.1 == leg)
     }
 
-    /// True if packets are forwarded and nobody listens or records.
-    pub fn is_alone(&self) -> bool {
-        matches!(self.state, State::Forwarding { is_tapped: false, .. })
+    /// Whether anybody listens or records, if packets are forwarded.
+    pub fn tapped(&self) -> Option<bool> {
+        match &self.state {
+            State::Waiting { .. } => None,
+            State::Forwarding { is_tapped, .. } => Some(*is_tapped),
+        }
+    }
+
+    /// The legs.
+    pub fn legs(&self) -> [LegId; 2] {
+        [self.legs.0, self.legs.1]
     }
 
     /// The task that should forward has failed.

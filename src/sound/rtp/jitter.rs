@@ -3,15 +3,18 @@
 //! [`JitterBuffer::push`] takes packets as they come, [`JitterBuffer::pull`] gives one for each packet time. How much is
 //! held back follows the network: the 95th percentile of recent delays, within 20 to 120 ms. What runs ahead, because
 //! the peer's clock is faster or the network calmed down, is dropped in silence, and shortened where there is none
-//! ([`JitterBuffer::is_ahead`]); what runs dry is made up and waits again. Packets that are no sound (keys, comfort noise) hold their place in the order; a pause that comfort noise
-//! announces is no loss.
+//! ([`JitterBuffer::is_ahead`]): at once where it is much, and where it is one packet that was never needed for two seconds.
+//! What runs dry is made up and waits again. Packets that are no sound (keys, comfort noise) hold their place in the order;
+//! a pause that comfort noise announces is no loss.
 
 mod delays;
+mod spare;
 
 use crate::base::Time;
 
 use super::{Extended, MAX_DATAGRAM, MAX_JUMP, Packet};
 use delays::Delays;
+use spare::Spare;
 
 /// Packets that are held at most.
 const SLOTS: usize = 64;
@@ -93,8 +96,11 @@ pub struct JitterBuffer {
     is_pause: bool,
     made_up: u32,
     delays: Delays,
+    spare: Spare,
     packet_ms: f64,
     last: Option<(u64, u32)>,
+    /// What is pulled now was due so long ago, in ms.
+    ago_ms: f64,
     counts: JitterCounts,
 }
 
@@ -113,8 +119,10 @@ impl JitterBuffer {
             is_pause: false,
             made_up: 0,
             delays: Delays::default(),
+            spare: Spare::default(),
             packet_ms: PACKET_MS,
             last: None,
+            ago_ms: 0.0,
             counts: JitterCounts::default(),
         }
     }
@@ -145,13 +153,22 @@ impl JitterBuffer {
         self.highest.map_or(0.0, |highest| (highest + 1).saturating_sub(self.next) as f64 * self.packet_ms)
     }
 
+    /// What is pulled from now on was due so long ago, in ms: what has come since then is no surplus.
+    pub fn lag(&mut self, ago_ms: f64) {
+        self.ago_ms = ago_ms;
+    }
+
+    fn due_ms(&self) -> f64 {
+        self.depth_ms() - self.ago_ms
+    }
+
     fn extra_ms(&self) -> f64 {
-        self.depth_ms() - self.held_ms() - self.packet_ms
+        self.due_ms() - self.held_ms() - self.packet_ms
     }
 
     /// True if so much more than wanted is held that what is decoded should be shortened.
     pub fn is_ahead(&self) -> bool {
-        !self.is_waiting && self.extra_ms() > SLACK_MS
+        !self.is_waiting && (self.extra_ms() > SLACK_MS || self.spare.is_there())
     }
 
     /// Takes a packet.
@@ -259,13 +276,15 @@ impl JitterBuffer {
     pub fn pull(&mut self, is_quiet: bool) -> Pull<'_> {
         let Some(highest) = self.highest else { return Pull::Waiting };
         if self.is_waiting {
-            if self.depth_ms() < self.held_ms() && self.kind_of(self.next) != Some(Kind::Comfort) {
+            if self.due_ms() < self.held_ms() && self.kind_of(self.next) != Some(Kind::Comfort) {
                 return Pull::Waiting;
             }
             self.is_waiting = false;
+            self.spare = Spare::default();
         }
         let extra = self.extra_ms();
-        if extra > TOO_MUCH_MS || (is_quiet && extra > SLACK_MS) {
+        self.spare.note(extra, self.packet_ms);
+        if extra > TOO_MUCH_MS || (is_quiet && (extra > SLACK_MS || self.spare.is_there())) {
             self.drop_next();
         }
         if let Some(kind) = self.kind_of(self.next) {

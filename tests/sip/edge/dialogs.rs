@@ -1,6 +1,6 @@
 //! What happens inside a dialog: offers that meet, signs of life, requests that come too early, answers that cross.
 
-use super::raw::{Raw, header, sdp};
+use crate::raw::{Raw, header, sdp, tag};
 use super::*;
 
 /// A phone calls, and stands.
@@ -365,9 +365,9 @@ async fn of_several_phones_that_pick_up_at_once_one_is_kept() {
     phone.answer_as(&invite, "two", "200 OK", "", &sdp(6_002, 0, "sendrecv"));
     assert_eq!(stands(&mut leg).await.remote.port(), 6_000);
     let left = phone.expect_and_take("BYE");
-    assert_eq!(raw::tag(&left, "To"), "two");
+    assert_eq!(tag(&left, "To"), "two");
     ask(&leg, LegCommand::HangUp { cause: 16, text: "Normal call clearing".into() }).await;
-    assert_eq!(raw::tag(&phone.expect_and_take("BYE"), "To"), "one");
+    assert_eq!(tag(&phone.expect_and_take("BYE"), "To"), "one");
 }
 
 /// RFC 3261, 13.3.1.4: for 64 times T1, which is 32 s.

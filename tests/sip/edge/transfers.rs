@@ -1,6 +1,6 @@
 //! Transfers: of a caller by us, and of their call by an agent's phone, blind and attended.
 
-use super::raw::{Raw, header, sdp, tag};
+use crate::raw::{Raw, header, sdp, tag};
 use super::*;
 
 /// How it ended, if they could be sent anywhere at all.

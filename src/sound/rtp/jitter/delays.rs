@@ -58,8 +58,8 @@ impl Delays {
     fn review(&mut self) {
         let mut delays = self.delays;
         let delays = &mut delays[..self.filled];
-        delays.sort_unstable_by(f64::total_cmp);
-        let (Some(quickest), Some(slow)) = (delays.first(), delays.get((self.filled as f64 * PERCENTILE) as usize)) else { return };
-        self.held_ms = (slow - quickest).clamp(HELD_MS.0, HELD_MS.1);
+        let quickest = delays.iter().copied().fold(f64::INFINITY, f64::min);
+        let (_, slow, _) = delays.select_nth_unstable_by((self.filled as f64 * PERCENTILE) as usize, f64::total_cmp);
+        self.held_ms = (*slow - quickest).clamp(HELD_MS.0, HELD_MS.1);
     }
 }

@@ -54,6 +54,40 @@ fn a_clean_network_loses_nothing_and_is_held_back_little() {
     assert!(buffer.held_ms() <= 20.0 && deepest <= 40.0, "{} {deepest}", buffer.held_ms());
 }
 
+/// Who takes five at once hears what who takes them one by one hears, and the buffer gets no deeper.
+#[test]
+fn what_is_taken_together_later_is_what_was_due() {
+    for jitter_ms in [0.0, 15.0, 50.0] {
+        let mut network = Network(7);
+        let mut due: Vec<(u64, u64)> = (0..4_000).map(|n| (((n * 20) as f64 * 1e3 + 5e3 + jitter_ms * 1e3 * network.random()) as u64, n)).collect();
+        due.sort_unstable();
+        let (mut one, mut five) = (JitterBuffer::new(8_000), JitterBuffer::new(8_000));
+        let (mut played, mut lost) = ([0, 0], [0, 0]);
+        let mut note = |which: usize, pulled: Pull<'_>| match pulled {
+            Pull::Payload(_) => played[which] += 1,
+            Pull::Lost(_) => lost[which] += 1,
+            Pull::NoSound | Pull::Comfort(_) | Pull::Waiting => {}
+        };
+        let mut arrived = due.into_iter().peekable();
+        for tick in 0..4_000 {
+            while let Some((at, n)) = arrived.next_if(|(at, _)| *at <= tick * STEP_MICROS) {
+                for buffer in [&mut one, &mut five] {
+                    buffer.push(&packet(n, &[0; 160]), Kind::Audio, Time::from_micros(at));
+                }
+            }
+            note(0, one.pull(tick % 10 == 0));
+            if tick % 5 == 4 {
+                for ago in (0..5_u64).rev() {
+                    five.lag(ago as f64 * 20.0);
+                    note(1, five.pull((tick - ago) % 10 == 0));
+                }
+            }
+        }
+        assert!(played[1] >= played[0] - 5 && played[1] >= 3_800 && lost[1] <= lost[0] + 5, "{jitter_ms}: {played:?} {lost:?}");
+        assert!(five.depth_ms() <= one.depth_ms() + 20.0, "{jitter_ms}: {} {}", five.depth_ms(), one.depth_ms());
+    }
+}
+
 #[test]
 fn loss_is_told_packet_by_packet() {
     for share in [0.01, 0.05, 0.10] {
@@ -68,6 +102,39 @@ fn jitter_of_60_ms_is_held_back_and_nothing_is_lost_in_the_long_run() {
     let (played, lost, buffer, deepest) = play(5_000, 0.0, |_, network| vec![60.0 * network.random()]);
     assert!(lost <= 250 && played >= 4_650, "{played} {lost}");
     assert!((40.0..=80.0).contains(&buffer.held_ms()) && deepest <= 200.0, "{} {deepest}", buffer.held_ms());
+}
+
+/// The machine stops for a third of a second: what has piled up meanwhile is gone again soon, and nothing more is lost for it.
+#[test]
+fn after_a_hiccup_the_buffer_is_soon_as_shallow_as_before() {
+    for hiccup_ms in [60.0, 150.0, 330.0] {
+        let mut network = Network(11);
+        let mut due: Vec<(u64, u64)> = (0..2_000)
+            .map(|n| {
+                let at_ms = (n * 20) as f64 + 5.0 + 3.0 * network.random();
+                // Whatever comes while it stops is seen when it goes on.
+                ((if (10_000.0..10_000.0 + hiccup_ms).contains(&at_ms) { 10_000.0 + hiccup_ms } else { at_ms } * 1e3) as u64, n)
+            })
+            .collect();
+        due.sort_unstable();
+        let mut arrived = due.into_iter().peekable();
+        let (mut buffer, mut lost, mut calm_ms) = (JitterBuffer::new(8_000), 0, Vec::new());
+        for tick in 0..2_000 {
+            while let Some((at, n)) = arrived.next_if(|(at, _)| *at <= tick * STEP_MICROS) {
+                buffer.push(&packet(n, &[0; 160]), Kind::Audio, Time::from_micros(at));
+            }
+            if tick > 600 {
+                lost += u32::from(matches!(buffer.pull(tick % 10 == 0), Pull::Lost(_)));
+            } else {
+                buffer.pull(tick % 10 == 0);
+            }
+            if tick > 1_000 {
+                calm_ms.push(buffer.depth_ms());
+            }
+        }
+        let deepest = calm_ms.into_iter().fold(0.0, f64::max);
+        assert!(deepest <= 20.0 && lost == 0, "{hiccup_ms} ms: {deepest} ms deep ten seconds later, {lost} lost");
+    }
 }
 
 #[test]

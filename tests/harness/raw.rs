@@ -1,7 +1,13 @@
 //! A phone whose every word is written by the test: for what sipp can't do, because it depends on what was said before.
 
+// Each test binary uses its own part of this.
+#![allow(dead_code)]
+
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
+
+/// The type of a description of sound.
+const SDP: &str = "application/sdp";
 
 /// A phone on a port of its own, in one dialog.
 pub struct Raw {
@@ -60,25 +66,32 @@ impl Raw {
     pub fn ask(&mut self, method: &str, headers: &str, body: &str) -> u32 {
         self.cseq += 1;
         self.branch += 1;
-        self.send(&self.request(method, self.cseq, self.branch, headers, body));
+        self.send(&self.request(method, self.cseq, self.branch, headers, (SDP, body)));
         self.cseq
+    }
+
+    /// Presses a key by INFO, as phones do that send it beside their sound.
+    pub fn presses(&mut self, key: char) {
+        self.cseq += 1;
+        self.branch += 1;
+        self.send(&self.request("INFO", self.cseq, self.branch, "", ("application/dtmf-relay", &format!("Signal={key}\r\nDuration=160\r\n"))));
     }
 
     /// An ACK for the 200 to its INVITE.
     pub fn ack(&mut self, cseq: u32, body: &str) {
         self.branch += 1;
-        self.send(&self.request("ACK", cseq, self.branch, "", body));
+        self.send(&self.request("ACK", cseq, self.branch, "", (SDP, body)));
     }
 
     /// A CANCEL, or the ACK of a refusal: with the branch of the latest request.
     pub fn beside(&self, method: &str) {
-        self.send(&self.request(method, self.cseq, self.branch, "", ""));
+        self.send(&self.request(method, self.cseq, self.branch, "", (SDP, "")));
     }
 
-    fn request(&self, method: &str, cseq: u32, branch: u32, headers: &str, body: &str) -> String {
+    fn request(&self, method: &str, cseq: u32, branch: u32, headers: &str, (kind, body): (&str, &str)) -> String {
         let Raw { at, tag, call, their_uri, their_tag, .. } = self;
         let to_tag = if their_tag.is_empty() || method == "CANCEL" { String::new() } else { format!(";tag={their_tag}") };
-        let content = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let content = if body.is_empty() { String::new() } else { format!("Content-Type: {kind}\r\n") };
         format!(
             "{method} {their_uri} SIP/2.0\r\nVia: SIP/2.0/UDP {at};branch=z9hG4bK{tag}{branch};rport\r\nMax-Forwards: 70\r\nFrom: <sip:dana@{at}>;tag={tag}\r\n\
              To: <{their_uri}>{to_tag}\r\nCall-ID: {call}\r\nCSeq: {cseq} {method}\r\nContact: <sip:dana@{at}>\r\n{headers}{content}Content-Length: {}\r\n\r\n{body}",
