@@ -442,7 +442,8 @@ async fn on_hold_there_is_music_muted_there_is_silence_and_keys_reach_the_caller
         &caller_heard[sample(from_s)..sample(to_s)]
     };
     let (on, off) = (at(&|kind| matches!(kind, Happening::Held { on: true })), at(&|kind| matches!(kind, Happening::Held { on: false })));
-    let (mute, unmute) = (at(&|kind| matches!(kind, Happening::Muted { on: true, .. })), at(&|kind| matches!(kind, Happening::Muted { on: false, .. })));
+    let (mute, unmute) =
+        (at(&|kind| matches!(kind, Happening::Muted { on: true, .. })), at(&|kind| matches!(kind, Happening::Muted { on: false, .. })));
     let (music, talk, silence) = (part_of(on + 1.0, off - 0.5), part_of(off + 0.5, mute - 0.2), part_of(mute + 0.8, unmute - 0.3));
     println!("the caller hears on hold {:.0}, then {:.0}, then {:.0}", rms(music), rms(talk), rms(silence));
     assert!(rms(music) > 100.0 && Likeness::of(&said, music).found_s < 0.7, "music on hold: {:.0} {:?}", rms(music), Likeness::of(&said, music));

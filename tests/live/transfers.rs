@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::peers::{Peer, Room, free_port};
 use crate::likeness::{Likeness, speech};
+use crate::peers::{Peer, Room, free_port};
 use crate::phones::{PATIENCE, accepts, finished, gateway, part, phone};
 use crate::raw::{Raw, header, sdp};
 use crate::traps::{Line, Seen, Talk, has, talk_with, what_callers_say};

@@ -1,7 +1,7 @@
 //! What happens inside a dialog: offers that meet, signs of life, requests that come too early, answers that cross.
 
-use crate::raw::{Raw, header, sdp, tag};
 use super::*;
+use crate::raw::{Raw, header, sdp, tag};
 
 /// A phone calls, and stands.
 async fn standing(table: SipTable, headers: &str) -> (Raw, Leg, SipEdge) {

@@ -1,7 +1,7 @@
 //! Transfers: of a caller by us, and of their call by an agent's phone, blind and attended.
 
-use crate::raw::{Raw, header, sdp, tag};
 use super::*;
+use crate::raw::{Raw, header, sdp, tag};
 
 /// How it ended, if they could be sent anywhere at all.
 async fn moved(leg: &mut Leg) -> Option<bool> {
