@@ -194,10 +194,10 @@ impl Call {
             return;
         }
         if !is_last {
-            return match consults {
-                Some(by) => self.on_consult_left(by, leg, lost, now),
-                None => {}
-            };
+            if let Some(by) = consults {
+                self.on_consult_left(by, leg, lost, now);
+            }
+            return;
         }
         if let (Some(_), Some(target), false) = (consults, sought, lost) {
             // They hung up before the other was there: the caller goes on to them all the same.

@@ -335,6 +335,27 @@ impl Projection {
                 // Who is there already sees who is new.
                 changed.extend(self.in_call(id));
             }
+            Happening::LegLeft { leg, party: Party::Agent, by } => {
+                let packet = self.calls.get(&id).and_then(|call| call.packet_view(id, &self.tables, now));
+                for (agent, desk) in self.agents.iter_mut().filter(|(_, desk)| desk.is_on(id, Some(*leg))) {
+                    desk.leave(now, record.at, packet.clone());
+                    told.push(Told::desk(agent, Some(id), Event::CallOver { ended_by: call::name_of(by) }));
+                    changed.push(agent.clone());
+                }
+                changed.extend(self.in_call(id));
+            }
+            Happening::CallEnded { by, .. } => {
+                changed.extend(self.leave_all(id, record.at, &call::name_of(by), now, told));
+            }
+            _ => self.on_talk(record, told, &mut changed),
+        }
+        told.extend(changed.iter().filter_map(|agent| self.state(agent, now)));
+    }
+
+    /// What a record of a talk that goes on means for the desks of who is in it.
+    fn on_talk(&mut self, record: &Record, told: &mut Vec<Told>, changed: &mut Vec<AgentId>) {
+        let id = record.subject;
+        match &record.kind {
             Happening::ClockReached { clock: crate::base::HandoffClock::T5, .. } => {
                 for (agent, desk) in self.agents.iter_mut().filter(|(_, desk)| desk.goes_live(id)) {
                     desk.live();
@@ -369,21 +390,8 @@ impl Projection {
                     told.push(Told::desk(agent, Some(id), Event::Muted { on: *on }));
                 }
             }
-            Happening::LegLeft { leg, party: Party::Agent, by } => {
-                let packet = self.calls.get(&id).and_then(|call| call.packet_view(id, &self.tables, now));
-                for (agent, desk) in self.agents.iter_mut().filter(|(_, desk)| desk.is_on(id, Some(*leg))) {
-                    desk.leave(now, record.at, packet.clone());
-                    told.push(Told::desk(agent, Some(id), Event::CallOver { ended_by: call::name_of(by) }));
-                    changed.push(agent.clone());
-                }
-                changed.extend(self.in_call(id));
-            }
-            Happening::CallEnded { by, .. } => {
-                changed.extend(self.leave_all(id, record.at, &call::name_of(by), now, told));
-            }
             _ => {}
         }
-        told.extend(changed.iter().filter_map(|agent| self.state(agent, now)));
     }
 
     /// The agents who are in this call.

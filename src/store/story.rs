@@ -313,19 +313,14 @@ impl Story {
             Happening::PacketUpdated { handoff, packet } => self.of(*handoff, |h| h.packet = Some(packet.clone())),
             Happening::BridgeGapMeasured { handoff, gap_ms } => self.of(*handoff, |h| h.bridge_gap_ms = Some(*gap_ms)),
             Happening::OneWayAudio { handoff, from } => self.of(*handoff, |h| h.one_way.push((at, *from))),
-            Happening::Held { on } => self.holds.push((at, *on)),
-            Happening::Muted { leg, on, .. } => self.mutes.push((at, *leg, *on)),
-            Happening::Invited { agent, to, consult } => {
-                self.invites.push(Invite { at, agent: agent.clone(), to: to.clone(), is_consult: *consult, ended: None });
-            }
-            Happening::InviteEnded { outcome } => match self.invites.iter_mut().rev().find(|invite| invite.ended.is_none()) {
-                Some(invite) => invite.ended = Some((at, *outcome)),
-                None => self.odd += 1,
-            },
+            Happening::Held { .. }
+            | Happening::Muted { .. }
+            | Happening::Invited { .. }
+            | Happening::InviteEnded { .. }
+            | Happening::Noted { .. }
+            | Happening::SlotCorrected { .. }
+            | Happening::KeySent { .. } => self.on_agent_did(at, kind),
             Happening::LegHeard { .. } | Happening::Suggested { .. } => {}
-            Happening::Noted { agent, text } => self.notes.push((at, agent.clone(), text.clone())),
-            Happening::SlotCorrected { agent, name, value } => self.corrections.push((at, agent.clone(), name.clone(), value.clone())),
-            Happening::KeySent { key, .. } => self.keys.push((at, Party::Agent, Some(*key))),
             Happening::HandoffEnded { handoff, outcome, by } => {
                 self.of(*handoff, |h| h.ended = Some(HandoffEnding { at, outcome: *outcome, by: *by }));
             }
@@ -342,6 +337,25 @@ impl Story {
             Happening::Faulted { fault } => self.faults.push((at, fault.clone())),
             Happening::NetworkMeasured { leg, network } => self.network.push((*leg, network.clone())),
             Happening::CallEnded { outcome, by } => self.ended = Some(Ending { at, outcome: *outcome, by: *by }),
+        }
+    }
+
+    /// What an agent does in a call that they are in.
+    fn on_agent_did(&mut self, at: Time, kind: &Happening) {
+        match kind {
+            Happening::Held { on } => self.holds.push((at, *on)),
+            Happening::Muted { leg, on, .. } => self.mutes.push((at, *leg, *on)),
+            Happening::Invited { agent, to, consult } => {
+                self.invites.push(Invite { at, agent: agent.clone(), to: to.clone(), is_consult: *consult, ended: None });
+            }
+            Happening::InviteEnded { outcome } => match self.invites.iter_mut().rev().find(|invite| invite.ended.is_none()) {
+                Some(invite) => invite.ended = Some((at, *outcome)),
+                None => self.odd += 1,
+            },
+            Happening::Noted { agent, text } => self.notes.push((at, agent.clone(), text.clone())),
+            Happening::SlotCorrected { agent, name, value } => self.corrections.push((at, agent.clone(), name.clone(), value.clone())),
+            Happening::KeySent { key, .. } => self.keys.push((at, Party::Agent, Some(*key))),
+            _ => {}
         }
     }
 

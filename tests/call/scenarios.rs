@@ -8,6 +8,9 @@ use segue::call::*;
 use segue::handoff::desk::*;
 use segue::listen::types::*;
 
+/// How something ends, by name.
+type Ending = (&'static str, fn(&mut World));
+
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
@@ -1107,7 +1110,7 @@ fn hold_before_the_caller_was_heard_does_not_count_as_one_way() {
 
 #[test]
 fn hold_ends_with_its_bridge() {
-    let ends: [(&str, fn(&mut World)); 6] = [
+    let ends: [Ending; 6] = [
         ("the caller hangs up", hang_up),
         ("the agent hangs up", |world| command(world, Command::HangUpAgent { agent: "agent-1".into() })),
         ("the agent vanishes", |world| world.input(CallInput::LegGone(world.leg_of("agent-1"), Gone::Lost))),
@@ -1228,7 +1231,7 @@ fn the_first_agent_takes_the_caller_back_and_the_second_has_nothing_to_wrap_up()
 
 #[test]
 fn a_second_agent_who_does_not_come_leaves_the_caller_with_the_first_who_hears_so() {
-    let ends: [(&str, fn(&mut World)); 4] = [
+    let ends: [Ending; 4] = [
         ("declines", |world| world.input(CallInput::AgentDeclined(world.offer_of("agent-2")))),
         ("vanishes", |world| world.input(CallInput::AgentVanished(world.offer_of("agent-2")))),
         ("does not answer", |world| world.run(secs(21))),
@@ -1341,7 +1344,7 @@ fn somebody_outside_is_talked_to_first_and_then_has_the_caller() {
 
 #[test]
 fn somebody_outside_who_does_not_come_is_rung_no_longer() {
-    let ends: [(&str, fn(&mut World)); 3] = [
+    let ends: [Ending; 3] = [
         ("refuses", |world| {
             world.dialled = None;
             world.input(CallInput::Moved(false));

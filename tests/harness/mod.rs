@@ -129,6 +129,20 @@ pub fn notices() -> Arc<Notices> {
     NOTICES.get_or_init(|| Arc::new(Notices::new(&BTreeMap::new(), "notice").expect("the defaults are right"))).clone()
 }
 
+/// The desk of these queues, with everybody on duty.
+fn staffed(setup: &Setup, queues: &[QueueTable]) -> Desk {
+    let agents = (1..=setup.agents).map(|n| AgentTable { name: format!("agent-{n}"), ..AgentTable::default() }).collect();
+    let acds = Vec::from_iter(
+        setup.acd.map(|_| toml::from_str::<AcdTable>("name = 'acd'\nqueues = ['*']\ntarget = 'sip:acd@192.0.2.9'").expect("a table that holds")),
+    );
+    let mut desk = Desk::new(&DeskTables { queues: queues.to_vec(), agents, acds, hours: Vec::new() });
+    for agent in (1..=setup.agents).map(|n| format!("agent-{n}")).chain(["acd".to_owned()]).map(|name| AgentId::from(name.as_str())) {
+        desk.handle(DeskInput::Line { agent: agent.clone(), up: true }, Time::ZERO);
+        desk.handle(DeskInput::Presence { agent, presence: Presence::Available }, Time::ZERO);
+    }
+    desk
+}
+
 impl World {
     /// A world in which the caller's phone rings, and every agent is on duty.
     pub fn new(setup: Setup) -> World {
@@ -142,15 +156,7 @@ impl World {
             ..QueueTable::default()
         };
         let queues = vec![queue("support"), queue("billing")];
-        let agents = (1..=setup.agents).map(|n| AgentTable { name: format!("agent-{n}"), ..AgentTable::default() }).collect();
-        let acds = Vec::from_iter(
-            setup.acd.map(|_| toml::from_str::<AcdTable>("name = 'acd'\nqueues = ['*']\ntarget = 'sip:acd@192.0.2.9'").expect("a table that holds")),
-        );
-        let mut desk = Desk::new(&DeskTables { queues: queues.clone(), agents, acds, hours: Vec::new() });
-        for agent in (1..=setup.agents).map(|n| format!("agent-{n}")).chain(["acd".to_owned()]).map(|name| AgentId::from(name.as_str())) {
-            desk.handle(DeskInput::Line { agent: agent.clone(), up: true }, Time::ZERO);
-            desk.handle(DeskInput::Presence { agent, presence: Presence::Available }, Time::ZERO);
-        }
+        let desk = staffed(&setup, &queues);
         let entry = EntryTable {
             queue: "support".into(),
             whisper: setup.whisper,

@@ -238,25 +238,6 @@ impl Watchdog {
                     self.broken(4, now, format!("{leg} joins twice"));
                 }
             }
-            Happening::Held { on } => {
-                if self.held == *on {
-                    self.broken(2, now, format!("hold is {on} twice"));
-                }
-                self.held = *on;
-            }
-            Happening::Invited { .. } => {
-                if self.invited {
-                    self.broken(2, now, "two people are asked to join at once");
-                }
-                self.invited = true;
-            }
-            Happening::InviteEnded { .. } => {
-                if !std::mem::take(&mut self.invited) {
-                    self.broken(4, now, "an invitation ends that was not open");
-                }
-            }
-            Happening::Muted { leg, on: true, .. } => drop(self.muted.insert(*leg)),
-            Happening::Muted { leg, on: false, .. } => drop(self.muted.remove(leg)),
             Happening::LegLeft { leg, .. } => {
                 self.muted.remove(leg);
                 self.agents.remove(leg);
@@ -293,6 +274,30 @@ impl Watchdog {
             Happening::TurnEnded { who: Party::Agent, .. } => self.agent_turns_recorded += 1,
             Happening::PlaybackStarted { purpose: Purpose::Goodbye, .. } => self.may_hang_up = true,
             Happening::CallEnded { .. } => self.ended = true,
+            _ => self.on_agent_did(happening, now),
+        }
+    }
+
+    /// What an agent does in a talk.
+    fn on_agent_did(&mut self, happening: &Happening, now: Time) {
+        match happening {
+            Happening::Held { on } => {
+                if self.held == *on {
+                    self.broken(2, now, format!("hold is {on} twice"));
+                }
+                self.held = *on;
+            }
+            Happening::Invited { .. } => {
+                if self.invited {
+                    self.broken(2, now, "two people are asked to join at once");
+                }
+                self.invited = true;
+            }
+            Happening::InviteEnded { .. } if !std::mem::take(&mut self.invited) => {
+                self.broken(4, now, "an invitation ends that was not open");
+            }
+            Happening::Muted { leg, on: true, .. } => drop(self.muted.insert(*leg)),
+            Happening::Muted { leg, on: false, .. } => drop(self.muted.remove(leg)),
             _ => {}
         }
     }

@@ -40,7 +40,7 @@ fn state(stage: StageName, sentence: String) -> Event {
 }
 
 fn is_together(call: &LiveCall) -> bool {
-    matches!(call.stage(), StageWord::Bridged)
+    matches!(call.stage(), StageWord::Bridged) && !call.is_held()
 }
 
 fn is_said(purpose: Purpose) -> bool {
