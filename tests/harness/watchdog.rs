@@ -314,7 +314,9 @@ impl Watchdog {
         }
         self.on_hold(now, hears, routes);
         self.recording_message = self.stage == Some(StageName::Message);
-        if hears || talks || self.ended || self.recording_message || !matches!(self.bot, BotPlan::Serves | BotPlan::None) {
+        // Who mutes themselves is silent because they want to be.
+        let is_muted = self.is_with_person() && !self.muted.is_empty();
+        if hears || talks || is_muted || self.ended || self.recording_message || !matches!(self.bot, BotPlan::Serves | BotPlan::None) {
             self.quiet_since = None;
         }
         if let Some(since) = self.quiet_since
