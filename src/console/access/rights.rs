@@ -76,6 +76,8 @@ pub const RIGHTS: [Rule; 55] = [
     rule("POST", "/desk/call/hand_back", Right::Desk),
     rule("POST", "/desk/call/transfer", Right::Desk),
     rule("POST", "/desk/call/conference", Right::Desk),
+    rule("POST", "/desk/call/complete", Right::Desk),
+    rule("POST", "/desk/call/take_back", Right::Desk),
     rule("POST", "/desk/call/hang_up", Right::Desk),
     rule("POST", "/desk/call/note", Right::Desk),
     rule("POST", "/desk/call/slots", Right::Desk),
