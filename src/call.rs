@@ -175,7 +175,7 @@ impl Call {
             mode: call.plan.entry.mode,
         });
         call.timers.set(Reason::CallTooLong, secs(call.plan.entry.call_max_secs), now);
-        call.align();
+        call.align(now);
         call.out.push_back(Effect::Answer);
         call
     }
@@ -224,7 +224,7 @@ impl Call {
         }
         // Fifty times a second nothing is due, and what was in line still is.
         if has_changed {
-            self.align();
+            self.align(now);
         }
     }
 
@@ -354,6 +354,7 @@ impl Call {
             Stage::Greeting if !self.playbacks.any(|p| p.purpose == Purpose::Greeting) => self.stage = Stage::WithBot,
             Stage::Offered(_) => self.on_question_over(id, heard, now),
             Stage::Seeking(_) => self.on_search_playback_over(id, completed, now),
+            Stage::Bridged(_) => self.on_briefing_over(id, completed),
             Stage::Settling(_) => self.on_settling_playback_over(id, now),
             Stage::Farewell { by, .. } => {
                 let by = *by;
@@ -363,14 +364,7 @@ impl Call {
             }
             // A comfort tone that ends gives nobody more time.
             Stage::Survey if purpose == Purpose::Survey => self.timers.set(Reason::SurveyOver, SURVEY_PATIENCE, now),
-            Stage::Survey
-            | Stage::Ringing
-            | Stage::Greeting
-            | Stage::WithBot
-            | Stage::Bridged(_)
-            | Stage::Moving(_)
-            | Stage::Ending(_)
-            | Stage::Ended => {}
+            Stage::Survey | Stage::Ringing | Stage::Greeting | Stage::WithBot | Stage::Moving(_) | Stage::Ending(_) | Stage::Ended => {}
         }
     }
 
@@ -420,7 +414,7 @@ impl Call {
         };
         match heard {
             // What nobody could hear was not said to anybody.
-            Heard::Turn(turn) if self.spoke_to_nobody(leg, turn.start) => {}
+            Heard::Turn(turn) if self.spoke_to_nobody(leg, turn.start, turn.end) => {}
             Heard::Turn(turn) => {
                 self.dossier.on_turn(party, turn.start, turn.end, turn.text.as_deref(), agent.as_ref());
                 self.record_turn(party, turn);

@@ -4,15 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{HandoffClock, Happening, InviteOutcome, LegId, Purpose};
+use crate::base::{HandoffClock, Happening, InviteOutcome, LegId, Purpose, Time};
 use crate::listen::types::{ListenInput, Scene};
 
-use super::stage::{Notice, Seeking, Stage};
+use super::stage::{Notice, Seeking, Stage, Unheard};
 use super::{BotPlan, Call, Effect, HeardBy, RECORDED_BOT, Reason};
 
 impl Call {
     /// Brings everything in line with the stage.
-    pub(super) fn align(&mut self) {
+    pub(super) fn align(&mut self, now: Time) {
         self.align_timers();
         self.align_name();
         self.align_hold();
@@ -20,6 +20,7 @@ impl Call {
         self.align_music();
         self.align_scenes();
         self.align_routes();
+        self.align_unheard(now);
         self.align_ending();
     }
 
@@ -138,7 +139,7 @@ impl Call {
                 let others = agents.iter().filter(|other| **other != seat.leg).copied();
                 let caller = (!bridged.is_held()).then_some(LegId::CALLER);
                 wanted.extend(caller.map(|caller| (caller, seat.leg)));
-                if seat.muted.is_none() {
+                if !seat.muted {
                     wanted.extend(others.chain(caller).map(|other| (seat.leg, other)));
                 }
             }
@@ -167,6 +168,21 @@ impl Call {
             self.out.push_back(Effect::Route { from, to, on: true });
         }
         self.routes = wanted;
+    }
+
+    /// Since when, or until when, nobody hears an agent. A supervisor does not count: nobody talks to them.
+    fn align_unheard(&mut self, now: Time) {
+        let (routes, watcher) = (&self.routes, self.supervisor.map(|supervisor| supervisor.leg));
+        let (Stage::Bridged(bridged) | Stage::Moving(bridged)) = &mut self.stage else { return };
+        for seat in &mut bridged.seats {
+            let is_heard = routes.iter().any(|&(from, to)| from == seat.leg && Some(to) != watcher);
+            let open = seat.unheard.filter(|unheard| unheard.until.is_none());
+            match (open, is_heard) {
+                (Some(open), true) => seat.unheard = Some(Unheard { until: Some(now), ..open }),
+                (None, false) => seat.unheard = Some(Unheard { since: now, until: None }),
+                (Some(_), false) | (None, true) => {}
+            }
+        }
     }
 
     /// An ending call is over when nothing plays any more.

@@ -11,7 +11,7 @@ use crate::handoff::notice;
 
 use super::offer::{LAST_WORDS, by_hand};
 use super::plan::secs;
-use super::stage::{Bridged, Handoff, Hold, Inviting, Seat, Stage};
+use super::stage::{Bridged, Handoff, Hold, Inviting, Kept, Seat, Stage};
 use super::{Call, Effect, Reason, Target};
 
 impl Call {
@@ -48,15 +48,22 @@ impl Call {
             Stage::Seeking(seeking) => seeking.handoff.clone(),
             _ => handoff,
         };
-        let handoff = Handoff { only: None, ..handoff };
+        let kept = handoff.kept.clone().filter(|kept| kept.agent == agent);
+        let (muted, held) = kept.map_or((false, false), |kept| (kept.muted, kept.held));
+        let handoff = Handoff { only: None, kept: None, ..handoff };
         self.drop_all_offers();
         self.stop_where(|p| p.leg == LegId::CALLER);
         self.timers.set(Reason::BridgeSlow, secs(self.plan.entry.bridge_patience_secs), now);
         if self.plan.entry.announce_agent {
             self.say_notice_of(Purpose::Waiting, notice::CONNECTING, Some(&handoff), None, Some(&agent));
         }
-        let seats = vec![Seat { leg, agent, ticket, dialled: None, is_outside: false, muted: None, is_heard: false }];
-        self.stage = Stage::Bridged(Bridged { handoff, seats, heard_caller: false, heard_agent: false, t5: None, inviting: None, hold: Hold::Off });
+        if muted {
+            self.record(Happening::Muted { leg, agent: agent.clone(), on: true });
+        }
+        let seats = vec![Seat { leg, agent, ticket, dialled: None, is_outside: false, muted, unheard: None, is_heard: false }];
+        let hold = if held { Hold::On } else { Hold::Off };
+        // Who wants to be heard by nobody can't show that they could be, and may do again what they did before their line broke.
+        self.stage = Stage::Bridged(Bridged { handoff, seats, heard_caller: false, heard_agent: muted || held, t5: None, inviting: None, hold });
     }
 
     /// The offer is accepted: its agent gets a leg, unless the briefing gave them one.
@@ -89,7 +96,7 @@ impl Call {
         let n = bridged.handoff.n;
         let leg = self.seat_winner(n, offer, &agent);
         self.drop_all_offers();
-        self.sit_down(Seat { leg, agent, ticket, dialled: None, is_outside: false, muted: None, is_heard: false });
+        self.sit_down(Seat { leg, agent, ticket, dialled: None, is_outside: false, muted: false, unheard: None, is_heard: false });
     }
 
     /// Sound has crossed: when it has both ways, that is t5, and the bot is gone.
@@ -179,12 +186,13 @@ impl Call {
         };
         let seat = bridged.seats.remove(at);
         let is_last = bridged.seats.is_empty();
+        let kept = Kept { agent: seat.agent.clone(), muted: seat.muted, held: bridged.hold == Hold::On };
         let (handoff, talked) = (bridged.handoff.clone(), bridged.is_talking());
         let (consults, sought) = (bridged.consults(), bridged.inviting.as_ref().map(|inviting| inviting.target.clone()));
         self.stop_where(|p| p.leg == leg);
         if !seat.is_outside {
-            // One who was lost, or never talked, has nothing to wrap up and may be asked again at once.
-            self.tell_desk(if lost || !talked {
+            // One who was lost, or never talked with the caller, has nothing to wrap up and may be asked again at once.
+            self.tell_desk(if lost || !talked || consults.is_some_and(|by| by != leg) {
                 DeskInput::Cancel { ticket: seat.ticket }
             } else {
                 DeskInput::Release { ticket: seat.ticket, agent: seat.agent.clone() }
@@ -194,8 +202,11 @@ impl Call {
             return;
         }
         if !is_last {
-            if let Some(by) = consults {
-                self.on_consult_left(by, leg, lost, now);
+            match consults {
+                Some(by) => self.on_consult_left(by, leg, lost, now),
+                // Who is left may have no button to take the caller off hold.
+                None if self.caller_is_held() => self.resume(now),
+                None => {}
             }
             return;
         }
@@ -208,7 +219,7 @@ impl Call {
             self.end_bridge(&handoff, EndedBy::Agent);
             self.after_person(now);
         } else {
-            self.replace(handoff, seat.agent, lost && !seat.is_outside, now);
+            self.replace(handoff, kept, lost && !seat.is_outside, now);
         }
     }
 
@@ -234,7 +245,7 @@ impl Call {
     }
 
     /// The caller lost their agent: another one is sought, the same first if their line broke. They keep their age.
-    fn replace(&mut self, mut handoff: Handoff, agent: AgentId, lost: bool, now: Time) {
+    fn replace(&mut self, mut handoff: Handoff, kept: Kept, lost: bool, now: Time) {
         if handoff.has_reached(HandoffClock::T5) {
             self.end_handoff(&handoff, HandoffOutcome::Bridged, EndedBy::LostMedia);
             let since = handoff.since;
@@ -249,7 +260,8 @@ impl Call {
             }
         }
         self.expect_sound_after_person(now);
-        let prefer = (lost && !self.declined.contains(&agent)).then_some(agent);
+        let prefer = (lost && !self.declined.contains(&kept.agent)).then(|| kept.agent.clone());
+        handoff.kept = lost.then_some(kept);
         self.seek(handoff, prefer, now);
     }
 
@@ -268,15 +280,20 @@ impl Call {
     /// Takes every agent's leg away.
     pub(super) fn release_seats(&mut self, by: EndedBy) {
         self.cancel_invitation();
-        let seats = match &mut self.stage {
-            Stage::Bridged(bridged) | Stage::Moving(bridged) => std::mem::take(&mut bridged.seats),
+        let (seats, consults) = match &mut self.stage {
+            Stage::Bridged(bridged) | Stage::Moving(bridged) => (std::mem::take(&mut bridged.seats), bridged.consults()),
             _ => return,
         };
         for seat in seats {
             self.stop_where(|p| p.leg == seat.leg);
             self.release(seat.leg, by);
             if !seat.is_outside {
-                self.tell_desk(DeskInput::Release { ticket: seat.ticket, agent: seat.agent });
+                // Who was asked first and never had the caller has nothing to wrap up.
+                self.tell_desk(if consults.is_some_and(|by| by != seat.leg) {
+                    DeskInput::Cancel { ticket: seat.ticket }
+                } else {
+                    DeskInput::Release { ticket: seat.ticket, agent: seat.agent }
+                });
             }
         }
     }

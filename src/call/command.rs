@@ -20,7 +20,7 @@ impl Call {
             Command::Correct { agent, name, value } => self.on_correct(agent, name, value, now),
             Command::HangUpAgent { agent } => self.on_hang_up_agent(&agent, now),
             Command::Hold { on } => self.on_hold(on, now),
-            Command::Mute { agent, on } => self.on_mute(&agent, on, now),
+            Command::Mute { agent, on } => self.on_mute(&agent, on),
             Command::Press { agent, key } => self.on_press(agent, key),
             Command::Listen { supervisor } => self.on_supervisor(supervisor),
             Command::Whisper => self.on_supervisor_speaks(HeardBy::Agents),

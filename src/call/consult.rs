@@ -22,10 +22,10 @@ impl Call {
             return;
         }
         if !is_held {
-            self.hold(now);
+            self.hold();
         }
         if let Stage::Bridged(bridged) = &mut self.stage {
-            bridged.hold = Hold::Consult { by, since: now };
+            bridged.hold = Hold::Consult { by };
         }
     }
 

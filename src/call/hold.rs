@@ -14,16 +14,16 @@ use super::{Call, Effect, Reason};
 impl Call {
     pub(super) fn on_hold(&mut self, on: bool, now: Time) {
         match self.talking().map(|bridged| bridged.is_held()) {
-            Some(false) if on => self.hold(now),
+            Some(false) if on => self.hold(),
             Some(true) if !on => self.take_back(now),
             Some(_) => self.odd += 1,
             None => {}
         }
     }
 
-    pub(super) fn hold(&mut self, now: Time) {
+    pub(super) fn hold(&mut self) {
         let Stage::Bridged(bridged) = &mut self.stage else { return };
-        bridged.hold = Hold::On { since: now };
+        bridged.hold = Hold::On;
         if !self.plan.notices.wording(notice::HELD, &NoticeFacts::default()).is_empty() {
             self.say_notice(Purpose::Waiting, notice::HELD, None, None);
         }
@@ -43,31 +43,28 @@ impl Call {
         matches!(&self.stage, Stage::Bridged(bridged) if bridged.is_held())
     }
 
-    pub(super) fn on_mute(&mut self, agent: &AgentId, on: bool, now: Time) {
+    pub(super) fn on_mute(&mut self, agent: &AgentId, on: bool) {
         let Some(bridged) = self.talking() else { return };
-        let Some(seat) = bridged.seat_of(agent).filter(|seat| seat.muted.is_some() != on) else {
+        let Some(seat) = bridged.seat_of(agent).filter(|seat| seat.muted != on) else {
             self.odd += 1;
             return;
         };
-        seat.muted = on.then_some(now);
+        seat.muted = on;
         let leg = seat.leg;
         self.record(Happening::Muted { leg, agent: agent.clone(), on });
     }
 
     /// True if this is the leg of an agent whom nobody hears.
     pub(super) fn is_muted(&self, leg: LegId) -> bool {
-        matches!(&self.stage, Stage::Bridged(bridged) if bridged.seats.iter().any(|seat| seat.leg == leg && seat.muted.is_some()))
+        matches!(&self.stage, Stage::Bridged(bridged) if bridged.seats.iter().any(|seat| seat.leg == leg && seat.muted))
     }
 
-    /// True if nobody could hear what this agent has said since then.
-    pub(super) fn spoke_to_nobody(&self, leg: LegId, start: Time) -> bool {
-        let Stage::Bridged(bridged) = &self.stage else { return false };
-        let Some(seat) = bridged.seats.iter().find(|seat| seat.leg == leg) else { return false };
-        let alone_since = match bridged.hold {
-            Hold::On { since } | Hold::Consult { since, .. } if bridged.seats.len() == 1 => Some(since),
-            Hold::On { .. } | Hold::Consult { .. } | Hold::Off => None,
-        };
-        [seat.muted, alone_since].into_iter().flatten().any(|since| since <= start)
+    /// True if nobody could hear some of what this agent said then: muted, alone while the caller is on hold, or while the
+    /// caller is sent on. It is told only after it was said, so what counts is when that was.
+    pub(super) fn spoke_to_nobody(&self, leg: LegId, start: Time, end: Time) -> bool {
+        let (Stage::Bridged(bridged) | Stage::Moving(bridged)) = &self.stage else { return false };
+        let unheard = bridged.seats.iter().find(|seat| seat.leg == leg).and_then(|seat| seat.unheard);
+        unheard.is_some_and(|unheard| unheard.has_some_of(start, end))
     }
 
     pub(super) fn on_press(&mut self, agent: AgentId, key: Key) {

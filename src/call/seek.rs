@@ -26,7 +26,8 @@ impl Call {
         // What the bot had to say to an agent is not for the caller.
         self.cancel_bot();
         let ticket = self.next_ticket();
-        if !handoff.agent_was_lost && !self.plan.is_open(&handoff.queue, now) {
+        // One agent who is named is asked whatever the hours of the queue that the caller comes from.
+        if handoff.only.is_none() && !handoff.agent_was_lost && !self.plan.is_open(&handoff.queue, now) {
             self.stage = Stage::Seeking(Seeking { handoff, ticket, asked: Vec::new(), notice: Notice::Due, position: None });
             self.on_nobody(now);
             return;

@@ -77,6 +77,8 @@ pub(super) struct Handoff {
     pub since: Time,
     /// True if the caller had an agent and lost them, so that they are told so.
     pub agent_was_lost: bool,
+    /// How an agent had it whose line broke, for when they are back.
+    pub kept: Option<Kept>,
     /// The one agent who is meant, until they have had the caller or can't be had.
     pub only: Option<AgentId>,
     /// What an agent who had the caller before noted.
@@ -86,7 +88,7 @@ pub(super) struct Handoff {
 impl Handoff {
     /// A handoff that has just been triggered.
     pub(super) fn new(n: u32, fired: Fired, queue: QueueId, now: Time) -> Self {
-        Handoff { n, fired, queue, reached: [false; 7], since: now, agent_was_lost: false, only: None, note: None }
+        Handoff { n, fired, queue, reached: [false; 7], since: now, agent_was_lost: false, kept: None, only: None, note: None }
     }
 
     /// Notes that a clock was reached; false if it was before.
@@ -103,6 +105,17 @@ impl Handoff {
     pub(super) fn has_reached(&self, clock: HandoffClock) -> bool {
         self.reached[clock as usize]
     }
+}
+
+/// What an agent whose line broke wanted nobody to hear: a blip of the line does not undo it.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    /// Who.
+    pub agent: AgentId,
+    /// They were muted.
+    pub muted: bool,
+    /// They had the caller on hold.
+    pub held: bool,
 }
 
 /// The caller was asked whether they want a person.
@@ -286,16 +299,11 @@ pub(super) enum Hold {
     /// They hear the agents, and are heard.
     Off,
     /// They wait.
-    On {
-        /// Since when.
-        since: Time,
-    },
+    On,
     /// They wait while an agent talks with somebody else first, or waits for them.
     Consult {
         /// The leg of the agent who asked.
         by: LegId,
-        /// Since when.
-        since: Time,
     },
 }
 
@@ -309,15 +317,15 @@ impl Bridged {
     pub(super) fn is_held(&self) -> bool {
         match self.hold {
             Hold::Off => false,
-            Hold::On { .. } | Hold::Consult { .. } => true,
+            Hold::On | Hold::Consult { .. } => true,
         }
     }
 
     /// The agent who talks with somebody else first, if one does.
     pub(super) fn consults(&self) -> Option<LegId> {
         match self.hold {
-            Hold::Consult { by, .. } => Some(by),
-            Hold::Off | Hold::On { .. } => None,
+            Hold::Consult { by } => Some(by),
+            Hold::Off | Hold::On => None,
         }
     }
 
@@ -345,10 +353,28 @@ pub(super) struct Seat {
     pub dialled: Option<Dialled>,
     /// No agent of ours, but somebody whom one has put the caller through to.
     pub is_outside: bool,
-    /// Since when nobody hears them, if they are muted.
-    pub muted: Option<Time>,
+    /// Nobody hears them, because they want it so.
+    pub muted: bool,
+    /// When nobody heard them, whatever the reason: now, or the last time.
+    pub unheard: Option<Unheard>,
     /// Somebody has heard them.
     pub is_heard: bool,
+}
+
+/// A span in which nobody but a supervisor heard an agent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unheard {
+    /// Its beginning.
+    pub since: Time,
+    /// Its end, once it is over.
+    pub until: Option<Time>,
+}
+
+impl Unheard {
+    /// True if any of what was said between these was said in this span.
+    pub(super) fn has_some_of(&self, start: Time, end: Time) -> bool {
+        self.since <= end && self.until.is_none_or(|until| start < until)
+    }
 }
 
 /// One more person is sought.

@@ -127,8 +127,11 @@ impl Call {
             self.odd += 1;
             return;
         }
-        if matches!(&self.stage, Stage::Bridged(bridged) if bridged.consults() == Some(leg)) {
-            self.take_back(now);
+        match &self.stage {
+            Stage::Bridged(Bridged { hold: Hold::Consult { by }, .. }) if *by == leg => self.take_back(now),
+            // Who comes has no button to take the caller off hold.
+            Stage::Bridged(Bridged { hold: Hold::On, .. }) => self.resume(now),
+            _ => {}
         }
         let new = self.seat_outside();
         let old = match &mut self.stage {
@@ -147,7 +150,7 @@ impl Call {
         let (leg, agent) = (self.next_leg(), AgentId::from(OUTSIDE));
         self.record(Happening::LegJoined { leg, party: Party::Agent, agent: Some(agent.clone()) });
         self.out.push_back(Effect::JoinOutside(leg));
-        Seat { leg, agent, ticket: self.next_ticket(), dialled: None, is_outside: true, muted: None, is_heard: false }
+        Seat { leg, agent, ticket: self.next_ticket(), dialled: None, is_outside: true, muted: false, unheard: None, is_heard: false }
     }
 
     pub(super) fn on_invite(&mut self, target: Target, now: Time) {

@@ -148,7 +148,7 @@ fn agent_talks(world: &mut World, which: u8) {
     if let Some(leg) = legs.get(usize::from(which) % legs.len().max(1))
         && world.are_talking(LegId::CALLER, *leg)
     {
-        let (start, end) = (world.now.back(Duration::from_secs(1)), world.now);
+        let (start, end) = (world.now, world.now);
         let turn = Turn { n: 0, start, end, text: Some("let me look".into()), confidence: None, recognized: true };
         world.input(CallInput::Heard(*leg, Heard::Turn(turn)));
     }

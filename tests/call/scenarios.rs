@@ -1269,6 +1269,7 @@ fn a_caller_who_leaves_while_the_second_rings_takes_everything_with_them() {
         hang_up(&mut world);
         assert!(world.legs.is_empty() && world.alerted.is_empty() && world.call.is_over());
         assert_eq!((invites(&world), holds(&world)), (vec![InviteOutcome::Dropped], vec![true, false]));
+        assert_eq!(released(&world), ["agent-1"], "the second has not had the caller and has nothing to wrap up");
         well(world);
     }
 }
@@ -1430,4 +1431,112 @@ fn a_bot_that_goes_on_listening_is_read_by_the_agent_and_heard_by_nobody() {
     world.caller_says("this is for nobody");
     assert_eq!(world.told.len(), told, "on hold nobody listens");
     well(world);
+}
+
+fn agent_says(world: &mut World, leg: LegId, start: Time, end: Time) {
+    let turn = Turn { n: 0, start, end, text: Some("what a day".into()), confidence: None, recognized: true };
+    world.input(CallInput::Heard(leg, Heard::Turn(turn)));
+}
+
+fn agent_turns(world: &World) -> usize {
+    world.records.iter().filter(|(_, h)| matches!(h, Happening::TurnEnded { who: Party::Agent, .. })).count()
+}
+
+#[test]
+fn whoever_is_left_of_a_conference_on_hold_has_the_caller() {
+    for is_taken_over in [false, true] {
+        let mut world = bridged(Setup::default(), "agent-1");
+        command(&mut world, Command::Invite(Target::Outside("tel:+15550123".into())));
+        world.run(secs(1));
+        world.input(CallInput::PutThrough);
+        world.run(secs(1));
+        let (first, outside) = (world.leg_of("agent-1"), world.leg_of("outside line"));
+        command(&mut world, Command::Hold { on: true });
+        if is_taken_over {
+            world.input(CallInput::TakenOver(first));
+        } else {
+            command(&mut world, Command::HangUpAgent { agent: "agent-1".into() });
+        }
+        assert!(world.are_talking(LegId::CALLER, outside), "taken over: {is_taken_over}");
+        assert_eq!(holds(&world), [true, false]);
+        well(world);
+    }
+}
+
+#[test]
+fn what_an_agent_says_while_the_caller_is_sent_on_is_said_to_nobody() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let agent = world.leg_of("agent-1");
+    command(&mut world, Command::Transfer(Target::Outside("tel:+15550123".into())));
+    world.run(secs(3));
+    let (start, end) = (world.now.back(secs(2)), world.now.back(secs(1)));
+    agent_says(&mut world, agent, start, end);
+    world.input(CallInput::Moved(false));
+    agent_says(&mut world, agent, start, end);
+    assert_eq!(agent_turns(&world), 0);
+    world.run(secs(2));
+    let (start, end) = (world.now.back(secs(1)), world.now);
+    agent_says(&mut world, agent, start, end);
+    assert_eq!(agent_turns(&world), 1);
+}
+
+#[test]
+fn what_was_said_muted_or_alone_stays_private_when_it_is_told_late() {
+    for by_hold in [true, false] {
+        let mut world = bridged(Setup::default(), "agent-1");
+        let agent = world.leg_of("agent-1");
+        let private = |on| if by_hold { Command::Hold { on } } else { Command::Mute { agent: "agent-1".into(), on } };
+        command(&mut world, private(true));
+        world.run(secs(3));
+        command(&mut world, private(false));
+        let (start, end) = (world.now.back(secs(1)), world.now);
+        agent_says(&mut world, agent, start, end);
+        assert_eq!(agent_turns(&world), 0, "by hold: {by_hold}");
+        world.run(secs(2));
+        let (start, end) = (world.now.back(secs(1)), world.now);
+        agent_says(&mut world, agent, start, end);
+        assert_eq!(agent_turns(&world), 1, "by hold: {by_hold}");
+    }
+}
+
+#[test]
+fn a_second_agent_on_a_phone_is_asked_for_the_key_too() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    consult(&mut world, Target::Agent("agent-2".into()));
+    world.run(secs(1));
+    let offer = world.offer_of("agent-2");
+    world.input(CallInput::AgentPickedUp(offer));
+    world.run(secs(10));
+    let asks =
+        |h: &Happening| matches!(h, Happening::PlaybackStarted { purpose: Purpose::Briefing, text: Some(t), .. } if t.contains("Press 1 to accept"));
+    assert!(world.recorded(asks));
+    let (first, second) = (world.leg_of("agent-1"), world.leg_of("agent-2"));
+    dials(&mut world, second, "1");
+    world.run(secs(1));
+    assert!(world.are_talking(first, second) && !world.are_talking(LegId::CALLER, second));
+    well(world);
+}
+
+#[test]
+fn a_blip_of_the_line_undoes_neither_mute_nor_hold() {
+    for by_hold in [true, false] {
+        let mut world = bridged(Setup::default(), "agent-1");
+        world.run(secs(5));
+        let private = |on| if by_hold { Command::Hold { on } } else { Command::Mute { agent: "agent-1".into(), on } };
+        command(&mut world, private(true));
+        let leg = world.leg_of("agent-1");
+        world.input(CallInput::LegGone(leg, Gone::Lost));
+        world.run(secs(1));
+        let offer = world.offer_of("agent-1");
+        world.input(CallInput::AgentAnswered(offer));
+        world.run(secs(10));
+        let leg = world.leg_of("agent-1");
+        assert!(!world.routes.contains(&(leg, LegId::CALLER)), "by hold: {by_hold}");
+        let is_told = |h: &Happening| matches!(h, Happening::Muted { leg: l, on: true, .. } if *l == leg);
+        assert!(if by_hold { holds(&world) == [true, false, true] } else { world.recorded(is_told) }, "it is recorded for the new leg");
+        command(&mut world, private(false));
+        world.run(secs(1));
+        assert!(world.are_talking(LegId::CALLER, leg), "by hold: {by_hold}");
+        well(world);
+    }
 }

@@ -187,6 +187,22 @@ test("muted, one is told when one talks; and nothing leaves the microphone from 
   assert.equal(await page.evaluate(() => window.sent.enabled), false);
 }));
 
+test("a mute that the server did not take keeps the microphone closed until one asks to be heard", () => withPage(async (stand, page) => {
+  await page.addInitScript(() => {
+    navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream;
+  });
+  await scenes.desk_offer(stand, page);
+  await page.click("button.accept");
+  await page.waitForSelector(".light.live");
+  await page.route("**/desk/call/mute", (route) => route.abort());
+  await page.keyboard.press("m");
+  await page.waitForSelector(".chip.muted:visible");
+  assert.equal(await page.evaluate(() => window.sent.enabled), false);
+  await page.keyboard.press("m");
+  await page.waitForSelector(".chip.muted", { state: "hidden" });
+  assert.equal(await page.evaluate(() => window.sent.enabled), true);
+}));
+
 test("a slot is corrected in its place", () => withPage(async (stand, page) => {
   await scenes.desk_live(stand, page);
   await page.click("[aria-label='Correct order number']");

@@ -1,8 +1,8 @@
 //! What a visitor's page is told of its call: what both sides say, and what happens now. No score, no signal, nothing that
 //! is meant for agents.
 
-use crate::base::{CallOutcome, Happening, LegId, Party, Purpose, Record, StageName};
-use crate::console::views::{Event, StageWord, VisitState};
+use crate::base::{CallOutcome, Happening, LegId, Party, Purpose, Record, StageName, Time};
+use crate::console::views::{Event, VisitState};
 
 use super::call::{LiveCall, name_of, word};
 
@@ -14,7 +14,7 @@ pub(super) fn event(call: &LiveCall, record: &Record) -> Option<Event> {
     match &record.kind {
         Happening::TurnEnded { who: Party::Caller, text: Some(text), .. } => Some(caption(Party::Caller, text)),
         // What agents say to each other, or to themselves, is not for the caller.
-        Happening::TurnEnded { who: Party::Agent, text: Some(text), .. } if is_together(call) => Some(caption(Party::Agent, text)),
+        Happening::TurnEnded { who: Party::Agent, text: Some(text), start, .. } if is_together(call, *start) => Some(caption(Party::Agent, text)),
         // Captions of the bot come as it begins to speak; how far it came nobody needs to read.
         Happening::PlaybackStarted { leg: LegId::CALLER, purpose, text: Some(text), .. } if is_said(*purpose) => Some(caption(Party::Bot, text)),
         Happening::StageEntered { stage: StageName::Ended } => None,
@@ -39,8 +39,11 @@ fn state(stage: StageName, sentence: String) -> Event {
     Event::Visit(VisitState { stage: word(stage), sentence })
 }
 
-fn is_together(call: &LiveCall) -> bool {
-    matches!(call.stage(), StageWord::Bridged) && !call.is_held()
+/// True if the caller is with a person, and was when this was said; it is told only afterwards.
+fn is_together(call: &LiveCall, said: Time) -> bool {
+    // While the caller is sent on they hear music, not the agent.
+    matches!(call.story.stages.last(), Some(last) if matches!(last.stage, StageName::Bridged | StageName::Conference))
+        && call.story.holds.last().is_none_or(|&(at, on)| !on && at <= said)
 }
 
 fn is_said(purpose: Purpose) -> bool {

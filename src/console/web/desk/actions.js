@@ -20,6 +20,8 @@ export function makeActions(ear) {
   /** @type {Panel|null} */
   let opened = null;
   let sure = 0;
+  /** The server was asked to mute in vain; the microphone stays closed all the same. */
+  let kept = false;
   const mute = button({ word: "Mute", key: "M", mark: "⊘" }, () => act.mute());
   const hold = button({ word: "Hold", key: "H", mark: "‖" }, () => act.hold());
   const keypad = button({ word: "Keypad", key: "K", mark: "#" }, () => open("keypad"));
@@ -36,14 +38,19 @@ export function makeActions(ear) {
     async mute() {
       const call = view?.call;
       if (!call || call.over) return;
-      const wanted = !call.muted, before = ear.muted;
+      if (isAsking()) return;
+      const wanted = !(ear.muted || call.muted);
       // Nothing leaves the microphone from now on, whatever the network does; being heard again waits for the server.
       if (wanted) ear.mute(true);
-      if (!(await asking(mute, () => api.mute(wanted)))) ear.mute(before);
+      kept = false;
+      // Muted by this page only: the server was asked in vain, and there is nothing to ask it for.
+      if (!wanted && !call.muted) ear.mute(false);
+      else if (!(await asking(mute, () => api.mute(wanted))) && wanted) kept = true;
+      if (view) draw(view);
     },
     hold() {
       const call = view?.call;
-      if (call && !call.over) asking(hold, () => api.hold(!call.held));
+      if (call && !call.over && !hold.hidden) asking(hold, () => api.hold(!call.held));
     },
     open: (/** @type {Panel} */ which) => open(which),
     close: () => open(null),
@@ -67,7 +74,7 @@ export function makeActions(ear) {
   function open(which) {
     const call = view?.call;
     const before = opened;
-    opened = which === opened || !call || call.over ? null : which;
+    opened = which === opened || !call || call.over || isAsked(call) && (which === "transfer" || which === "back") ? null : which;
     [[keypad, "keypad"], [note, "note"], [transfer, "transfer"], [back, "back"]].forEach(([one, name]) => put(/** @type {Element} */ (one), "aria-expanded", String(opened === name)));
     fill(place, opened && panels[opened].node);
     if (opened) panels[opened].begin(/** @type {View} */ (view));
@@ -80,9 +87,16 @@ export function makeActions(ear) {
     const call = now.call;
     node.hidden = !call || Boolean(call.over);
     if (!call || call.over) { if (opened) open(null); return; }
-    toggle(mute, call.muted, "Unmute", "Mute");
+    toggle(mute, ear.muted || call.muted, "Unmute", "Mute");
     toggle(hold, call.held, "Take back", "Hold");
+    hold.hidden = transfer.hidden = back.hidden = isAsked(call);
+    if (isAsked(call) && (opened === "transfer" || opened === "back")) open(null);
     if (consult.draw(call.consult ?? null) && opened === "transfer") open(null);
+  }
+
+  /** Who is asked first does not have the caller yet. @param {import("../lib/api.js").DeskCall} call */
+  function isAsked(call) {
+    return Boolean(call.consult?.warm && !call.consult.mine);
   }
 
   /** @param {HTMLButtonElement} one @param {boolean} on @param {string} yes @param {string} no */
@@ -93,13 +107,18 @@ export function makeActions(ear) {
 
   /** An event says that it is done. @param {string} type */
   function settle(type) {
-    if (type === "muted") done(mute);
+    if (type === "muted") { kept = false; done(mute); }
     if (type === "held") done(hold);
     if (type === "call_over" || type === "state") { [mute, hold, hangUp].forEach(done); consult.settle(); Object.values(panels).forEach((panel) => panel.settle()); }
     if (type === "call_over") open(null);
   }
 
-  return { node, draw, settle, ...act, key: (/** @type {string} */ key) => opened === "keypad" && panels.keypad.press(key), isOpen: () => opened };
+  const isAsking = () => Boolean(mute.getAttribute("aria-busy"));
+  /** Whether the microphone is as the agent wants it, and the server has not said so. */
+  const isMuting = () => kept || isAsking();
+  const forget = () => { kept = false; };
+
+  return { node, draw, settle, ...act, isAsking, isMuting, forget, key: (/** @type {string} */ key) => opened === "keypad" && panels.keypad.press(key), isOpen: () => opened };
 }
 
 /** @param {string} title @param {...import("../lib/dom.js").Child} body */

@@ -29,7 +29,7 @@ else open();
 function open() {
   const ear = new Ear(() => draw(), (dbfs) => check.metered(dbfs));
   const feed = new Feed({ message: hear, reset: () => mirror.read(), state: () => drawConnection(), shut: askWhy }, "/api/v1/live?desk=1");
-  const mirror = new Mirror(/** @type {() => Promise<View>} */ (api.desk), apply, () => draw());
+  const mirror = new Mirror(readDesk, apply, () => draw());
   const drawConnection = watchConnection(feed, () => (ear.ready ? "Your line is up: a call goes on. Buttons work again when it is back." : "What you see may be old."));
   const actions = makeActions(ear);
   const parts = {
@@ -47,6 +47,24 @@ function open() {
   /** @type {Notification|null} */
   let note = null;
   let hasTried = false, isReplaced = false;
+  /** The desk was read as a whole since the microphone was last fitted to it, and for which leg of which call that was. */
+  let isFresh = false, fitted = "";
+
+  /** @returns {Promise<View>} */
+  async function readDesk() {
+    const view = /** @type {View} */ (await api.desk());
+    isFresh = true;
+    return view;
+  }
+
+  /** The microphone is open or closed as the call has it, for each new call or leg and when events may have been missed. @param {View} view */
+  function fitEar({ call }) {
+    const leg = call && !call.over ? `${call.id} ${call.since}` : "";
+    if (leg === fitted && !isFresh) return;
+    if (leg !== fitted) actions.forget();
+    if (!actions.isMuting()) ear.mute(Boolean(leg && call?.muted));
+    [fitted, isFresh] = [leg, false];
+  }
 
   /** @returns {import("../lib/keys.js").Binding[]} */
   function keys() {
@@ -118,6 +136,9 @@ function open() {
       return;
     }
     main.removeAttribute("aria-busy");
+    fitEar(view);
+    // A microphone that is closed is shown so, even if the server was asked in vain.
+    const shown = view.call && !view.call.over && ear.muted && !actions.isAsking() ? { ...view, call: { ...view.call, muted: true } } : view;
     parts.duty.draw(view, now);
     parts.alerts.draw(view);
     const isNew = parts.offer.show(view.offer);
@@ -126,14 +147,14 @@ function open() {
     const needsCheck = !view.on_duty || view.state === "break" || ear.line.state === "failed" || ear.mic in { refused: 1, missing: 1, busy: 1, insecure: 1, failed: 1 };
     fill(middle, view.offer && parts.offer.node, isWrapping && parts.wrap.node, (view.call || null) && parts.call.node, isIdle && needsCheck && check.node, isIdle && idle.node);
     put(columns, "class", `columns ${view.call || view.offer ? "" : "single"} ${view.call && !view.call.over ? "talking" : ""} ${view.offer ? "offered" : ""}`);
-    if (view.call) parts.call.draw(view, now);
+    if (view.call) parts.call.draw(shown, now);
     if (isWrapping) parts.wrap.draw(view);
     if (isIdle) { check.draw(); idle.draw(view); }
     actions.draw(view);
     parts.context.draw(view, now);
     if (isNew && view.offer) announce(view.offer);
     if (!view.offer) { stopRinging(); note?.close(); note = null; }
-    drawTitle(view, now);
+    drawTitle(shown, now);
     reconnect(view);
   }
 
