@@ -46,7 +46,7 @@ const fn rule(method: &'static str, path: &'static str, right: Right) -> Rule {
 }
 
 /// Every route of the API.
-pub const RIGHTS: [Rule; 55] = [
+pub const RIGHTS: [Rule; 57] = [
     rule("GET", "/openapi.json", Right::Anyone),
     rule("POST", "/session", Right::Anyone),
     rule("DELETE", "/session", Right::Anyone),
