@@ -11,7 +11,7 @@ use crate::peers::{Peer, Room, free_port};
 use crate::phones::{PATIENCE, accepts, finished, gateway, part, phone};
 use crate::raw::{Raw, header, sdp};
 use crate::traps::{Line, Seen, Talk, has, talk_with, what_callers_say};
-use segue::base::{AgentId, CallOutcome, EndedBy, HandoffClock, Happening, Record};
+use segue::base::{AgentId, CallOutcome, EndedBy, HandoffClock, HandoffOutcome, Happening, Record};
 use segue::cmd::live::Running;
 use segue::edge::{LEG_QUEUE, Leg, LegCommand, LegEvent, MediaPlan, MediaSockets};
 use segue::gateway::live::call::Finished;
@@ -161,7 +161,7 @@ async fn whom_an_agent_has_asked_on_another_line_takes_the_caller_over_and_the_a
     Likeness::of(&what_callers_say(), &of_bea).must_be_good("who was asked hears the caller");
     let finished = finished(&mut running).await;
     assert_eq!(joined(&finished), ["agent-1".into(), AgentId::from("outside line")]);
-    assert!(has(&finished, |h| matches!(h, Happening::HandoffEnded { by: EndedBy::Agent, .. })));
+    assert!(has(&finished, |h| matches!(h, Happening::HandoffEnded { outcome: HandoffOutcome::Bridged, .. })), "{:?}", finished.records);
     let bridged = |h: &Happening| matches!(h, Happening::CallEnded { outcome: CallOutcome::Bridged, by: EndedBy::Caller, .. });
     assert!(has(&finished, bridged), "{:?}", finished.records.last());
 }
