@@ -59,6 +59,8 @@ pub struct Watchdog {
     held: bool,
     /// Legs that nobody is to hear.
     muted: BTreeSet<LegId>,
+    /// Ticks in a row in which a caller on hold heard nothing.
+    held_quiet: u32,
     /// One more person was asked, and nothing has come of it yet.
     invited: bool,
     /// The bot may hear a caller who is with a person.
@@ -94,6 +96,7 @@ impl Watchdog {
             handoffs_open: BTreeSet::new(),
             held: false,
             muted: BTreeSet::new(),
+            held_quiet: 0,
             invited: false,
             suggest,
             last_heard: Time::ZERO,
@@ -354,7 +357,9 @@ impl Watchdog {
         if self.held && crosses {
             self.broken(6, now, "a caller on hold is heard, or hears somebody");
         }
-        if self.held && !hears {
+        // What is played to them may take a tick to begin.
+        self.held_quiet = if self.held && !hears { self.held_quiet + 1 } else { 0 };
+        if self.held_quiet > 1 {
             self.broken(1, now, "a caller on hold hears nothing");
         }
         if self.held && !self.is_with_person() {
