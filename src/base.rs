@@ -23,6 +23,6 @@ pub use record::{
     Asked, CallOutcome, Consent, EndedBy, HandoffClock, HandoffOutcome, Happening, InviteOutcome, Key, Mode, OfferOutcome, Party, Purpose,
     RECORD_VERSION, Record, SignalKind, StageName,
 };
-pub use time::Time;
+pub use time::{Time, secs};
 pub use timer::Timers;
 pub use wording::{Phrase, Wording};

@@ -37,7 +37,7 @@ pub use table::EntryTable;
 pub use types::{ACCEPT_KEY, BotRequest, CallInput, CallOutput, Command, DECLINE_KEY, Effect, Gone, Heard, Reason, Target};
 
 use crate::base::{
-    AgentId, CallOutcome, EndedBy, Fault, Happening, Key, LegId, Party, PlaybackId, Purpose, StageName, TicketId, Time, Timers, Wording,
+    AgentId, CallOutcome, EndedBy, Fault, Happening, Key, LegId, Party, PlaybackId, Purpose, StageName, TicketId, Time, Timers, Wording, secs,
 };
 use crate::handoff::desk::{DeskInput, QueueView};
 use crate::handoff::dossier::{CallerData, Dossier};
@@ -46,7 +46,6 @@ use crate::handoff::trigger::Watch;
 use crate::listen::types::BotEvent;
 use crate::listen::types::{ListenInput, Scene, Turn};
 
-use plan::secs;
 use play::{Playbacks, is_interruptible, is_speech};
 use stage::{Handoff, Stage};
 

@@ -1,4 +1,4 @@
-//! What those share who talk to other machines: secrets, TLS, HTTP with bounds, and a runtime for their sockets.
+//! What those share who talk to other machines: secrets, random numbers, TLS, HTTP with bounds, and a runtime for their sockets.
 //!
 //! [`http::fetch`] is one request, whose answer comes in chunks and can't be late, endless or silent without it being a
 //! [`Fault`](crate::base::Fault). [`sockets`] is where sockets to hosted services live, whatever runtime asks: a replay
@@ -12,6 +12,7 @@ mod tls;
 
 use std::sync::OnceLock;
 
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 pub use rest::Rest;
@@ -19,6 +20,13 @@ pub use tls::{certificates, server, tls};
 
 /// Threads that move bytes of hosted services; text and telephone sound of hundreds of calls are little work.
 const THREADS: usize = 2;
+
+/// Octets that nobody can guess.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut octets = [0; N];
+    SystemRandom::new().fill(&mut octets).expect("the system gives random numbers");
+    octets
+}
 
 /// The runtime of sockets to hosted services, started when it is first asked for.
 ///

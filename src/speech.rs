@@ -245,11 +245,6 @@ pub fn doctor(table: &SpeechTable) -> Doctor {
 /// Longest delay that replay may be told for an engine; beyond it the caller would have hung up.
 const MAX_REPLAY_DELAY_SECS: f64 = 30.0;
 
-/// The delay of a key in seconds; of a wrong one, none.
-fn delay(secs: f64) -> Duration {
-    Duration::try_from_secs_f64(secs).unwrap_or_default()
-}
-
 fn check_delay(secs: f64, key: &str, problems: &mut Problems) {
     if !(0.0..=MAX_REPLAY_DELAY_SECS).contains(&secs) {
         problems.add(format!("{key}.replay_delay_secs"), format!("must be between 0 and {MAX_REPLAY_DELAY_SECS}, not {secs}"));

@@ -25,7 +25,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::base::pii::redact;
-use crate::base::{Fault, Organ};
+use crate::base::{Fault, Organ, secs};
 use crate::listen::types::{Question, Resumption, Understood};
 use crate::net::Rest;
 use crate::net::http::{self, Trouble};
@@ -35,7 +35,6 @@ use super::{Bot, BotAct, BotEvent, BotOpening, BotReport, BotStream};
 
 use answer::Mouth;
 use history::{History, ToolCall};
-use table::secs;
 use tools::{Next, Tool};
 
 pub use table::{ChatTable, ToolTable};

@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Key, LegId, Problems, QueueId, Time};
+use crate::base::{Key, LegId, Problems, QueueId, Time, secs};
 
-use super::plan::secs;
 use super::stage::Stage;
 use super::{Call, Command, Target};
 

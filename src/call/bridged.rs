@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::base::{
     AgentId, CallOutcome, EndedBy, FRAME_MILLIS, HandoffClock, HandoffOutcome, Happening, LegId, OfferId, OfferOutcome, Party, Purpose, TicketId,
-    Time,
+    Time, secs,
 };
 use crate::handoff::desk::DeskInput;
 use crate::handoff::notice;
 
 use super::offer::{LAST_WORDS, by_hand};
-use super::plan::secs;
 use super::stage::{Bridged, Handoff, Hold, Inviting, Kept, Seat, Stage};
 use super::{Call, Effect, Reason, Target};
 

@@ -4,10 +4,9 @@
 //! routes and music is in [`align`](super::align), so that hold ends with its bridge whatever ends that. Nobody's phone
 //! is asked to stop sending: a leg from which nothing comes at all is lost on hold as ever.
 
-use crate::base::{AgentId, Happening, Key, LegId, Purpose, Time};
+use crate::base::{AgentId, Happening, Key, LegId, Purpose, Time, secs};
 use crate::handoff::notice::{self, NoticeFacts};
 
-use super::plan::secs;
 use super::stage::{Hold, Stage};
 use super::{Call, Effect, Reason};
 

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use crate::base::{Asked, Consent, EndedBy, HandoffClock, HandoffOutcome, Happening, Key, Mode, PlaybackId, Purpose, QueueId, Time};
+use crate::base::{Asked, Consent, EndedBy, HandoffClock, HandoffOutcome, Happening, Key, Mode, PlaybackId, Purpose, QueueId, Time, secs};
 use crate::handoff::notice;
 use crate::handoff::trigger::{Does, Fired};
 use crate::listen::types::Turn;
 use crate::listen::types::{BotEvent, Resumption};
 
-use super::plan::secs;
 use super::stage::{Handoff, Offering, Stage};
 use super::{Call, Reason, consent};
 

@@ -135,8 +135,3 @@ impl Plan {
         self.agents.get(agent).is_some_and(|a| a.is_heard_early)
     }
 }
-
-/// A configured number of seconds.
-pub(super) fn secs(secs: f64) -> Duration {
-    Duration::try_from_secs_f64(secs).unwrap_or(Duration::ZERO)
-}

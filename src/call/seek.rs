@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::base::{AgentId, EndedBy, HandoffClock, Happening, Key, LegId, OfferId, OfferOutcome, PlaybackId, Purpose, TicketId, Time};
+use crate::base::{AgentId, EndedBy, HandoffClock, Happening, Key, LegId, OfferId, OfferOutcome, PlaybackId, Purpose, TicketId, Time, secs};
 use crate::handoff::desk::{DeskInput, DeskOutput, Seek};
 use crate::handoff::notice::{self, NoticeFacts};
 use crate::handoff::packet::{self, ContextPacket, HandoffFacts};
 use crate::handoff::trigger::Does;
 
-use super::plan::{PicksUp, secs};
+use super::plan::PicksUp;
 use super::stage::{Accepts, Answer, AskedAgent, Handoff, Notice, Seeking, Stage, Step};
 use super::types::{ACCEPT_KEY, DECLINE_KEY};
 use super::{BotPlan, Call, Effect, RECORDED_BOT, Reason};

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::base::{Fault, Happening, LegId, Organ, Purpose, SignalKind, Time, Wording};
+use crate::base::{Fault, Happening, LegId, Organ, Purpose, SignalKind, Time, Wording, secs};
 use crate::handoff::trigger::Does;
 use crate::listen::types::BotEvent;
 use crate::listen::types::{BotReport, ListenInput, Signal, Turn};
 
-use super::plan::secs;
 use super::play::{is_interruptible, is_speech};
 use super::stage::Stage;
 use super::{BotPlan, BotRequest, BotState, Call, Effect, Reason};

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::base::{CallOutcome, EndedBy, HandoffOutcome, Happening, Key, LegId, PlaybackId, Purpose, TicketId, Time};
+use crate::base::{CallOutcome, EndedBy, HandoffOutcome, Happening, Key, LegId, PlaybackId, Purpose, TicketId, Time, secs};
 use crate::handoff::desk::{DeskInput, Otherwise};
 use crate::handoff::notice;
 use crate::listen::types::{BotEvent, Resumption};
 
-use super::plan::secs;
 use super::stage::{Handoff, Settling, Stage, Step};
 use super::{BotPlan, Call, Effect, Reason};
 

@@ -17,10 +17,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
-
 use super::{MediaPlan, Wire};
 use crate::base::{Fault, Frame, Key, Organ, Rate, Time};
+use crate::net::random;
 use crate::sound::codec::{Codec, MAX_ENCODED};
 use crate::sound::rtp::egress::Egress;
 use crate::sound::rtp::events::EventReceiver;
@@ -61,12 +60,6 @@ pub struct RtpLeg {
     /// The highest sequence number of the peer, with its cycles as [`Extended`] counts them.
     highest: u64,
     stats: RtpStats,
-}
-
-fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).expect("the system gives random numbers");
-    bytes
 }
 
 fn fault(what: impl std::fmt::Display) -> Fault {

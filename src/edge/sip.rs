@@ -43,7 +43,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
 use rsipstack::EndpointBuilder;
 use rsipstack::dialog::DialogId;
 use rsipstack::dialog::dialog_layer::DialogLayer;
@@ -56,6 +55,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Invited, LEG_QUEUE, Leg, Ports};
+use crate::net;
 use crate::sound::codec::Codec;
 use accept::{Accepting, Bound};
 use auth::Prover;
@@ -392,7 +392,7 @@ impl Inner {
     fn terms(&self, port: u16, codecs: Vec<Codec>, srtp: Encryption) -> Terms {
         let ip = self.table.external_address.unwrap_or(self.ports.address());
         let session = self.sessions.fetch_add(1, Ordering::Relaxed) >> 2;
-        Terms { local: SocketAddr::new(ip, port), session, version: 1, codecs, srtp, key: random_key(), holds: false }
+        Terms { local: SocketAddr::new(ip, port), session, version: 1, codecs, srtp, key: net::random(), holds: false }
     }
 }
 
@@ -409,13 +409,5 @@ impl Drop for Dialled {
 }
 
 fn random() -> u64 {
-    let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).expect("the system gives random numbers");
-    u64::from_le_bytes(bytes) >> 1
-}
-
-fn random_key() -> [u8; 30] {
-    let mut key = [0; 30];
-    SystemRandom::new().fill(&mut key).expect("the system gives random numbers");
-    key
+    u64::from_le_bytes(net::random()) >> 1
 }

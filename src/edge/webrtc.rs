@@ -25,7 +25,6 @@ use ::webrtc::peer_connection::{
     configure_rtcp_reports,
 };
 use ::webrtc::rtp_transceiver::RtpSender;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MIME_TYPE_TELEPHONE_EVENT};
@@ -33,7 +32,7 @@ use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind};
 use tokio::runtime::Handle;
 
-use crate::net::secret;
+use crate::net::{random, secret};
 use crate::sound::codec::Codec;
 use line::{Callbacks, Ear, Parts};
 use offer::Offer;
@@ -214,9 +213,7 @@ async fn agree(
     offer: &Offer,
     (share, addresses): (&Share, &[SocketAddr]),
 ) -> Result<Agreed, WebRtcError> {
-    let mut random = [0; 10];
-    SystemRandom::new().fill(&mut random).expect("the system gives random numbers");
-    let stream = Stream::new(offer.codec.clock_hz(), random);
+    let stream = Stream::new(offer.codec.clock_hz(), random());
     let track = Arc::new(TrackLocalStaticRTP::new(track(stream.ssrc(), offer.codec)));
     let sender = peer.add_track(track.clone() as Arc<dyn TrackLocal>).await?;
     let answer = line::answer(peer, text, share, addresses).await?;

@@ -26,7 +26,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::LocalSet;
 
-use crate::base::{AgentId, CallId, Problems, Record};
+use crate::base::{AgentId, CallId, Problems, Record, secs};
 use crate::call::{CallInput, Command};
 use crate::edge::{Invited, LegCommand};
 use crate::handoff::trigger::{Does, TriggerTable};
@@ -373,10 +373,6 @@ fn sound_thread(gateway: &Weak<Gateway>, mut admitted: Receiver<Admission>, fini
             });
         }
     });
-}
-
-fn secs(secs: f64) -> Duration {
-    Duration::try_from_secs_f64(secs).unwrap_or_default()
 }
 
 #[cfg(test)]

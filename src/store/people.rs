@@ -3,7 +3,6 @@
 //! Names of people are compared without regard to case. Of passwords and keys only hashes are kept.
 
 use jiff::Timestamp;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
@@ -11,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::rows::clean;
 use super::{Store, StoreError, moment};
+use crate::net::random;
 
 /// Octets of the key that makes the first admin.
 const KEY_OCTETS: usize = 24;
@@ -383,7 +383,5 @@ impl Store {
 
 /// Text that nobody can guess.
 pub fn random_text() -> String {
-    let mut octets = [0; KEY_OCTETS];
-    SystemRandom::new().fill(&mut octets).expect("the system gives random numbers");
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    random::<KEY_OCTETS>().iter().map(|octet| format!("{octet:02x}")).collect()
 }

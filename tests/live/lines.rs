@@ -70,7 +70,7 @@ impl Desk {
     async fn offer(&mut self) -> Card {
         loop {
             if let ScreenEvent::Offer(card) = self.next().await {
-                return *card;
+                return card;
             }
         }
     }

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, timeout_at};
 
-use crate::base::{Fault, Organ, Wording};
+use crate::base::{Fault, Organ, Wording, secs};
 use crate::bot::BotAct;
 use crate::net::http::{self, Incoming, Limits, Trouble};
 
 use super::Service;
 use super::history::{History, ToolCall};
 use super::sentence::Sentences;
-use super::table::secs;
 use super::tools::MAX_ARGUMENT_BYTES;
 use super::wire::{Delta, Event, EventStream, ToolDelta, malformed};
 

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Fault, Organ, Problems};
+use crate::base::{Fault, Organ, Problems, secs};
 use crate::net::secret::{ApiKey, Secret};
 
 /// Waits may be limited from a tenth of a second up to a minute.
@@ -268,11 +268,6 @@ fn check_wait(secs: f64, key: &str, problems: &mut Problems) {
     if !WAIT_SECS.contains(&secs) {
         problems.add(key, format!("must be between {} and {}, not {secs}", WAIT_SECS.start(), WAIT_SECS.end()));
     }
-}
-
-/// A configured number of seconds.
-pub(super) fn secs(secs: f64) -> Duration {
-    Duration::try_from_secs_f64(secs).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Map, Value, json};
 
-use crate::base::{CallId, Fault, Organ};
+use crate::base::{CallId, Fault, Organ, secs};
 use crate::net::http::{self, Limits};
 
 use super::history::ToolCall;
-use super::table::{END_CALL, HANDOFF, ToolTable, secs};
+use super::table::{END_CALL, HANDOFF, ToolTable};
 
 /// Longest answer of a tool that the model is told; more would cost it what the caller said.
 const MAX_ANSWER_BYTES: usize = 16_384;

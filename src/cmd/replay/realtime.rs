@@ -13,7 +13,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 use super::super::live::{self, Running};
-use crate::base::{Frame, HandoffClock, Happening, Record, StageName, Time};
+use crate::base::{Frame, HandoffClock, Happening, Record, StageName, Time, secs};
 use crate::config::Config;
 use crate::edge::sip::Dialling;
 use crate::edge::sip::table::{PhoneTable, SipTable};
@@ -289,10 +289,6 @@ fn read(path: &Path, options: &ExpectTable) -> Result<Arc<[i16]>, RunError> {
 
 fn failed(error: &anyhow::Error) -> RunError {
     RunError::Option(format!("{error:#}"))
-}
-
-fn secs(secs: f64) -> Duration {
-    Duration::try_from_secs_f64(secs).unwrap_or_default()
 }
 
 /// A directory for one call's sound, which goes with it.

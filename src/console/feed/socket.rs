@@ -123,7 +123,7 @@ async fn tell_lines(feed: Feed, agent: AgentId, mut told: Receiver<ScreenEvent>,
         match event {
             ScreenEvent::Line(state) => feed.change(|world, now| world.on_line(&agent, line_word(Some(state)), now)),
             ScreenEvent::Replaced => replaced.cancel(),
-            ScreenEvent::Offer(_) | ScreenEvent::OfferUpdated(..) | ScreenEvent::OfferOver(_) => {}
+            ScreenEvent::Offer(_) | ScreenEvent::OfferOver(_) => {}
         }
     }
 }

@@ -531,7 +531,7 @@ impl Edge for LiveEdge {
     fn alert(&mut self, offer: OfferId, agent: &AgentId, packet: &ContextPacket) {
         self.shown = Some((offer, Box::new(packet.clone())));
         let deadline = self.deadline.filter(|(of, _)| *of == offer).map(|(_, deadline)| deadline);
-        match self.shared.lines.offer(agent, Card { offer, packet: packet.clone(), deadline, resumes: false }, &self.inbox) {
+        match self.shared.lines.offer(agent, Card { offer, deadline, resumes: false }, &self.inbox) {
             Offered::Nowhere => {}
             Offered::OnScreen => return,
             Offered::Resumes => {
@@ -544,7 +544,6 @@ impl Edge for LiveEdge {
 
     fn update(&mut self, offer: OfferId, packet: &ContextPacket) {
         self.shared.pages.update(offer, packet);
-        self.shared.lines.update(offer, packet);
         self.shown = Some((offer, Box::new(packet.clone())));
     }
 

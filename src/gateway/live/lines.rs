@@ -21,7 +21,6 @@ use crate::base::{AgentId, CallId, LegId, OfferId};
 use crate::call::{CallInput, Command};
 use crate::edge::webrtc::{Line, LineState};
 use crate::handoff::desk::{DeskInput, Presence};
-use crate::handoff::packet::ContextPacket;
 
 use super::call::News;
 use super::desk::DeskLine;
@@ -39,9 +38,7 @@ const MAX_PAGES: usize = 16;
 #[derive(Clone, Debug)]
 pub enum ScreenEvent {
     /// Somebody needs them: show this, ring, and say so by [`Lines::shown`].
-    Offer(Box<Card>),
-    /// The caller said more.
-    OfferUpdated(OfferId, Box<ContextPacket>),
+    Offer(Card),
     /// The offer is over, however it ended: stop ringing.
     OfferOver(OfferId),
     /// Their line is so now.
@@ -50,13 +47,11 @@ pub enum ScreenEvent {
     Replaced,
 }
 
-/// What an agent is shown of a caller before they answer.
-#[derive(Clone, Debug)]
+/// What an agent is asked. Why the caller is here is told from records.
+#[derive(Clone, Copy, Debug)]
 pub struct Card {
     /// The offer.
     pub offer: OfferId,
-    /// Why the caller is here.
-    pub packet: ContextPacket,
     /// When the offer ends by itself.
     pub deadline: Option<Instant>,
     /// The agent was with this caller when their line broke: it is accepted for them.
@@ -227,7 +222,7 @@ impl Lines {
             person.screens.push((person.pages, screen));
             person.has_screen = true;
             for open in person.offers.values() {
-                person.tell(ScreenEvent::Offer(Box::new(open.card.clone())));
+                person.tell(ScreenEvent::Offer(open.card));
             }
             person.pages
         });
@@ -329,7 +324,7 @@ impl Lines {
         let person = people.get(agent);
         Desktop {
             line: person.and_then(|person| person.line.as_ref()).map(|(_, state)| *state),
-            offers: person.map(|person| person.offers.values().map(|open| open.card.clone()).collect()).unwrap_or_default(),
+            offers: person.map(|person| person.offers.values().map(|open| open.card).collect()).unwrap_or_default(),
             calls: person.map(|person| person.calls.iter().map(|seat| (seat.call, seat.leg)).collect()).unwrap_or_default(),
         }
     }
@@ -392,19 +387,10 @@ impl Lines {
             }
             card.resumes = person.lost.take_if(|(lost, _)| *lost == card.offer.call).is_some_and(|(_, at)| at.elapsed() <= self.inner.grace);
             let offered = if card.resumes { Offered::Resumes } else { Offered::OnScreen };
-            person.tell(ScreenEvent::Offer(Box::new(card.clone())));
+            person.tell(ScreenEvent::Offer(card));
             person.offers.insert(card.offer, Open { card, call: call.clone(), is_on_phones: false });
             offered
         })
-    }
-
-    /// The caller said more.
-    pub(super) fn update(&self, offer: OfferId, packet: &ContextPacket) {
-        for person in self.people().values_mut() {
-            let Some(open) = person.offers.get_mut(&offer) else { continue };
-            open.card.packet = packet.clone();
-            person.tell(ScreenEvent::OfferUpdated(offer, Box::new(packet.clone())));
-        }
     }
 
     /// The offer is over.

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::mpsc::Sender;
 
 use super::call::News;
 use crate::base::OfferId;
 use crate::call::CallInput;
 use crate::handoff::packet::ContextPacket;
+use crate::net::random;
 
 /// Pages that are kept at the same time; for further ones the oldest goes.
 const MAX_PAGES: usize = 50_000;
@@ -122,7 +122,5 @@ impl Pages {
 }
 
 fn random_key() -> String {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).expect("the system gives random numbers");
-    URL_SAFE_NO_PAD.encode(bytes)
+    URL_SAFE_NO_PAD.encode(random::<16>())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::tables::QueueTable;
-use crate::base::QueueId;
+use crate::base::{QueueId, secs};
 
 /// Weight of the newest call in the moving average of handle times, once there are enough for it (METRICS: Salesforce
 /// weighs the newest with 0.1).
@@ -41,10 +41,6 @@ impl Queue {
             handle_time: HandleTime::default(),
         }
     }
-}
-
-fn secs(secs: f64) -> Duration {
-    Duration::try_from_secs_f64(secs).unwrap_or_default()
 }
 
 /// How long one call keeps an agent, from acceptance to the end of wrap-up: a moving average with its spread.

@@ -80,7 +80,7 @@ impl Default for DeepgramTable {
 impl DeepgramTable {
     /// How long an answer takes in replay's virtual time.
     pub fn replay_delay(&self) -> Duration {
-        crate::speech::delay(self.replay_delay_secs)
+        crate::base::secs(self.replay_delay_secs)
     }
 
     fn key(&self) -> ApiKey<'_> {

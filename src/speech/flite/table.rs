@@ -39,7 +39,7 @@ impl Default for FliteTable {
 impl FliteTable {
     /// How long the first sound takes in replay's virtual time.
     pub fn replay_delay(&self) -> Duration {
-        crate::speech::delay(self.replay_delay_secs)
+        crate::base::secs(self.replay_delay_secs)
     }
 
     /// Names every mistake below `key`.

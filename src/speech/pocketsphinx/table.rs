@@ -51,7 +51,7 @@ impl Default for PocketSphinxTable {
 impl PocketSphinxTable {
     /// How long an answer takes in replay's virtual time.
     pub fn replay_delay(&self) -> Duration {
-        crate::speech::delay(self.replay_delay_secs)
+        crate::base::secs(self.replay_delay_secs)
     }
 
     /// Names every mistake below `key`.

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ring::hmac;
-use ring::rand::{SecureRandom as _, SystemRandom};
+use ring::rand::SystemRandom;
 
 use super::{Algorithm, Asked, Counted, Credentials, DigestError, Fields};
 use crate::base::Time;
 use crate::edge::sip::params::{from_hex, hex, quoted};
+use crate::net::random;
 
 /// A nonce may be used for so long; then its owner is given a new one without being asked for the password again.
 const NONCE_LIFE: Duration = Duration::from_secs(300);
@@ -70,7 +71,7 @@ impl Authority {
     pub fn challenge(&self, is_stale: bool, now: Time) -> Vec<String> {
         let mut id = [0; TIME_OCTETS + RANDOM_OCTETS];
         id[..TIME_OCTETS].copy_from_slice(&now.as_micros().to_be_bytes());
-        SystemRandom::new().fill(&mut id[TIME_OCTETS..]).expect("the system gives random numbers");
+        id[TIME_OCTETS..].copy_from_slice(&random::<RANDOM_OCTETS>());
         let nonce = format!("{}{}", hex(&id), hex(self.hash(&id).as_slice()));
         let stale = if is_stale { ", stale=true" } else { "" };
         let value =
