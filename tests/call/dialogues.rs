@@ -1,85 +1,16 @@
-//! Scripted conversations with the sample bot, as text: one file in `tests/dialogues` for each.
-//!
-//! A file has steps of what the caller does (`caller`, `key`, `silence`, `resume`) and what is expected of the bot.
-//! Only what a step names is compared. `at` is the wall time of the call, `hears_words = false` a call without a
-//! recognizer.
+//! Scripted conversations with the sample bot, as text: one file in `tests/dialogues` for each. Only what a step names is compared.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::scripts::{Script, Step, mercury, scripts};
 use segue::base::{CallId, Key};
-use segue::bot::configured::{BotTable, ConfiguredBot, Dialogue, Reply};
+use segue::bot::configured::{ConfiguredBot, Dialogue, Reply};
 use segue::bot::{Bot, BotEvent, BotOpening, Resumption};
 use segue::listen::types::Understood;
-use serde::Deserialize;
 
 /// The fewest dialogues that the sample bot must pass.
 const LEAST_DIALOGUES: usize = 24;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Script {
-    /// What it shows.
-    title: String,
-    #[serde(default = "tuesday_at_ten")]
-    at: String,
-    #[serde(default = "yes")]
-    hears_words: bool,
-    /// The caller says words that the bot's vocabulary has not got, on purpose.
-    #[serde(default)]
-    foreign_words: bool,
-    /// Words of the greeting.
-    #[serde(default)]
-    greeting: Vec<String>,
-    step: Vec<Step>,
-}
-
-fn tuesday_at_ten() -> String {
-    "2026-03-03T10:00:00[UTC]".to_owned()
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Step {
-    /// What the caller says.
-    caller: Option<String>,
-    /// How sure the recognizer is.
-    confidence: Option<f32>,
-    /// Keys that are pressed one after the other; the last one's reply is compared.
-    key: Option<String>,
-    /// The caller says something that no recognizer understands.
-    mumble: bool,
-    /// The caller says nothing.
-    silence: bool,
-    /// `declined`, `nobody_found` or `handed_back`.
-    resume: Option<String>,
-    /// The note of who handed back.
-    note: Option<String>,
-
-    /// Words that the bot must say.
-    says: Vec<String>,
-    /// Words that the bot must not say.
-    says_not: Vec<String>,
-    understood: Option<String>,
-    intent: Option<String>,
-    /// Values, by slot.
-    slots: BTreeMap<String, String>,
-    /// Slots that must be confirmed.
-    confirmed: Vec<String>,
-    /// The question's id.
-    expects: Option<String>,
-    topic: Option<String>,
-    /// Words of the reason; `""` for any.
-    wants_person: Option<String>,
-    next_step: Option<String>,
-    progress: Option<bool>,
-    goodbye: bool,
-}
 
 fn opening(script: &Script) -> BotOpening {
     BotOpening {
@@ -171,37 +102,11 @@ fn run(bot: &ConfiguredBot, script: &Script) -> Vec<String> {
     wrong
 }
 
-fn manifest(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn mercury() -> ConfiguredBot {
-    let text = std::fs::read_to_string(manifest("config/bots/mercury.toml")).expect("the sample bot is in the repository");
-    let table = BotTable::parse(&text).unwrap_or_else(|problems| panic!("{problems}"));
-    ConfiguredBot::new(table).unwrap_or_else(|problems| panic!("{problems}"))
-}
-
-fn scripts() -> Vec<(PathBuf, Script)> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(manifest("tests/dialogues"))
-        .expect("the dialogues are in the repository")
-        .map(|entry| entry.expect("a readable directory").path())
-        .filter(|path| path.extension().is_some_and(|ext| ext == "toml"))
-        .collect();
-    paths.sort();
-    let read = |path: PathBuf| {
-        let text = std::fs::read_to_string(&path).expect("a readable file");
-        let script = toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        (path, script)
-    };
-    paths.into_iter().map(read).collect()
-}
-
 #[test]
 fn every_dialogue_goes_as_scripted() {
     let (bot, scripts) = (mercury(), scripts());
     let mut wrong = Vec::new();
-    for (path, script) in &scripts {
-        let name = path.file_stem().expect("a file").to_string_lossy();
+    for (name, script) in &scripts {
         wrong.extend(run(&bot, script).into_iter().map(|w| format!("{name}: {w}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -213,10 +118,10 @@ fn every_dialogue_goes_as_scripted() {
 fn callers_use_words_of_the_vocabulary() {
     let sentences = mercury().vocabulary();
     let known: BTreeSet<&str> = sentences.iter().flat_map(|sentence| sentence.split(' ')).collect();
-    for (path, script) in scripts().iter().filter(|(_, script)| !script.foreign_words) {
+    for (name, script) in scripts().iter().filter(|(_, script)| !script.foreign_words) {
         for line in script.step.iter().filter_map(|step| step.caller.as_deref()) {
             let strange: Vec<&str> = line.split(' ').filter(|word| !known.contains(word)).collect();
-            assert!(strange.is_empty(), "{}: {line}: {strange:?}", path.display());
+            assert!(strange.is_empty(), "{name}: {line}: {strange:?}");
         }
     }
 }

@@ -4,6 +4,8 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+#[path = "../harness/scripts.rs"]
+mod scripts;
 
 mod dialogues;
 mod model;

@@ -6,6 +6,8 @@
 mod corpus;
 #[path = "../hearing_corpus/line.rs"]
 mod line;
+#[path = "../harness/scripts.rs"]
+mod scripts;
 
 mod corpora;
 mod real_voices;

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::scripts::{Script, Step, mercury, scripts};
 use segue::base::{CallId, EndedBy, Happening, Key, Party, Rate, Record, SignalKind};
-use segue::bot::configured::{BotTable, ConfiguredBot};
+use segue::bot::configured::ConfiguredBot;
 use segue::bot::{BotEvent, BotOpening};
 use segue::config::Config;
 use segue::gateway::Kit;
@@ -24,7 +25,6 @@ use segue::sound::g711::{ulaw_decode, ulaw_encode};
 use segue::sound::tone;
 use segue::speech::flite::Flite;
 use segue::speech::{Answering, FliteTable, FliteVoice, Synthesizer, doctor};
-use serde::Deserialize;
 
 /// The fewest dialogues that must pass as sound.
 const LEAST_DIALOGUES: usize = 20;
@@ -38,58 +38,18 @@ const KEY_SECS: f64 = 0.1;
 /// Noise of the line, about −70 dBFS.
 const NOISE: i16 = 15;
 
-/// A script as `bot_dialogues` has it; what only text can show is not read here.
-#[derive(Debug, Deserialize)]
-struct Script {
-    #[serde(default = "tuesday_at_ten")]
-    at: String,
-    #[serde(default = "yes")]
-    hears_words: bool,
-    #[serde(default)]
-    foreign_words: bool,
-    #[serde(default)]
-    greeting: Vec<String>,
-    step: Vec<Step>,
-}
-
-fn tuesday_at_ten() -> String {
-    "2026-03-03T10:00:00[UTC]".to_owned()
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Step {
-    caller: Option<String>,
-    key: Option<String>,
-    mumble: bool,
-    silence: bool,
-    resume: Option<String>,
-    says: Vec<String>,
-    says_not: Vec<String>,
-    intent: Option<String>,
-    slots: BTreeMap<String, String>,
-    topic: Option<String>,
-    wants_person: Option<String>,
-    goodbye: bool,
-}
-
-impl Script {
-    /// Why it can't be spoken, if it can't.
-    fn unspeakable(&self) -> Option<&'static str> {
-        if self.foreign_words {
-            return Some("words that the vocabulary has not got");
-        }
-        if !self.hears_words {
-            return Some("a call without a recognizer");
-        }
-        self.step.iter().find_map(|step| {
-            if step.mumble { Some("sounds without words") } else { step.resume.as_ref().map(|_| "a person who gives the caller back") }
-        })
+/// Why it can't be spoken, if it can't.
+fn unspeakable(script: &Script) -> Option<&'static str> {
+    if script.foreign_words {
+        return Some("words that the vocabulary has not got");
     }
+    if !script.hears_words {
+        return Some("a call without a recognizer");
+    }
+    script
+        .step
+        .iter()
+        .find_map(|step| if step.mumble { Some("sounds without words") } else { step.resume.as_ref().map(|_| "a person who gives the caller back") })
 }
 
 fn now<T>(mut answering: Answering<'_, T>) -> T {
@@ -247,23 +207,6 @@ fn directory(name: &str) -> PathBuf {
     dir
 }
 
-fn manifest(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn scripts() -> Vec<(String, Script)> {
-    let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).expect("a readable file");
-        let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
-        (name, toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
-    };
-    let entries = fs::read_dir(manifest("tests/dialogues")).expect("the dialogues are in the repository");
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable directory").path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|ext| ext == "toml"));
-    paths.sort();
-    paths.into_iter().map(read).collect()
-}
-
 /// Speaks a script. How long a silence must be is what the bot's patience is, which is asked of the bot as text.
 fn speak(bot: &ConfiguredBot, name: &str, script: &Script, dir: &Path) -> Call {
     let mut dialogue = bot.dialogue(&BotOpening {
@@ -357,13 +300,11 @@ fn asks_for_person(step: &Step) -> bool {
 #[test]
 fn dialogues_go_as_scripted_when_they_are_spoken() {
     let Some(kit) = kit() else { return };
-    let table = BotTable::parse(&fs::read_to_string(manifest("config/bots/mercury.toml")).expect("the sample bot is in the repository"));
-    let bot = ConfiguredBot::new(table.unwrap_or_else(|p| panic!("{p}"))).unwrap_or_else(|p| panic!("{p}"));
-    let (dir, scripts) = (directory("bot_spoken"), scripts());
+    let (bot, dir, scripts) = (mercury(), directory("bot_spoken"), scripts());
     let (mut passed, mut spoken, mut deaf) = (0, 0, Vec::new());
     let mut by_time: BTreeMap<&str, Vec<(&Script, Call)>> = BTreeMap::new();
     for (name, script) in &scripts {
-        match script.unspeakable() {
+        match unspeakable(script) {
             Some(why) => eprintln!("{name:<24} not spoken: {why}"),
             None => by_time.entry(&script.at).or_default().push((script, speak(&bot, name, script, &dir))),
         }
