@@ -99,8 +99,9 @@ impl Call {
         };
         let packet = Box::new(self.packet(&handoff, now));
         let shown = serde_json::to_value(&*packet).unwrap_or_default();
-        self.record(Happening::Offered { handoff: handoff.n, offer: offer.n, agent: agent.clone(), packet: shown });
-        self.out.push_back(Effect::Alert { offer, agent, packet });
+        // Pages show the offer by its record, and may answer at once: it is open before that.
+        self.out.push_back(Effect::Alert { offer, agent: agent.clone(), packet });
+        self.record(Happening::Offered { handoff: handoff.n, offer: offer.n, agent, packet: shown });
         self.give_notice(now);
     }
 
@@ -295,8 +296,9 @@ impl Call {
     /// A leg for an agent's line.
     pub(super) fn join(&mut self, agent: AgentId, offer: Option<OfferId>) -> LegId {
         let leg = self.next_leg();
-        self.record(Happening::LegJoined { leg, party: crate::base::Party::Agent, agent: Some(agent.clone()) });
-        self.out.push_back(Effect::Join { leg, agent, offer });
+        // Whoever reads the record may command the call at once: their line is in it before that.
+        self.out.push_back(Effect::Join { leg, agent: agent.clone(), offer });
+        self.record(Happening::LegJoined { leg, party: crate::base::Party::Agent, agent: Some(agent) });
         leg
     }
 
