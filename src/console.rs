@@ -23,8 +23,8 @@ mod visits;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -32,6 +32,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::routing::get;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -131,7 +132,7 @@ impl Console {
     }
 
     fn invited(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.invited.lock().unwrap_or_else(PoisonError::into_inner)
+        self.invited.lock()
     }
 }
 

@@ -166,7 +166,7 @@ fn listens(port: u16) {
     let started = Instant::now();
     while TcpStream::connect((LOOPBACK, port)).is_err() {
         assert!(started.elapsed() < DEADLINE, "nobody listens on {port}");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -207,7 +207,7 @@ async fn sipp_behind_openssl_calls_and_is_called() {
         let mut leg = edge.dial(dialling(format!("sip:anna@127.0.0.1:{before};transport=tls")));
         match next(&mut leg).await {
             // It does not listen yet.
-            LegEvent::Refused { status: 503, .. } => tokio::task::yield_now().await,
+            LegEvent::Refused { status: 503, .. } => tokio::time::sleep(Duration::from_millis(10)).await,
             LegEvent::Media { plan, .. } => break (leg, plan),
             LegEvent::Ringing => {
                 let plan = stands(&mut leg).await;

@@ -4,10 +4,11 @@
 //! as samples of sixteen levels that survive transcoding; where they come out again, the delay is noted.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use segue::base::{Key, Time};
 use segue::edge::sip::table::SipTable;
 use segue::edge::sip::{Dialling, SipEdge};
@@ -132,7 +133,7 @@ impl Load {
     /// The delays so far in ms, in order of length.
     pub fn delays_ms(&self) -> Vec<f64> {
         self.is_noting.store(false, Ordering::Relaxed);
-        let mut delays = std::mem::take(&mut *self.delays.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut delays = std::mem::take(&mut *self.delays.lock());
         delays.sort_unstable();
         delays.into_iter().map(|micros| micros as f64 / 1e3).collect()
     }
@@ -239,7 +240,7 @@ impl<'a> Party<'a> {
         }
         if let Some(sent) = stamp(&self.heard) {
             let delay = (self.load.started.elapsed().as_micros() as u64).saturating_sub(sent);
-            self.load.delays.lock().unwrap_or_else(PoisonError::into_inner).push(delay);
+            self.load.delays.lock().push(delay);
         }
     }
 }

@@ -5,10 +5,10 @@ mod realtime;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
 
 use super::Ending;
 use super::terminal::{self, complain};
@@ -243,7 +243,7 @@ struct Bars {
 impl Watcher for Bars {
     fn progress(&self, n: usize, recording: &Path, done_s: f64, of_s: Option<f64>) {
         let Some(of_s) = of_s else { return };
-        let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bars = self.bars.lock();
         let bar = bars.entry(n).or_insert_with(|| {
             let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} % {eta:>4}").unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = self.all.add(ProgressBar::new(of_s.ceil() as u64).with_style(style));
@@ -254,7 +254,7 @@ impl Watcher for Bars {
     }
 
     fn over(&self, n: usize) {
-        if let Some(bar) = self.bars.lock().unwrap_or_else(PoisonError::into_inner).remove(&n) {
+        if let Some(bar) = self.bars.lock().remove(&n) {
             bar.finish_and_clear();
         }
     }

@@ -5,9 +5,10 @@
 //! it. What is *not* here: what anybody may do (`access`).
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::refusal::Refusal;
 use crate::store::{FirstAdmin, Store, StoreError, fingerprint, random_text};
@@ -44,7 +45,7 @@ struct Kept {
 
 impl Memory {
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -39,10 +39,11 @@ pub use door::SipCounts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use rsipstack::EndpointBuilder;
 use rsipstack::dialog::DialogId;
 use rsipstack::dialog::dialog_layer::DialogLayer;
@@ -324,7 +325,7 @@ impl SipEdge {
 type Registry<T> = Mutex<BTreeMap<String, Sender<T>>>;
 
 fn registered<T>(registry: &Registry<T>) -> MutexGuard<'_, BTreeMap<String, Sender<T>>> {
-    registry.lock().unwrap_or_else(PoisonError::into_inner)
+    registry.lock()
 }
 
 impl Inner {
@@ -364,13 +365,13 @@ impl Inner {
     /// A call is being dialled until what is returned is dropped.
     fn dials(self: &Arc<Self>, dialog: &DialogId) -> Dialled {
         let key = (dialog.call_id.clone(), dialog.local_tag.clone());
-        self.dialled.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        self.dialled.lock().insert(key.clone());
         Dialled { inner: self.clone(), key }
     }
 
     fn is_dialled(&self, dialog: &DialogId) -> bool {
         let key = (dialog.call_id.clone(), dialog.local_tag.clone());
-        self.dialled.lock().unwrap_or_else(PoisonError::into_inner).contains(&key)
+        self.dialled.lock().contains(&key)
     }
 
     /// What we ask of session timers.
@@ -404,7 +405,7 @@ struct Dialled {
 
 impl Drop for Dialled {
     fn drop(&mut self) {
-        self.inner.dialled.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.inner.dialled.lock().remove(&self.key);
     }
 }
 

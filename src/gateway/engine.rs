@@ -302,7 +302,8 @@ mod tests {
     use super::*;
     use crate::base::{CallId, Key};
     use crate::speech::Answering;
-    use std::sync::{Mutex, PoisonError};
+
+    use parking_lot::Mutex;
 
     /// Says the key that it is told and goes on for ever at `*`; notes what it is told of what was heard.
     #[derive(Clone, Default)]
@@ -310,7 +311,7 @@ mod tests {
 
     impl Parrot {
         fn note(&self, what: String) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+            self.0.lock().push(what);
         }
     }
 
@@ -378,7 +379,7 @@ mod tests {
         while !answered.recv().await.expect("it answers").last {}
         drop(tasks);
         serving.await.expect("it ends");
-        let noted = parrot.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let noted = parrot.0.lock().clone();
         assert_eq!(noted, ["told 1", "cut 1 to x", "told *", "cut * to x", "told 2"]);
     }
 }

@@ -18,9 +18,10 @@ pub mod phones;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{Notify, broadcast};
@@ -163,7 +164,7 @@ impl Gateway {
     /// # Errors
     /// Queues, agents or hours are others, which needs a restart.
     pub fn reload(&self, kit: Kit) -> Result<(), String> {
-        let mut current = self.kit.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.kit.write();
         if current.tables().desk != kit.tables().desk {
             return Err("queues, agents or hours have changed, which needs a restart; nothing was changed".into());
         }
@@ -181,7 +182,7 @@ impl Gateway {
     /// # Errors
     /// Every mistake in the triggers, by key.
     pub fn set_trigger(&self, name: &str, does: Does) -> Result<bool, Problems> {
-        let mut current = self.kit.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.kit.write();
         let Some(kit) = current.with_trigger(name, does)? else { return Ok(false) };
         *current = Arc::new(kit);
         Ok(true)
@@ -263,11 +264,11 @@ impl Gateway {
     }
 
     fn kit(&self) -> Arc<Kit> {
-        self.kit.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.kit.read().clone()
     }
 
-    fn calls(&self) -> std::sync::MutexGuard<'_, BTreeMap<CallId, Sender<News>>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    fn calls(&self) -> parking_lot::MutexGuard<'_, BTreeMap<CallId, Sender<News>>> {
+        self.calls.lock()
     }
 
     /// Tells the desk whose phones can be rung, now and whenever one registers or is gone.

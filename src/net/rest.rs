@@ -1,7 +1,8 @@
 //! A service that has just failed is left alone for a while, so that not every caller waits for it in vain.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// No rest is longer, whatever the service asks for: by then it is worth another try.
 const LONGEST: Duration = Duration::from_secs(120);
@@ -13,18 +14,18 @@ pub struct Rest(Mutex<Option<Instant>>);
 impl Rest {
     /// How long it goes on; `None` if the service may be asked.
     pub fn left(&self) -> Option<Duration> {
-        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *self.0.lock();
         until.map(|until| until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
     }
 
     /// The service failed: it rests for so long from now on.
     pub fn begin(&self, length: Duration) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + length.min(LONGEST));
+        *self.0.lock() = Some(Instant::now() + length.min(LONGEST));
     }
 
     /// The service works.
     pub fn end(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.0.lock() = None;
     }
 }
 

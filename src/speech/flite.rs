@@ -8,7 +8,9 @@ mod ffi;
 mod table;
 
 use std::future::ready;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::base::{Fault, Organ, Rate};
 use crate::sound::resample::{StreamResampler, to_f32, to_i16};
@@ -39,7 +41,7 @@ impl Flite {
     /// # Errors
     /// [`Fault::Unavailable`] names the missing package and how to get it.
     pub fn load(table: &FliteTable) -> Result<Flite, Fault> {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = TURN.lock();
         let mut said = String::new();
         for voice in [table.voice, FliteVoice::Rms, FliteVoice::Slt, FliteVoice::Kal16] {
             match Speaker::open(file_name(voice)) {
@@ -91,8 +93,8 @@ impl VoiceStream for Once {
     fn next(&mut self) -> Answering<'_, Option<Vec<i16>>> {
         let Some(text) = self.text.take() else { return Box::pin(ready(Ok(None))) };
         let spoken = {
-            let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-            self.speaker.lock().unwrap_or_else(PoisonError::into_inner).speak(&text)
+            let _turn = TURN.lock();
+            self.speaker.lock().speak(&text)
         };
         let sound = spoken.map(|(samples, rate)| {
             let mut sound = at_rate(&samples, rate, self.rate);

@@ -17,8 +17,10 @@ mod table;
 
 use std::future::ready;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::base::{FRAME_MILLIS, Fault, Frame, Organ, Rate, Time, UtteranceId};
 use crate::listen::types::{Hypothesis, Word};
@@ -148,8 +150,8 @@ fn speaks_english(language: &str) -> bool {
 }
 
 impl Shared {
-    fn pool(&self) -> std::sync::MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pool(&self) -> parking_lot::MutexGuard<'_, Pool> {
+        self.pool.lock()
     }
 
     fn open_pair(&self) -> Result<Pair, Fault> {

@@ -15,7 +15,9 @@ mod table;
 use std::collections::VecDeque;
 use std::future::ready;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::base::{Fault, Organ, Phrase, Rate, Wording};
 use crate::speech::{Answering, Synthesizer, VoiceStream};
@@ -121,7 +123,7 @@ fn pieces(wording: &Wording, language: &str, rate: Rate) -> Vec<Piece> {
 
 impl Shared {
     fn cache(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+        self.cache.lock()
     }
 
     fn kept(&self, piece: &Piece) -> Option<Arc<[i16]>> {

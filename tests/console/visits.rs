@@ -1,7 +1,7 @@
 //! Visitors call from a page: heard and read by both sides, brought to a person by a button, limited, and told nothing that is
 //! not theirs. Supervisors listen on lines of their own.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use segue::base::{EndedBy, Happening, Record, SignalKind};
@@ -14,6 +14,7 @@ use tokio::sync::broadcast::Receiver;
 use crate::browser::Browser;
 use crate::console::{Feed, PATIENCE, Person, Site, TABLES};
 use crate::likeness::{Likeness, speech};
+use crate::peers::until_so;
 
 /// A page that calls.
 struct Visitor {
@@ -72,14 +73,6 @@ async fn line(person: &Person, path: &str) -> (Browser, String) {
     let answer: Value = answer.json().await.unwrap();
     page.take(answer["sdp"].as_str().unwrap().to_owned()).await;
     (page, answer["line"].as_str().unwrap().to_owned())
-}
-
-async fn until_so(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "{what} did not come");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 async fn recorded(records: &mut Receiver<Record>, what: &str, is_it: impl Fn(&Happening) -> bool) -> Happening {

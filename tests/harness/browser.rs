@@ -4,10 +4,11 @@
 #![allow(dead_code)]
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::RTCOfferOptions;
@@ -26,7 +27,7 @@ use webrtc::peer_connection::{
 };
 
 const RATE: Rate = Rate::Hz8000;
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Types under which browsers send keys, by clock rate.
 pub const EVENTS: [(u8, u32); 2] = [(110, 48_000), (126, 8_000)];
 
@@ -77,7 +78,7 @@ impl PeerConnectionEventHandler for Ears {
             let mut out = [0; MAX_DECODED];
             while let Some(event) = track.poll().await {
                 let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
-                let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut heard = heard.lock();
                 heard.numbers.push((packet.header.ssrc, packet.header.sequence_number, packet.header.timestamp));
                 if let Ok(n) = decoder.decode(&packet.payload, &mut out) {
                     heard.sound.extend_from_slice(&out[..n]);
@@ -210,7 +211,7 @@ impl Browser {
     }
 
     pub fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+        self.heard.lock()
     }
 
     pub async fn close(&self) {

@@ -3,9 +3,10 @@
 #![allow(dead_code, reason = "not every test uses all of it")]
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// All lines that the tests of one binary log.
@@ -34,7 +35,7 @@ impl Log {
 
     /// What was logged until now.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+        String::from_utf8_lossy(&self.0.lock()).into_owned()
     }
 
     /// Until this was logged.
@@ -42,14 +43,14 @@ impl Log {
         let started = Instant::now();
         while !self.text().contains(said) {
             assert!(started.elapsed() < deadline, "`{said}` was not logged, but\n{}", self.text());
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }
 
 impl Write for Log {
     fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(octets);
+        self.0.lock().extend_from_slice(octets);
         Ok(octets.len())
     }
 

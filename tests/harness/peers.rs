@@ -95,6 +95,15 @@ pub fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
+/// The same where other tasks go on meanwhile.
+pub async fn until_so(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what} did not come");
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// Looks until somebody has bound this UDP port of loopback.
 pub fn until_bound(port: u16) {
     until(&format!("a program at port {port}"), || UdpSocket::bind(("127.0.0.1", port)).is_err());

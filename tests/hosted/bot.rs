@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::peers::until_so;
 use crate::standins::KEY;
 use crate::standins::chat::{Chat, MODEL, Reply, mistake};
 use crate::standins::hook::{Hook, SECRET, Work};
@@ -149,9 +150,7 @@ async fn sentences_come_while_the_model_still_speaks() {
         act = done.recv() => assert!(matches!(act, Some(BotAct::Say(wording)) if wording.words() == "It is on its way.")),
     }
     // Dropped in the midst of it: the model is not listened to any more.
-    while setting.chat.book.with(|book| book.left) == 0 {
-        tokio::task::yield_now().await;
-    }
+    until_so("the model is left", || setting.chat.book.with(|book| book.left) > 0).await;
     setting.chat.holds();
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::peers::until_so;
 use crate::standins::KEY;
 use crate::standins::deepgram::{Deepgram, Ear, Mouth};
 use segue::base::{CallId, Fault, Frame, LegId, Rate, Time, UtteranceId, Wording};
@@ -106,9 +107,7 @@ async fn utterances_are_heard_one_after_the_other_on_one_connection() {
         assert_eq!(heard.words[0].start, Time::from_secs_f64(100.0), "times are the call's, not the connection's");
         assert_eq!(stream.trouble(), None);
         drop(stream);
-        while server.book.with(|book| book.goodbyes) == 0 {
-            tokio::task::yield_now().await;
-        }
+        until_so("the goodbye", || server.book.with(|book| book.goodbyes) > 0).await;
         let bytes = if encoding == DeepgramEncoding::Mulaw { 160 } else { 320 };
         server.book.with(|book| assert_eq!((book.connections, book.sound_bytes), (1, 100 * bytes)));
         server.holds();

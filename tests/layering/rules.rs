@@ -78,6 +78,7 @@ const FORBIDDEN: [(&str, &str); 61] = [
     ("std::collections::hash_set", "has a random order"),
     ("std::collections::HashMap", "has a random order"),
     ("std::collections::HashSet", "has a random order"),
+    ("parking_lot", "locks"),
     ("std::sync::Mutex", "locks"),
     ("std::sync::RwLock", "locks"),
     ("std::sync::Condvar", "locks"),

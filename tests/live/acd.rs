@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::acd_standin::{AGENT_HZ, Acd, MUSIC_HZ, Script, Seen, value};
+use crate::peers::until_so;
 use crate::phones::{on_loopback, open, part, phone};
 use segue::base::{CallOutcome, HandoffClock, Happening, OfferOutcome};
 use segue::cmd::live::Running;
@@ -117,10 +118,7 @@ async fn a_caller_hears_the_acds_own_music_and_then_its_agent() {
     );
     // The call is over when its BYE is on its way.
     let watch = line.acd.watch();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !watch().got_bye && Instant::now() < deadline {
-        tokio::task::yield_now().await;
-    }
+    until_so("the BYE", || watch().got_bye).await;
     let seen = seen(&line);
     assert!(seen.was_acked && seen.got_bye && seen.packets > 50, "{seen:?}");
 }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::peers::until_so;
 use crate::phones::{PATIENCE, accepts, call, dialling, finished, gateway, gateway_with, outcomes, part, phone, phone_with, tone};
 use segue::base::{EndedBy, Frame, Happening, LegId, Network, OfferOutcome, Purpose, Rate};
 use segue::cmd::live;
@@ -149,9 +150,7 @@ async fn calls_that_can_not_be_served_are_refused_with_the_reason() {
         let (caller_phone, target) = (caller_phone.clone(), target.clone());
         tokio::spawn(async move { call(&caller_phone, &target, Codec::Pcmu, part(4)).await })
     };
-    while running.gateway.active() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until_so("the call", || running.gateway.active() > 0).await;
     let second = call(&caller_phone, &target, Codec::Pcmu, part(1)).await;
     assert_eq!(second.status, 503, "no room: {second:?}");
     assert_eq!(first.await.unwrap().status, 200);
@@ -166,9 +165,7 @@ async fn on_shutdown_running_calls_are_told_and_ended() {
     let mut running = gateway(&[], "[gateway]\ndrain_secs = 0.0\n").await;
     let target = format!("sip:1000@{}", running.sip.local());
     let calling = tokio::spawn(async move { call(&caller_phone, &target, Codec::Pcmu, part(50)).await });
-    while running.gateway.active() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until_so("the call", || running.gateway.active() > 0).await;
     running.sip.drain();
     running.gateway.drain().await;
     assert_eq!(running.gateway.active(), 0);

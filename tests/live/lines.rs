@@ -2,11 +2,11 @@
 //! hear each other, and what becomes of a call whose agent's line breaks.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::browser::{Browser, Tunnel};
 use crate::likeness::{Likeness, read, speech};
-use crate::peers::Room;
+use crate::peers::{Room, until_so};
 use crate::phones::{PATIENCE, agent, dialling, finished, on_loopback, open, outcomes, part, phone};
 use segue::base::{AgentId, HandoffClock, Happening, LegId, OfferId, OfferOutcome, Party, Purpose};
 use segue::call::Command;
@@ -449,12 +449,4 @@ async fn on_hold_there_is_music_muted_there_is_silence_and_keys_reach_the_caller
     assert!(rms(music) > 100.0 && Likeness::of(&said, music).found_s < 0.7, "music on hold: {:.0} {:?}", rms(music), Likeness::of(&said, music));
     assert!(Likeness::of(&said, talk).found_s >= 0.9, "the agent is heard again: {:?}", Likeness::of(&said, talk));
     assert!(rms(silence) < 60.0, "a muted agent is heard: {:.0}", rms(silence));
-}
-
-async fn until_so(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "{what} did not come");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

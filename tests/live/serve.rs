@@ -1,17 +1,17 @@
 //! `segue serve` as a process: it is told to read its configuration again and to stop while a call goes on. Everything is on
 //! loopback; every wait is for an event, with a deadline.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use crate::phones::{PATIENCE, dialling, phone};
 use segue::edge::sip::SipEdge;
 use segue::edge::{Leg, LegCommand, LegEvent, MediaSockets, Wire};
 use segue::sound::codec::Codec;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// A second of sound.
 const SECOND: usize = 50;
@@ -21,7 +21,7 @@ struct Served {
     child: Child,
     at: SocketAddr,
     file: PathBuf,
-    log: Arc<Mutex<String>>,
+    log: watch::Receiver<String>,
 }
 
 impl Drop for Served {
@@ -32,41 +32,42 @@ impl Drop for Served {
     }
 }
 
-/// Whom it serves: an entry whose queue nobody is at, so that a caller waits there; and more tables.
-fn configuration(at: SocketAddr, first_port: u16, more: &str) -> String {
+/// Whom it serves: an entry whose queue has one agent, whose phone rings for longer than any test takes, so that a caller
+/// waits there; and more tables.
+fn configuration(at: SocketAddr, first_port: u16, phone: &SipEdge, more: &str) -> String {
     format!(
-        "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\n[[queue]]\nname = \"service\"\n[[agent]]\nname = \"nobody\"\n\
+        "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\nask_topic = false\n[[queue]]\nname = \"service\"\nring_secs = 600.0\n\
+         [[agent]]\nname = \"nobody\"\n[[phone]]\nagent = \"nobody\"\ncontact = \"sip:nobody@{}\"\n\
          [sip]\nbind = [\"udp:{at}\"]\nrtp_first_port = {first_port}\nrtp_last_port = {}\n[speech]\nrecognizer = \"off\"\n[store]\nurl = \"\"\n{more}",
+        phone.local(),
         first_port + 99
     )
 }
 
 impl Served {
-    async fn start(name: &str, first_port: u16, gateway: &str) -> Served {
+    async fn start(name: &str, first_port: u16, phone: &SipEdge, gateway: &str) -> Served {
         let at = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap();
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve");
         std::fs::create_dir_all(&dir).unwrap();
         let file = dir.join(format!("{name}.toml"));
         let more = format!("[gateway]\nmedia_timeout_secs = 600.0\n{gateway}\n");
-        std::fs::write(&file, configuration(at, first_port, &more)).unwrap();
+        std::fs::write(&file, configuration(at, first_port, phone, &more)).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_segue"));
         command.args(["-v", "serve", "--config"]).arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let (lines, heard) = (BufReader::new(child.stderr.take().unwrap()).lines(), log.clone());
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| *heard.lock().unwrap() += &format!("{line}\n")));
-        let served = Served { child, at, file, log };
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let (told, log) = watch::channel(String::new());
+        std::thread::spawn(move || lines.for_each(|line| told.send_modify(|log| *log += &format!("{line}\n"))));
+        let mut served = Served { child, at, file, log };
         served.says("serving ").await;
         served
     }
 
     /// Until it has said so.
-    async fn says(&self, what: &str) {
-        let started = Instant::now();
-        while !self.log.lock().unwrap().contains(what) {
-            assert!(started.elapsed() < PATIENCE, "it does not say `{what}`, but\n{}", self.log.lock().unwrap());
-            tokio::task::yield_now().await;
-        }
+    async fn says(&mut self, what: &str) {
+        let said = timeout(PATIENCE, self.log.wait_for(|log| log.contains(what))).await;
+        let is_said = matches!(said, Ok(Ok(_)));
+        assert!(is_said, "it does not say `{what}`, but\n{}", *self.log.borrow());
     }
 
     /// Writes the configuration anew and has it read.
@@ -82,14 +83,10 @@ impl Served {
     }
 
     async fn ends(&mut self) -> ExitStatus {
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(started.elapsed() < PATIENCE, "it does not end:\n{}", self.log.lock().unwrap());
-            tokio::task::yield_now().await;
-        }
+        // A process that has ended says no more.
+        let silent = timeout(PATIENCE, async { while self.log.changed().await.is_ok() {} }).await;
+        assert!(silent.is_ok(), "it does not end:\n{}", *self.log.borrow());
+        self.child.wait().unwrap()
     }
 
     fn target(&self, number: &str) -> String {
@@ -172,8 +169,8 @@ async fn invited(at: SocketAddr) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_configuration_is_read_while_a_call_goes_on_and_a_spoiled_one_is_not_taken() {
-    let served = Served::start("reload", 47_600, "").await;
     let (phone, _rung) = phone().await;
+    let mut served = Served::start("reload", 47_600, &phone, "").await;
     let mut call = stands(&phone, &served.target("1000")).await;
     call.hears(SECOND).await;
     assert_eq!(status_of(&phone, &served.target("2000")).await, 404);
@@ -194,8 +191,8 @@ async fn a_changed_configuration_is_read_while_a_call_goes_on_and_a_spoiled_one_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn told_to_stop_it_refuses_new_calls_and_goes_when_the_running_one_has_ended() {
-    let mut served = Served::start("stop", 47_700, "").await;
     let (phone, _rung) = phone().await;
+    let mut served = Served::start("stop", 47_700, &phone, "").await;
     let mut call = stands(&phone, &served.target("1000")).await;
     served.signal("TERM");
     served.says("taking no new calls; 1 may go on").await;
@@ -204,14 +201,14 @@ async fn told_to_stop_it_refuses_new_calls_and_goes_when_the_running_one_has_end
     call.hears(SECOND).await;
     call.hangs_up().await;
     let status = served.ends().await;
-    assert!(status.success(), "{status}\n{}", served.log.lock().unwrap());
+    assert!(status.success(), "{status}\n{}", *served.log.borrow());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_does_not_end_is_ended_after_the_configured_time_or_when_told_to_stop_again() {
     for (name, first_port, gateway, again) in [("late", 47_800, "drain_secs = 1.0", false), ("twice", 47_900, "drain_secs = 3600.0", true)] {
-        let mut served = Served::start(name, first_port, gateway).await;
         let (phone, _rung) = phone().await;
+        let mut served = Served::start(name, first_port, &phone, gateway).await;
         let mut call = stands(&phone, &served.target("1000")).await;
         served.signal("TERM");
         served.says("taking no new calls; 1 may go on").await;
@@ -221,6 +218,6 @@ async fn a_call_that_does_not_end_is_ended_after_the_configured_time_or_when_tol
         }
         while !matches!(next(&mut call.leg).await, LegEvent::Gone(_)) {}
         let status = served.ends().await;
-        assert!(status.success(), "{name}: {status}\n{}", served.log.lock().unwrap());
+        assert!(status.success(), "{name}: {status}\n{}", *served.log.borrow());
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::browser::{Browser, EVENTS, Tunnel};
 use crate::likeness::{Likeness, speech};
-use crate::peers::Room;
+use crate::peers::{PATIENCE, Room, until_so};
 use segue::base::{Frame, Rate, Time};
 use segue::edge::LineWire;
 use segue::edge::rtp::RtpLeg;
@@ -19,7 +19,6 @@ use segue::sound::codec::Codec;
 use serde_json::{Value as Json, json};
 use tokio::task::JoinHandle;
 
-const PATIENCE: Duration = Duration::from_secs(30);
 /// What one side says, and what the other does, from the sample calls.
 const THEIRS: [&str; 1] = ["gets-loud"];
 const OURS: [&str; 1] = ["calm-served-by-the-bot"];
@@ -91,14 +90,6 @@ impl Call {
         self.leg.abort();
         let _ = self.leg.await;
         self.heard.lock().unwrap().0.clone()
-    }
-}
-
-async fn until_so(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "{what} did not come");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::console::refusal::Refusal;
 use crate::console::table::ConsoleTable;
@@ -74,7 +76,7 @@ impl Attempts {
     }
 
     fn counters(&self) -> MutexGuard<'_, [Counter; 4]> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// One visitor's call more.

@@ -2,8 +2,10 @@
 //! with it while the store is away.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::Person;
 use crate::base::AgentId;
@@ -56,7 +58,7 @@ pub(crate) struct Known(Mutex<Inner>);
 
 impl Known {
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// The store has just said whose session it is.

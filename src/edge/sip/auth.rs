@@ -6,8 +6,8 @@
 //! wrapped, and what it answers is replaced, on its way out, by the real answer. It never holds a password.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use rsipstack::dialog::authenticate::Credential;
 use rsipstack::sip::{Header, Method, Request, Response, SipMessage, StatusCode};
 use rsipstack::transaction::endpoint::MessageInspector;
@@ -43,7 +43,7 @@ impl Prover {
 
     /// How many requests have been sent with this nonce, this one included (RFC 7616, 3.4).
     fn count(&self, nonce: &str) -> u32 {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock();
         if let Some((_, count)) = counts.iter_mut().find(|(known, _)| known == nonce) {
             *count = count.saturating_add(1);
             return *count;

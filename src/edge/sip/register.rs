@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use rsipstack::sip::{Header, Request, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
 use tokio::sync::watch;
@@ -60,11 +61,11 @@ impl Phones {
     }
 
     fn registrar(&self) -> MutexGuard<'_, Registrar> {
-        self.registrar.lock().unwrap_or_else(PoisonError::into_inner)
+        self.registrar.lock()
     }
 
     fn authority(&self) -> MutexGuard<'_, Authority> {
-        self.authority.lock().unwrap_or_else(PoisonError::into_inner)
+        self.authority.lock()
     }
 
     /// Tells who can be reached, if that has changed.

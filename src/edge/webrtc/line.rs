@@ -1,7 +1,7 @@
 //! One browser's line: a connection that stays, whatever calls it is in.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::webrtc::media_stream::track_local::TrackLocal;
@@ -9,6 +9,7 @@ use ::webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use ::webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use ::webrtc::peer_connection::{PeerConnection, PeerConnectionEventHandler, RTCPeerConnectionState, RTCSessionDescription};
 use ::webrtc::rtp_transceiver::RtpSender;
+use parking_lot::Mutex;
 use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::rtp;
 use tokio::runtime::Handle;
@@ -142,13 +143,13 @@ impl Line {
     /// Another leg has it, or it is gone.
     pub fn attach(&self) -> Result<(MediaPlan, LineWire), NotFree> {
         let inner = &self.inner;
-        let mut leg = lock(&inner.ear.leg);
+        let mut leg = inner.ear.leg.lock();
         if *inner.ear.state.borrow() == LineState::Gone || leg.as_ref().is_some_and(|leg| !leg.is_closed()) {
             return Err(NotFree);
         }
         let (wire, LineEnd { to_leg, from_leg }) = LineWire::pair();
         *leg = Some(to_leg);
-        let call = lock(&inner.stream).begin();
+        let call = inner.stream.lock().begin();
         inner.handle.spawn(speak(from_leg, inner.track.clone(), inner.stream.clone(), call));
         Ok((inner.plan.clone(), wire))
     }
@@ -198,10 +199,6 @@ impl Drop for Inner {
     }
 }
 
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Answers an offer, by the library and our candidates.
 pub(super) async fn answer(peer: &Arc<dyn PeerConnection>, offer: String, share: &Share, addresses: &[SocketAddr]) -> Result<String, WebRtcError> {
     peer.set_remote_description(RTCSessionDescription::offer(offer)?).await?;
@@ -238,7 +235,7 @@ fn plan(offer: &Offer, payload: u8) -> MediaPlan {
 async fn speak(mut from_leg: Receiver<Vec<u8>>, track: Arc<TrackLocalStaticRTP>, stream: Arc<Mutex<Stream>>, call: u64) {
     while let Some(datagram) = from_leg.recv().await {
         let Ok(packet) = Packet::parse(&datagram) else { continue };
-        let Some(numbers) = lock(&stream).number(call, &packet, Instant::now()) else { return };
+        let Some(numbers) = stream.lock().number(call, &packet, Instant::now()) else { return };
         let header = rtp::Header {
             version: 2,
             marker: numbers.marker,
@@ -283,7 +280,7 @@ async fn watch_over(peer: Arc<dyn PeerConnection>, sender: Arc<dyn RtpSender>, e
             break;
         }
     }
-    *lock(&ear.leg) = None;
+    *ear.leg.lock() = None;
     close(&*peer).await;
 }
 
@@ -301,7 +298,7 @@ impl Ear {
 
     /// While it looks for a way, as after a restart, the library does not tell that nothing comes any more.
     fn looks_in_vain(&self) -> bool {
-        lock(&self.checking).is_some_and(|since| since.elapsed() > INTERRUPTED_AFTER)
+        self.checking.lock().is_some_and(|since| since.elapsed() > INTERRUPTED_AFTER)
     }
 
     /// What is gone stays gone.
@@ -317,7 +314,7 @@ impl Ear {
 
     /// A packet of the peer, for the leg that has the line; if it can't keep up, it hears less.
     fn hear(&self, packet: &rtp::Packet) {
-        let Some(leg) = lock(&self.leg).clone() else { return };
+        let Some(leg) = self.leg.lock().clone() else { return };
         let header = &packet.header;
         let plain = Packet {
             marker: header.marker,
@@ -340,7 +337,7 @@ pub(super) struct Callbacks(pub Arc<Ear>);
 #[async_trait::async_trait]
 impl PeerConnectionEventHandler for Callbacks {
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        *lock(&self.0.checking) = (state == RTCPeerConnectionState::Connecting).then(Instant::now);
+        *self.0.checking.lock() = (state == RTCPeerConnectionState::Connecting).then(Instant::now);
         match state {
             RTCPeerConnectionState::Connected => self.0.say(LineState::Up),
             RTCPeerConnectionState::Disconnected => self.0.say(LineState::Interrupted),

@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::net::UdpSocket;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
@@ -95,8 +96,8 @@ impl Port {
                 {
                     let Some(shares) = shares.upgrade() else { return };
                     match came {
-                        Ok((length, from)) => lock(&shares).route(&datagram[..length], from, Instant::now()),
-                        Err(_) => lock(&shares).counts.failed += 1,
+                        Ok((length, from)) => shares.lock().route(&datagram[..length], from, Instant::now()),
+                        Err(_) => shares.lock().counts.failed += 1,
                     }
                 }
                 // One error may be that of a datagram which we sent (ICMP); of one that lasts a core would be busy.
@@ -115,7 +116,7 @@ impl Port {
 
     /// A share for a line.
     pub fn share(&self) -> Share {
-        let mut shares = lock(&self.shares);
+        let mut shares = self.shares.lock();
         let line = shares.next;
         shares.next += 1;
         shares.queues.insert(line, Queue::default());
@@ -124,17 +125,13 @@ impl Port {
 
     /// How many lines share it.
     pub fn lines(&self) -> usize {
-        lock(&self.shares).queues.len()
+        self.shares.lock().queues.len()
     }
 
     /// What reached nobody so far.
     pub fn counts(&self) -> PortCounts {
-        lock(&self.shares).counts
+        self.shares.lock().counts
     }
-}
-
-fn lock(shares: &Mutex<Shares>) -> MutexGuard<'_, Shares> {
-    shares.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shares {
@@ -229,7 +226,7 @@ pub(super) struct Share {
 impl Share {
     /// Peers call the line so in connectivity checks, from now on; older names stay valid for checks under way.
     pub fn is_called(&self, user: &str) {
-        lock(&self.port.shares).call(self.line, user);
+        self.port.shares.lock().call(self.line, user);
     }
 
     /// The socket that the library is given; it says that it is bound to `local`.
@@ -240,7 +237,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        lock(&self.port.shares).forget(self.line);
+        self.port.shares.lock().forget(self.line);
     }
 }
 
@@ -264,7 +261,7 @@ impl AsyncUdpSocket for ShareSocket {
     fn poll_send(&self, _: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
         let port = &self.share.port;
         let is_sent = port.socket.try_send_to(transmit.contents, transmit.destination).is_ok();
-        let mut shares = lock(&port.shares);
+        let mut shares = port.shares.lock();
         shares.counts.unsent += u64::from(!is_sent);
         // Whom we check answers from there, before or without a check of their own.
         if !shares.peers.contains_key(&transmit.destination) && shares.queues.contains_key(&self.share.line) {
@@ -275,7 +272,7 @@ impl AsyncUdpSocket for ShareSocket {
 
     fn poll_recv(&self, context: &mut Context<'_>, bufs: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> Poll<io::Result<usize>> {
         let (Some(buffer), Some(meta)) = (bufs.first_mut(), meta.first_mut()) else { return Poll::Ready(Ok(0)) };
-        let mut shares = lock(&self.share.port.shares);
+        let mut shares = self.share.port.shares.lock();
         let Some(queue) = shares.queues.get_mut(&self.share.line) else {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };

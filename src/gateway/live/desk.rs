@@ -7,9 +7,10 @@
 //! themselves.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
@@ -55,10 +56,6 @@ impl Told {
 
 /// What found no room and must come all the same, in its order. There are as many calls and agents as may be, and a few for each.
 type Late = Arc<Mutex<VecDeque<Told>>>;
-
-fn lock(late: &Late) -> MutexGuard<'_, VecDeque<Told>> {
-    late.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// How calls reach the desk.
 #[derive(Clone, Debug)]
@@ -135,7 +132,7 @@ impl DeskLine {
     }
 
     fn send(&self, told: Told) {
-        let mut late = lock(&self.late);
+        let mut late = self.late.lock();
         if !late.is_empty() && told.must_come() {
             return late.push_back(told);
         }
@@ -214,7 +211,7 @@ impl DeskService {
             self.drain();
             // What was sent before it has come by then.
             if messages.is_empty() {
-                let late = std::mem::take(&mut *lock(&late));
+                let late = std::mem::take(&mut *late.lock());
                 for told in late {
                     self.take(told);
                     self.drain();

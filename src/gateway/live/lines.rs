@@ -10,9 +10,10 @@
 mod seat;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
@@ -188,7 +189,7 @@ impl Lines {
     }
 
     fn people(&self) -> MutexGuard<'_, BTreeMap<AgentId, Person>> {
-        self.inner.people.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.people.lock()
     }
 
     /// Does something for an agent, and tells the desk if they can be reached now or no longer.

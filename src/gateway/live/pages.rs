@@ -5,11 +5,12 @@
 //! logged. What is *not* here: how a page looks (`console`).
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::mpsc::Sender;
 
 use super::call::News;
@@ -117,7 +118,7 @@ impl Pages {
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<String, Page>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock()
     }
 }
 

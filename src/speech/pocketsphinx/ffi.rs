@@ -8,9 +8,10 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use libloading::Library;
+use parking_lot::Mutex;
 
 /// Cepstral coefficients a frame, as the model was trained.
 pub const CEPSTRA: usize = 13;
@@ -121,7 +122,7 @@ impl Api {
         }
         let mut argv: Vec<*mut c_char> = owned.iter().map(|a| a.as_ptr().cast_mut()).collect();
         let count = i32::try_from(argv.len()).map_err(|e| e.to_string())?;
-        let _one_at_a_time = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.opening.lock();
         let f = &self.functions;
         // SAFETY: `argv` holds `count` strings that outlive the call; the library copies what it keeps. `ps_init` takes a
         // reference of its own to the configuration, so ours is freed.

@@ -126,5 +126,5 @@ async fn what_must_come_finds_its_way_past_a_full_queue_and_in_its_order() {
     let mut agents = line.agents();
     let is_there = |agents: &Agents| agents[&anna()].state == AgentState::Available;
     assert!(tokio::time::timeout(Duration::from_secs(30), agents.wait_for(is_there)).await.is_ok());
-    assert!(lock(&line.late).is_empty());
+    assert!(line.late.lock().is_empty());
 }
