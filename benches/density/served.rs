@@ -72,7 +72,8 @@ impl Served {
         command.args(["-c", &args.core.to_string()]);
         command.args(args.under.iter().flat_map(|under| under.split_whitespace()));
         command.args([env!("CARGO_BIN_EXE_segue"), "-vv", "serve", "--config"]).arg(&config);
-        let child = command.stdout(Stdio::null()).stderr(std::fs::File::create(&log)?).spawn()?;
+        // Its store lies there too.
+        let child = command.current_dir(&dir).stdout(Stdio::null()).stderr(std::fs::File::create(&log)?).spawn()?;
         let served = Served { child, address, log };
         for _ in 0..200 {
             if std::fs::read_to_string(&served.log)?.contains("serving") {

@@ -1,8 +1,6 @@
 //! Visitors call from a page: heard and read by both sides, brought to a person by a button, limited, and told nothing that is
 //! not theirs. Supervisors listen on lines of their own.
 
-use std::time::Duration;
-
 use reqwest::{Method, StatusCode};
 use segue::base::{EndedBy, Happening, Record, SignalKind};
 use segue::cmd::live;

@@ -34,7 +34,7 @@ pub const PURE: [&str; 5] = ["base", "sound", "listen", "handoff", "call"];
 pub const SIBLINGS: [&str; 4] = ["edge", "bot", "speech", "connector"];
 
 /// What the pure side never uses, and why.
-const FORBIDDEN: [(&str, &str); 61] = [
+const FORBIDDEN: [(&str, &str); 62] = [
     ("tokio", "waits"),
     ("futures", "waits"),
     ("async_std", "waits"),

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::acd_standin::{AGENT_HZ, Acd, MUSIC_HZ, Script, Seen, value};
 use crate::peers::until_so;

@@ -65,8 +65,7 @@ impl Served {
 
     /// Until it has said so.
     async fn says(&mut self, what: &str) {
-        let said = timeout(PATIENCE, self.log.wait_for(|log| log.contains(what))).await;
-        let is_said = matches!(said, Ok(Ok(_)));
+        let is_said = matches!(timeout(PATIENCE, self.log.wait_for(|log| log.contains(what))).await, Ok(Ok(_)));
         assert!(is_said, "it does not say `{what}`, but\n{}", *self.log.borrow());
     }
 
