@@ -38,7 +38,7 @@ export async function open(browser, { width = 1280, height = 800, dark = false, 
 function standInLine() {
   window.RTCPeerConnection = class extends EventTarget {
     connectionState = "new"; iceGatheringState = "complete"; localDescription = { type: "offer", sdp: "v=0\r\n" }; senders = [];
-    addTransceiver(track) { window.sent = track; this.senders.push({ track, replaceTrack: async () => {} }); }
+    addTransceiver(track) { window.sent = track; this.senders.push({ track, async replaceTrack(other) { window.flows = other !== null; } }); }
     getSenders() { return this.senders; }
     async createOffer() { return this.localDescription; }
     async setLocalDescription() {}

@@ -9,7 +9,7 @@ let browser, stand;
 before(async () => { [browser, stand] = await Promise.all([launch(["--disable-features=WebRtcHideLocalIpsWithMdns"]), start()]); });
 after(async () => { await browser?.close(); stand?.close(); });
 
-test("a line carries sound both ways, changes its microphone, and finds its way again", async () => {
+test("a line carries sound both ways, rests, changes its microphone, and finds its way again", async () => {
   const page = await open(browser, { line: false });
   page.setDefaultTimeout(30_000);
   await page.goto(`${stand.url}/welcome`);
@@ -44,6 +44,11 @@ test("a line carries sound both ways, changes its microphone, and finds its way 
     await line.change(await devices.microphone());
     const heard = await flows(far);
     await until("the far end hears the other microphone", async () => await flows(far) > heard + 500);
+    line.rest(true);
+    await until("silence on the wire", async () => { const now = await flows(far); await new Promise((done) => setTimeout(done, 500)); return await flows(far) === now; });
+    const isUp = line.state === "up", silent = await flows(far);
+    line.rest(false);
+    await until("the far end hears again", async () => await flows(far) > silent + 500);
     line.mute(true);
     const isShut = line.stream.getAudioTracks().every((track) => !track.enabled);
     window.dispatchEvent(new Event("online"));
@@ -54,11 +59,11 @@ test("a line carries sound both ways, changes its microphone, and finds its way 
     window.dispatchEvent(new Event("online"));
     await until("another window has it", () => line.state === "taken");
     await line.close();
-    return { states, ...log, isShut, isOther: before !== line.stream, quality };
+    return { states, ...log, isUp, isShut, isOther: before !== line.stream, quality };
   });
   assert.deepEqual(told.states, ["connecting", "up", "taken", "none"]);
   assert.ok(told.candidates > 0, "the offer is whole");
-  assert.ok(told.isShut && told.isOther);
+  assert.ok(told.isUp && told.isShut && told.isOther);
   assert.equal(told.quality.lost, 0);
   assert.deepEqual(page.faults, []);
 });

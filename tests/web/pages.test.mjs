@@ -187,6 +187,17 @@ test("muted, one is told when one talks; and nothing leaves the microphone from 
   assert.equal(await page.evaluate(() => window.sent.enabled), false);
 }));
 
+test("between calls nothing leaves the microphone; from the offer on it is on the line", () => withPage(async (stand, page) => {
+  const until = (flows) => page.waitForFunction((wanted) => window.flows === wanted, flows);
+  await scenes.desk_offer(stand, page);
+  await until(true);
+  await page.click("button.accept");
+  await page.waitForSelector(".light.live");
+  await until(true);
+  stand.tell("desk", story.CALL, { type: "call_over", ended_by: "caller" });
+  await until(false);
+}));
+
 test("a mute that the server did not take keeps the microphone closed until one asks to be heard", () => withPage(async (stand, page) => {
   await page.addInitScript(() => {
     navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream;

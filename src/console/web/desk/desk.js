@@ -57,9 +57,11 @@ function open() {
     return view;
   }
 
-  /** The microphone is open or closed as the call has it, for each new call or leg and when events may have been missed. @param {View} view */
-  function fitEar({ call }) {
+  /** The microphone is open or closed as the call has it, for each new call or leg and when events may have been missed. From the
+   * moment a caller is offered it is on the line, so that they are heard as soon as they accept. @param {View} view */
+  function fitEar({ call, offer }) {
     const leg = call && !call.over ? `${call.id} ${call.since}` : "";
+    ear.line.rest(!leg && !offer);
     if (leg === fitted && !isFresh) return;
     if (leg !== fitted) actions.forget();
     if (!actions.isMuting()) ear.mute(Boolean(leg && call?.muted));
