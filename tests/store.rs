@@ -5,12 +5,20 @@
 
 #[path = "store/calls.rs"]
 mod calls;
+#[path = "harness/console.rs"]
+mod console;
 #[path = "store/databases.rs"]
 mod databases;
+#[path = "store/gateway_killed.rs"]
+mod gateway_killed;
 #[path = "store/killed.rs"]
 mod killed;
+#[path = "harness/peers.rs"]
+mod peers;
 #[path = "store/people.rs"]
 mod people;
+#[path = "harness/served.rs"]
+mod served;
 
 use std::time::{Duration, Instant};
 

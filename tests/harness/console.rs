@@ -81,7 +81,7 @@ impl Site {
 
     /// Somebody who has not signed in.
     pub fn stranger(&self) -> Person {
-        Person { client: client(), address: self.address, cookie: None, key: None }
+        Person::at(self.address)
     }
 
     /// Whoever sends this as `Authorization: Bearer`.
@@ -92,21 +92,13 @@ impl Site {
     /// The first admin, `root`.
     pub async fn admin(&self) -> Person {
         let mut admin = self.stranger();
-        let asked = json!({ "key": self.welcome_key(), "name": "root", "password": PASSWORD });
-        let answer = admin.post("/welcome", &asked).await;
-        assert_eq!(answer.status(), 200);
-        admin.keep_cookie(&answer);
+        admin.is_welcomed(&self.welcome_key()).await;
         admin
     }
 
     /// Somebody new, signed in.
     pub async fn person(&self, admin: &Person, name: &str, role: &str, agent: Option<&str>) -> Person {
-        let asked = json!({ "name": name, "role": role, "agent": agent, "password": PASSWORD });
-        let made = admin.post("/users", &asked).await;
-        assert_eq!(made.status(), 201, "{}", made.text().await.unwrap());
-        let mut person = self.stranger();
-        assert_eq!(person.sign_in(name, PASSWORD).await, 200);
-        person
+        admin.makes(name, role, agent).await
     }
 
     /// A program with a key.
@@ -123,6 +115,35 @@ fn client() -> Client {
 }
 
 impl Person {
+    /// Somebody who has not signed in, at the console of a gateway that is a process of its own.
+    pub fn at(address: SocketAddr) -> Person {
+        // Another test of this process may have done it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Person { client: client(), address, cookie: None, key: None }
+    }
+
+    /// The same, with what they signed in with, at the console that is there now.
+    pub fn moved_to(&self, address: SocketAddr) -> Person {
+        Person { address, ..self.clone() }
+    }
+
+    /// Becomes the first admin, `root`, by the key of the link.
+    pub async fn is_welcomed(&mut self, key: &str) {
+        let answer = self.post("/welcome", &json!({ "key": key, "name": "root", "password": PASSWORD })).await;
+        assert_eq!(answer.status(), 200);
+        self.keep_cookie(&answer);
+    }
+
+    /// Makes somebody new, and gives them signed in.
+    pub async fn makes(&self, name: &str, role: &str, agent: Option<&str>) -> Person {
+        let asked = json!({ "name": name, "role": role, "agent": agent, "password": PASSWORD });
+        let made = self.post("/users", &asked).await;
+        assert_eq!(made.status(), 201, "{}", made.text().await.unwrap());
+        let mut person = Person::at(self.address);
+        assert_eq!(person.sign_in(name, PASSWORD).await, 200);
+        person
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}/api/v1{path}", self.address)
     }

@@ -14,6 +14,8 @@ mod peers;
 mod phones;
 #[path = "../harness/raw.rs"]
 mod raw;
+#[path = "../harness/served.rs"]
+mod served;
 
 mod acd;
 mod call_command;

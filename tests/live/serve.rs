@@ -1,36 +1,18 @@
 //! `segue serve` as a process: it is told to read its configuration again and to stop while a call goes on. Everything is on
 //! loopback; every wait is for an event, with a deadline.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::phones::{PATIENCE, dialling, phone};
+use crate::served::Served;
 use segue::edge::sip::SipEdge;
 use segue::edge::{Leg, LegCommand, LegEvent, MediaSockets, Wire};
 use segue::sound::codec::Codec;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// A second of sound.
 const SECOND: usize = 50;
-
-/// The gateway as a process of its own; ended with the test.
-struct Served {
-    child: Child,
-    at: SocketAddr,
-    file: PathBuf,
-    log: watch::Receiver<String>,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Whom it serves: an entry whose queue has one agent, whose phone rings for longer than any test takes, so that a caller
 /// waits there; and more tables.
@@ -44,53 +26,14 @@ fn configuration(at: SocketAddr, first_port: u16, phone: &SipEdge, more: &str) -
     )
 }
 
-impl Served {
-    async fn start(name: &str, first_port: u16, phone: &SipEdge, gateway: &str) -> Served {
-        let at = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap();
-        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve");
-        std::fs::create_dir_all(&dir).unwrap();
-        let file = dir.join(format!("{name}.toml"));
-        let more = format!("[gateway]\nmedia_timeout_secs = 600.0\n{gateway}\n");
-        std::fs::write(&file, configuration(at, first_port, phone, &more)).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_segue"));
-        command.args(["-v", "serve", "--config"]).arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let (told, log) = watch::channel(String::new());
-        std::thread::spawn(move || lines.for_each(|line| told.send_modify(|log| *log += &format!("{line}\n"))));
-        let mut served = Served { child, at, file, log };
-        served.says("serving ").await;
-        served
-    }
-
-    /// Until it has said so.
-    async fn says(&mut self, what: &str) {
-        let is_said = matches!(timeout(PATIENCE, self.log.wait_for(|log| log.contains(what))).await, Ok(Ok(_)));
-        assert!(is_said, "it does not say `{what}`, but\n{}", *self.log.borrow());
-    }
-
-    /// Writes the configuration anew and has it read.
-    fn reload(&self, change: impl FnOnce(String) -> String) {
-        let text = std::fs::read_to_string(&self.file).unwrap();
-        std::fs::write(&self.file, change(text)).unwrap();
-        self.signal("HUP");
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    async fn ends(&mut self) -> ExitStatus {
-        // A process that has ended says no more.
-        let silent = timeout(PATIENCE, async { while self.log.changed().await.is_ok() {} }).await;
-        assert!(silent.is_ok(), "it does not end:\n{}", *self.log.borrow());
-        self.child.wait().unwrap()
-    }
-
-    fn target(&self, number: &str) -> String {
-        format!("sip:{number}@{}", self.at)
-    }
+async fn served(name: &str, first_port: u16, phone: &SipEdge, gateway: &str) -> Served {
+    let at = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap();
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve");
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = dir.join(format!("{name}.toml"));
+    let more = format!("[gateway]\nmedia_timeout_secs = 600.0\n{gateway}\n");
+    std::fs::write(&file, configuration(at, first_port, phone, &more)).unwrap();
+    Served::start(&file, at).await
 }
 
 /// A call that stands, and what it hears.
@@ -169,7 +112,7 @@ async fn invited(at: SocketAddr) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_configuration_is_read_while_a_call_goes_on_and_a_spoiled_one_is_not_taken() {
     let (phone, _rung) = phone().await;
-    let mut served = Served::start("reload", 47_600, &phone, "").await;
+    let mut served = served("reload", 47_600, &phone, "").await;
     let mut call = stands(&phone, &served.target("1000")).await;
     call.hears(SECOND).await;
     assert_eq!(status_of(&phone, &served.target("2000")).await, 404);
@@ -191,7 +134,7 @@ async fn a_changed_configuration_is_read_while_a_call_goes_on_and_a_spoiled_one_
 #[tokio::test(flavor = "multi_thread")]
 async fn told_to_stop_it_refuses_new_calls_and_goes_when_the_running_one_has_ended() {
     let (phone, _rung) = phone().await;
-    let mut served = Served::start("stop", 47_700, &phone, "").await;
+    let mut served = served("stop", 47_700, &phone, "").await;
     let mut call = stands(&phone, &served.target("1000")).await;
     served.signal("TERM");
     served.says("taking no new calls; 1 may go on").await;
@@ -207,7 +150,7 @@ async fn told_to_stop_it_refuses_new_calls_and_goes_when_the_running_one_has_end
 async fn a_call_that_does_not_end_is_ended_after_the_configured_time_or_when_told_to_stop_again() {
     for (name, first_port, gateway, again) in [("late", 47_800, "drain_secs = 1.0", false), ("twice", 47_900, "drain_secs = 3600.0", true)] {
         let (phone, _rung) = phone().await;
-        let mut served = Served::start(name, first_port, &phone, gateway).await;
+        let mut served = served(name, first_port, &phone, gateway).await;
         let mut call = stands(&phone, &served.target("1000")).await;
         served.signal("TERM");
         served.says("taking no new calls; 1 may go on").await;

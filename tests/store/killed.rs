@@ -19,9 +19,9 @@ const RECORDS_A_SECOND: f64 = 2_000.0;
 /// It is killed after so many records.
 const KILLED_AFTER: u64 = 5_000;
 /// What may be lost.
-const LAST_SECOND: Duration = Duration::from_secs(1);
+pub const LAST_SECOND: Duration = Duration::from_secs(1);
 /// A busy machine may keep one process from writing in time, not one after the other.
-const TRIES: u32 = 3;
+pub const TRIES: u32 = 3;
 
 /// The `n`th record of all calls together.
 fn place(n: u64) -> (CallId, u64) {
