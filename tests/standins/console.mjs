@@ -107,7 +107,7 @@ function route(method, path, body, { say, refuse, world, feed }) {
   const { desk } = world;
   if (method === "GET") {
     const found = {
-      "/me": world.me, "/desk": desk, "/rtc": { ice_servers: [] }, "/live/calls": world.rows, "/live/desk": { queues: story.queues(), agents: story.agents() }, "/calls": world.calls, "/triggers": world.triggers, "/users": story.users(),
+      "/me": world.me, "/desk": desk, "/rtc": { ice_servers: [] }, "/live/calls": world.rows, "/live/desk": { queues: world.queues ?? story.queues(), agents: world.agents ?? story.agents() }, "/calls": world.calls, "/triggers": world.triggers, "/users": story.users(),
       "/keys": [{ name: "nightly-report", created: new Date(0).toISOString() }], "/audit": story.acts(), "/openapi.json": story.openapi(),
     }[path];
     if (found) return say(200, found);

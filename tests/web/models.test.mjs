@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Feed, pause } from "../../src/console/web/lib/feed.js";
+import { staying } from "../../src/console/web/lib/dom.js";
 import { Mirror } from "../../src/console/web/lib/mirror.js";
 import * as words from "../../src/console/web/lib/words.js";
 import { apply, withPoint, withSignal, withTurn } from "../../src/console/web/desk/model.js";
@@ -10,6 +11,13 @@ import * as wall from "../../src/console/web/wall/model.js";
 import * as story from "../standins/console_story.mjs";
 
 const message = (event, more = {}) => ({ seq: 1, at: "", topic: "desk", call: story.CALL, event, ...more });
+
+test("of a list in another order as few as can be are moved", () => {
+  const stays = (places) => [...staying(places)].sort((a, b) => a - b);
+  for (const [places, wanted] of [[[], []], [[0, 1, 2], [0, 1, 2]], [[1, 2, 3, 0], [0, 1, 2]], [[3, 0, 1, 2], [1, 2, 3]], [[2, 1, 0], [2]], [[-1, 0, -1, 1], [1, 3]], [[-1, -1], []]]) {
+    assert.deepEqual(stays(places), wanted, String(places));
+  }
+});
 
 test("times are written as m:ss", () => {
   for (const [secs, text] of [[0, "0:00"], [59.9, "0:59"], [61, "1:01"], [3725, "1:02:05"], [-3, "0:00"], [null, "–"], [NaN, "–"]]) assert.equal(words.clock(secs), text);

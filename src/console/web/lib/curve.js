@@ -1,6 +1,6 @@
 // The frustration score over time: a curve with marks for a call, a sparkline for a row of the wall.
 
-import { fill, svg } from "./dom.js";
+import { fill, put, svg } from "./dom.js";
 import { clock, mark, mood, moodOf, MOODS, signalName } from "./words.js";
 
 /** @typedef {import("./api.js").Point} Point */
@@ -102,9 +102,12 @@ export function drawSpark(drawing, scores) {
   const width = 120, height = 32, some = scores.slice(-SPARKS);
   const points = some.map((score, n) => `${((n + SPARKS - some.length) * (width - 4)) / (SPARKS - 1) + 2},${(height - 3 - score * (height - 6)).toFixed(1)}`);
   const last = some.at(-1) ?? 0;
-  fill(drawing, svg("line", { class: "axis", x1: 0, x2: width, y1: height - 3, y2: height - 3 }),
-    svg("polyline", { class: `line ${moodOf(last)}`, points: points.join(" ") }),
-    svg("circle", { class: `dot ${moodOf(last)}`, cx: width - 2, cy: (height - 3 - last * (height - 6)).toFixed(1), r: 2.5 }));
+  if (!drawing.childElementCount) drawing.append(svg("line", { class: "axis", x1: 0, x2: width, y1: height - 3, y2: height - 3 }), svg("polyline"), svg("circle", { cx: width - 2, r: 2.5 }));
+  const [, line, dot] = drawing.children;
+  put(line, "class", `line ${moodOf(last)}`);
+  put(line, "points", points.join(" "));
+  put(dot, "class", `dot ${moodOf(last)}`);
+  put(dot, "cy", (height - 3 - last * (height - 6)).toFixed(1));
 }
 
 /** A ring that empties; the seconds stand in it. */

@@ -63,7 +63,7 @@ export function put(node, name, value) {
 }
 
 /**
- * Keeps one node for each item: made once, updated in place, in the order of the items.
+ * Keeps one node for each item: made once, updated in place, in the order of the items. As few as can be are moved.
  * @template T
  * @param {Element} parent
  * @param {readonly T[]} items
@@ -72,18 +72,43 @@ export function put(node, name, value) {
  * @param {(node: HTMLElement, item: T) => void} [update]
  */
 export function keep(parent, items, key, make, update) {
-  const had = new Map([...parent.children].map((node) => [/** @type {HTMLElement} */ (node).dataset.key ?? "", /** @type {HTMLElement} */ (node)]));
-  let place = parent.firstElementChild;
-  for (const item of items) {
-    const name = key(item);
-    let node = had.get(name);
-    if (node) had.delete(name);
-    else { node = make(item); node.dataset.key = name; }
-    update?.(node, item);
-    if (node === place) place = place.nextElementSibling;
-    else parent.insertBefore(node, place);
+  const had = new Map([...parent.children].map((node, place) => [/** @type {HTMLElement} */ (node).dataset.key ?? "", { node: /** @type {HTMLElement} */ (node), place }]));
+  const wanted = items.map((item) => {
+    const name = key(item), known = had.get(name), node = known?.node ?? make(item);
+    had.delete(name);
+    node.dataset.key = name;
+    return { node, item, place: known?.place ?? -1 };
+  });
+  had.forEach(({ node }) => node.remove());
+  const stays = staying(wanted.map(({ place }) => place));
+  let next = /** @type {Element|null} */ (null);
+  for (let n = wanted.length - 1; n >= 0; n--) {
+    const { node } = wanted[n];
+    if (!stays.has(n)) parent.insertBefore(node, next);
+    next = node;
   }
-  had.forEach((node) => node.remove());
+  wanted.forEach(({ node, item }) => update?.(node, item));
+}
+
+/** Which of these need not move, so that the fewest move: a longest run of rising places (patience sorting). New ones have a place
+ * below 0. @param {readonly number[]} places @returns {Set<number>} */
+export function staying(places) {
+  /** @type {number[]} */
+  const tops = [], before = places.map(() => -1);
+  places.forEach((place, n) => {
+    if (place < 0) return;
+    let low = 0, high = tops.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (places[tops[middle]] < place) low = middle + 1;
+      else high = middle;
+    }
+    before[n] = low > 0 ? tops[low - 1] : -1;
+    tops[low] = n;
+  });
+  const stays = new Set();
+  for (let n = tops.at(-1) ?? -1; n >= 0; n = before[n]) stays.add(n);
+  return stays;
 }
 
 /** The element with this id, which the page has. @param {string} id @returns {HTMLElement} */

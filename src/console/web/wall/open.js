@@ -19,6 +19,8 @@ export function makeOpen(close) {
   let now = null;
   /** @type {string|null} */
   let heard = null;
+  /** What of the call is drawn. @type {unknown[]} */
+  let shown = [];
   const headline = el("h2", { tabindex: "-1" }), facts = el("p", { class: "hint" }), feeling = el("span", {}), at = el("span", { class: "chip" });
   const curve = /** @type {import("../lib/curve.js").Curve} */ (document.createElement("segue-curve"));
   const transcript = new Transcript();
@@ -86,6 +88,9 @@ export function makeOpen(close) {
     put(listen, "aria-pressed", String(isHeard));
     if (!listen.getAttribute("aria-busy")) say(/** @type {Element} */ (listen.querySelector(".word")), isHeard ? "Stop listening" : "Listen");
     say(hearing, isHeard ? (line.state === "up" ? "You hear the call. Nobody hears you." : "The line opens…") : "");
+    const said = [now.turns, now.signals, now.curve];
+    if (said.every((one, n) => one === shown[n])) return;
+    shown = said;
     const end = Math.max(now.turns.at(-1)?.end_s ?? 0, now.curve.at(-1)?.at_s ?? 0);
     curve.show(now.curve, now.signals, end);
     transcript.show(now.turns, now.signals);

@@ -3,7 +3,7 @@
 import { api } from "../lib/api.js";
 import { el, fill, keep, put, say } from "../lib/dom.js";
 import { toast } from "../lib/page.js";
-import { STATES, agentState, clock, count, since, words, capital } from "../lib/words.js";
+import { STATES, agentState, clock, moment, words, capital } from "../lib/words.js";
 import { wait } from "./model.js";
 
 /** @typedef {import("./model.js").Row} Row */
@@ -30,7 +30,9 @@ export function makeQueues() {
       say(head.children[1], `${queue.waiting} waiting · ${queue.on_duty} on duty${queue.waiting > 0 && queue.on_duty === 0 ? " · nobody is there" : ""}`);
       put(head.children[1], "class", queue.waiting > 0 && queue.on_duty === 0 ? "hint fault" : "hint");
       put(bars, "aria-label", waits.length ? `Waiting: ${waits.map((secs) => clock(secs)).join(", ")}` : "Nobody waits");
-      const shown = waits.length ? waits : queue.oldest_s !== null && queue.waiting ? [queue.oldest_s] : [];
+      const shown = waits.length ? waits : queue.oldest_s !== null && queue.waiting ? [queue.oldest_s] : [], told = shown.map((secs) => clock(secs)).join(" ");
+      if (item.dataset.shown === told) return;
+      item.dataset.shown = told;
       fill(bars, ...(shown.length ? shown.map(bar) : [el("span", { class: "hint" }, "Nobody waits")]));
     });
   }
@@ -57,11 +59,15 @@ export function makeAgents() {
   const list = el("ul", { class: "agents" }), told = el("ul", { class: "facts" });
   const empty = el("p", { class: "empty" }, "No agent has gone on duty yet.");
   const node = el("section", { class: "stack tight" }, el("h2", {}, "Agents"), told, empty, list);
-  const order = ["ringing", "on_call", "wrap_up", "available", "break", "offline"];
+  const order = ["ringing", "on_call", "wrap_up", "available", "break", "offline"], names = new Intl.Collator();
+  /** What is drawn. @type {AgentRow[]|null|undefined} */
+  let shown;
 
-  /** @param {AgentRow[]|null} agents @param {number} now in ms */
-  function draw(agents, now) {
-    const all = (agents ?? []).toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || a.title.localeCompare(b.title));
+  /** All are told whenever one has changed; nothing else changes them. @param {AgentRow[]|null} agents */
+  function draw(agents) {
+    if (agents === shown) return;
+    shown = agents;
+    const all = (agents ?? []).toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || names.compare(a.title, b.title));
     empty.hidden = all.length > 0;
     fill(told, ...order.flatMap((state) => {
       const n = all.filter((agent) => agent.state === state).length;
@@ -69,9 +75,11 @@ export function makeAgents() {
     }));
     keep(list, all, (agent) => agent.name, () => el("li", {}, el("span", { "aria-hidden": "true" }), el("span", { class: "name" }), el("span", { class: "unseen" })), (item, agent) => {
       const is = agentState(agent.state), [shape, name, more] = item.children;
-      const text = `${is.word}${agent.since ? ` for ${clock(since(agent.since, now))}` : ""}`;
+      const told = `${agent.title} ${agent.state} ${agent.since}`;
+      if (item.dataset.told === told) return;
+      item.dataset.told = told;
       put(item, "class", `dot-${agent.state}`);
-      put(item, "title", `${agent.title}: ${text}`);
+      put(item, "title", `${agent.title}: ${is.word}${agent.since ? `, since ${moment(agent.since)}` : ""}`);
       say(shape, is.shape);
       say(name, agent.title);
       say(more, is.word);
@@ -113,5 +121,5 @@ export function makeTriggers() {
       el("option", { value: mode, ".selected": mode === trigger.mode }, title)));
     return el("div", { class: "row between" }, el("span", {}, el("strong", {}, capital(words(trigger.name))), trigger.queue && el("span", { class: "hint" }, ` to ${trigger.queue}`)), select);
   }
-  return { node, count };
+  return { node };
 }

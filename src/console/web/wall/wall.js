@@ -93,7 +93,7 @@ function open() {
     say(title, sentence(all, now));
     rows.draw(all, now, opened);
     queues.draw(people.queues, all, now);
-    agents.draw(people.agents, now);
+    agents.draw(people.agents);
     if (call.trouble && opened) { toast(call.trouble.message, "fault"); choose(null); }
     one.show(opened ? call.value : null, people.queues ?? []);
     document.title = `${all.filter((row) => row.stage === "waiting" || row.stage === "ringing").length} waiting · Wall · Segue`;
