@@ -9,8 +9,17 @@
 //!
 //! `--what` is `bot` (callers who talk to the bot, fully listened to), `listened` (caller and agent on a bridge, both listened
 //! to, packets forwarded), `mixed` (the same between two codecs, so that every packet is decoded, mixed and coded) or `relay`
-//! (bridged and not listened to). No recognizer. `--secs` is how long each step is measured.
+//! (bridged and not listened to). No recognizer. `--secs` is how long each step is measured. `lines` is no call at all: so many
+//! agents are on duty at their pages, each with a line in WebRTC on which nobody speaks.
 
+#[allow(clippy::unwrap_used, reason = "a bench may fail by unwrapping")]
+#[path = "../tests/harness/browser.rs"]
+mod browser;
+#[allow(clippy::unwrap_used, reason = "a bench may fail by unwrapping")]
+#[path = "../tests/harness/console.rs"]
+mod console;
+#[path = "density/lines.rs"]
+mod lines;
 #[path = "density/load.rs"]
 mod load;
 #[path = "density/served.rs"]
@@ -48,6 +57,8 @@ enum What {
     Relay,
     /// No gateway between them: what the load itself adds to delays
     Direct,
+    /// No calls: agents on duty, each with a line in WebRTC
+    Lines,
 }
 
 /// How many calls one core carries.
@@ -56,7 +67,7 @@ struct Args {
     /// Which load
     #[arg(long, value_enum, default_value = "relay")]
     what: What,
-    /// Numbers of calls, one step after the other
+    /// Numbers of calls (or lines), one step after the other
     #[arg(long, value_delimiter = ',', default_value = "50")]
     calls: Vec<usize>,
     /// How long each step is measured, in s; lateness is told of the last minute
@@ -79,14 +90,19 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     served::settle_in(args.core, args.nice)?;
-    println!(
-        "| {:?}: calls | CPU s a call-minute | share of the core | memory a call | ticks late, p99.9 | packets lost | delay p50 / p99 |",
-        args.what
-    );
-    println!("|---|---|---|---|---|---|---|");
+    if args.what == What::Lines {
+        println!("{}", lines::HEADER);
+    } else {
+        println!(
+            "| {:?}: calls | CPU s a call-minute | share of the core | memory a call | ticks late, p99.9 | packets lost | delay p50 / p99 |",
+            args.what
+        );
+        println!("|---|---|---|---|---|---|---|");
+    }
     for &calls in &args.calls {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        println!("{}", runtime.block_on(step(&args, calls))?);
+        let row = if args.what == What::Lines { runtime.block_on(lines::step(&args, calls)) } else { runtime.block_on(step(&args, calls)) };
+        println!("{}", row?);
         // What is left of the calls must not disturb the next step.
         runtime.shutdown_background();
     }

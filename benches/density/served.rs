@@ -73,10 +73,12 @@ impl Served {
         command.args(args.under.iter().flat_map(|under| under.split_whitespace()));
         command.args([env!("CARGO_BIN_EXE_segue"), "-vv", "serve", "--config"]).arg(&config);
         // Its store lies there too.
-        let child = command.current_dir(&dir).stdout(Stdio::null()).stderr(std::fs::File::create(&log)?).spawn()?;
+        let child = command.current_dir(&dir).env("NO_COLOR", "1").stdout(Stdio::null()).stderr(std::fs::File::create(&log)?).spawn()?;
         let served = Served { child, address, log };
+        // What is said of pages comes after.
+        let last_words = if what == What::Lines { "/welcome?key=" } else { "serving" };
         for _ in 0..200 {
-            if std::fs::read_to_string(&served.log)?.contains("serving") {
+            if std::fs::read_to_string(&served.log)?.contains(last_words) {
                 return Ok(served);
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -89,6 +91,13 @@ impl Served {
         // Whatever it is started under has it as its child.
         let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.child.id())).unwrap_or_default();
         children.split_whitespace().next().and_then(|child| child.parse().ok()).unwrap_or(self.child.id())
+    }
+
+    /// The word that comes after this in its log.
+    pub fn word_after(&self, what: &str) -> anyhow::Result<String> {
+        let log = std::fs::read_to_string(&self.log)?;
+        let word = log.split_once(what).and_then(|(_, rest)| rest.split_whitespace().next());
+        Ok(word.with_context(|| format!("it does not say `{what}`:\n{log}"))?.to_owned())
     }
 
     /// What it says of the ticks of the last minute.
@@ -131,6 +140,8 @@ fn configuration(what: What, calls: usize, address: SocketAddr, agents: SocketAd
     match what {
         What::Bot => text += "bot = \"mercury\"\ntriggers = []\n",
         What::Relay => text += "listen_bridged = false\n",
+        // People are made anew for each step.
+        What::Lines => text += "[store]\nurl = \"\"\n[console]\nbind = \"127.0.0.1:0\"\nsign_in_address_attempts = 100000\n",
         What::Listened | What::Mixed | What::Direct => {}
     }
     if what == What::Bot {
@@ -138,6 +149,10 @@ fn configuration(what: What, calls: usize, address: SocketAddr, agents: SocketAd
         return text;
     }
     for n in 0..calls {
+        if what == What::Lines {
+            let _ = write!(text, "[[agent]]\nname = \"agent-{n}\"\n");
+            continue;
+        }
         let _ = write!(text, "[[agent]]\nname = \"agent-{n}\"\n[[phone]]\nagent = \"agent-{n}\"\ncontact = \"sip:agent-{n}@{agents}\"\n");
     }
     text

@@ -9,7 +9,6 @@ use crate::served::Served;
 use segue::edge::sip::SipEdge;
 use segue::edge::{Leg, LegCommand, LegEvent, MediaSockets, Wire};
 use segue::sound::codec::Codec;
-use tokio::time::timeout;
 
 /// A second of sound.
 const SECOND: usize = 50;
