@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides anything. What is *not* here: behaviour of a call, of sound, or of a desk.
 
+pub mod denial;
 pub mod fault;
 pub mod frame;
 pub mod id;
@@ -13,6 +14,7 @@ pub mod time;
 pub mod timer;
 pub mod wording;
 
+pub use denial::Denial;
 pub use fault::{Fault, Organ};
 pub use frame::{FRAME_MICROS, FRAME_MILLIS, Frame, MAX_FRAME_SAMPLES, Rate};
 pub use id::{AgentId, CallId, LegId, OfferId, PlaybackId, QueueId, TicketId, UtteranceId};

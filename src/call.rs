@@ -14,6 +14,7 @@ mod bridged;
 mod command;
 mod consent;
 mod consult;
+mod denial;
 mod hold;
 mod leave;
 mod note;
@@ -102,9 +103,10 @@ enum BotState {
 }
 
 /// Somebody who watches this call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Supervisor {
     leg: LegId,
+    who: AgentId,
     heard_by: HeardBy,
 }
 
@@ -196,8 +198,8 @@ impl Call {
             CallInput::DeclineReason(offer, reason) => self.on_decline_reason(offer, reason),
             CallInput::AgentDeclined(offer) => self.on_agent_refused(offer, crate::base::OfferOutcome::Declined),
             CallInput::AgentVanished(offer) => self.on_agent_refused(offer, crate::base::OfferOutcome::Vanished),
-            CallInput::PacketShown(offer) => self.on_offer_clock(offer, crate::base::HandoffClock::T2),
-            CallInput::Alerted(offer) => self.on_offer_clock(offer, crate::base::HandoffClock::T3),
+            CallInput::PacketShown(offer) => self.on_packet_shown(offer),
+            CallInput::Alerted(offer) => self.on_alerted(offer),
             CallInput::PlaybackStarted(id) => self.on_playback_started(id, now),
             CallInput::PlaybackStopped { id, sent, completed } => self.on_playback_stopped(id, sent, completed, now),
             CallInput::Crossed { from, to, gap_frames } => self.on_crossed(from, to, gap_frames, now),
@@ -210,6 +212,7 @@ impl Call {
             CallInput::Desk(news) => self.on_desk(news, now),
             CallInput::Queue(view) => self.on_queue(view, now),
             CallInput::Command(command) => self.on_command(command, now),
+            CallInput::Referred(leg, target) => self.on_referred(leg, target, now),
             CallInput::Moved(taken) => self.on_moved(taken, now),
             CallInput::PutThrough => self.on_put_through(),
             CallInput::TakenOver(leg) => self.on_taken_over(leg, now),

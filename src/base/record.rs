@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AgentId, CallId, Fault, LegId, Network, PlaybackId, QueueId, Time};
+use super::{AgentId, CallId, Denial, Fault, LegId, Network, PlaybackId, QueueId, Time};
 
 /// The version of the envelope and of the happenings in it.
 pub const RECORD_VERSION: u16 = 1;
@@ -493,6 +493,9 @@ pub enum Happening {
         handoff: u32,
         /// Which clock.
         clock: HandoffClock,
+        /// Of which offer, for t2 to t4: several agents may be asked at once. None of other clocks, and in older records.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        offer: Option<u32>,
     },
     /// Where the caller stands in the queue.
     PositionChanged {
@@ -609,6 +612,15 @@ pub enum Happening {
         agent: AgentId,
         /// Which.
         key: Key,
+    },
+    /// Somebody asked for what they may not decide; nothing was done.
+    Denied {
+        /// Who.
+        who: AgentId,
+        /// What they asked for: the name of a command.
+        asked: String,
+        /// Why it was not done.
+        why: Denial,
     },
     /// A handoff is over.
     HandoffEnded {

@@ -126,14 +126,15 @@ impl Call {
             None if key.label() == prefix => Vec::new(),
             None => return,
         };
+        let agent = seat.agent.clone();
         let command = match table.read(&keys) {
             Code::Open => {
                 seat.dialled = Some(Dialled { keys, at: now });
                 return;
             }
-            Code::HandBack => Some(Command::HandBack { note: None }),
-            Code::Transfer(digit) => self.queue_by_key(digit).map(|queue| Command::Transfer(Target::Queue(queue))),
-            Code::Conference(digit) => self.queue_by_key(digit).map(|queue| Command::Invite(Target::Queue(queue))),
+            Code::HandBack => Some(Command::HandBack { agent, note: None }),
+            Code::Transfer(digit) => self.queue_by_key(digit).map(|queue| Command::Transfer { agent, target: Target::Queue(queue) }),
+            Code::Conference(digit) => self.queue_by_key(digit).map(|queue| Command::Invite { agent, target: Target::Queue(queue) }),
             Code::Wrong => None,
         };
         let odd = self.odd;

@@ -148,7 +148,7 @@ impl Call {
             wanted.insert((early, LegId::CALLER));
             wanted.insert((LegId::CALLER, early));
         }
-        if let Some(supervisor) = self.supervisor
+        if let Some(supervisor) = &self.supervisor
             && !matches!(self.stage, Stage::Ringing | Stage::Ending(_) | Stage::Ended)
         {
             legs.push(LegId::CALLER);
@@ -172,7 +172,7 @@ impl Call {
 
     /// Since when, or until when, nobody hears an agent. A supervisor does not count: nobody talks to them.
     fn align_unheard(&mut self, now: Time) {
-        let (routes, watcher) = (&self.routes, self.supervisor.map(|supervisor| supervisor.leg));
+        let (routes, watcher) = (&self.routes, self.supervisor.as_ref().map(|supervisor| supervisor.leg));
         let (Stage::Bridged(bridged) | Stage::Moving(bridged)) = &mut self.stage else { return };
         for seat in &mut bridged.seats {
             let is_heard = routes.iter().any(|&(from, to)| from == seat.leg && Some(to) != watcher);
@@ -197,8 +197,8 @@ impl Call {
         self.record(Happening::CallEnded { outcome, by });
     }
 
-    /// Notes a clock of the handoff that the call is in.
-    pub(super) fn reach_now(&mut self, clock: HandoffClock) {
+    /// Notes a clock of the handoff that the call is in, and of the offer by which it was reached, if it is of one.
+    pub(super) fn reach_now(&mut self, clock: HandoffClock, offer: Option<u32>) {
         let handoff = match &mut self.stage {
             Stage::Seeking(seeking) => &mut seeking.handoff,
             Stage::Bridged(bridged) => &mut bridged.handoff,
@@ -215,7 +215,7 @@ impl Call {
         };
         if handoff.reach(clock) {
             let handoff = handoff.n;
-            self.record(Happening::ClockReached { handoff, clock });
+            self.record(Happening::ClockReached { handoff, clock, offer });
         }
     }
 }

@@ -41,7 +41,7 @@ impl Call {
     /// t4: the agent has the caller. Everything played to the caller stops and the routes open.
     fn connect(&mut self, handoff: Handoff, ticket: TicketId, offer: OfferId, agent: AgentId, now: Time) {
         self.out.push_back(Effect::MeasureGap);
-        self.reach_now(HandoffClock::T4);
+        self.reach_now(HandoffClock::T4, Some(offer.n));
         let leg = self.seat_winner(handoff.n, offer, &agent);
         let handoff = match &self.stage {
             Stage::Seeking(seeking) => seeking.handoff.clone(),
@@ -60,7 +60,7 @@ impl Call {
             self.record(Happening::Muted { leg, agent: agent.clone(), on: true });
         }
         let seats = vec![Seat { leg, agent, ticket, dialled: None, is_outside: false, muted, unheard: None, is_heard: false }];
-        let hold = if held { Hold::On } else { Hold::Off };
+        let hold = if held { Hold::On { by: leg } } else { Hold::Off };
         // Who wants to be heard by nobody can't show that they could be, and may do again what they did before their line broke.
         self.stage = Stage::Bridged(Bridged { handoff, seats, heard_caller: false, heard_agent: muted || held, t5: None, inviting: None, hold });
     }
@@ -120,11 +120,11 @@ impl Call {
             let handoff = bridged.handoff.n;
             bridged.t5 = Some(now);
             self.timers.clear(Reason::BridgeSlow);
-            self.reach_now(HandoffClock::T5);
+            self.reach_now(HandoffClock::T5, None);
             self.record(Happening::BridgeGapMeasured { handoff, gap_ms: f64::from(gap_frames) * FRAME_MILLIS as f64 });
             self.settled(CallOutcome::Bridged);
             self.cancel_bot();
-            self.reach_now(HandoffClock::T6);
+            self.reach_now(HandoffClock::T6, None);
         }
     }
 
@@ -156,7 +156,7 @@ impl Call {
             if !matches!(self.stage, Stage::Ringing | Stage::Ending(_) | Stage::Ended) {
                 self.end(EndedBy::LostMedia, now);
             }
-        } else if self.supervisor.is_some_and(|s| s.leg == leg) {
+        } else if self.supervisor.as_ref().is_some_and(|s| s.leg == leg) {
             self.release_supervisor(EndedBy::LostMedia);
         } else if let Some(offer) = self.asked_mut().and_then(|all| all.iter().find(|a| a.leg() == Some(leg)).map(|a| a.offer)) {
             self.on_agent_refused(offer, OfferOutcome::Vanished);
@@ -185,8 +185,8 @@ impl Call {
         };
         let seat = bridged.seats.remove(at);
         let is_last = bridged.seats.is_empty();
-        let kept = Kept { agent: seat.agent.clone(), muted: seat.muted, held: bridged.hold == Hold::On };
-        let (handoff, talked) = (bridged.handoff.clone(), bridged.is_talking());
+        let kept = Kept { agent: seat.agent.clone(), muted: seat.muted, held: bridged.is_held_by(leg) };
+        let (handoff, talked, was_held) = (bridged.handoff.clone(), bridged.is_talking(), bridged.is_held_by(leg));
         let (consults, sought) = (bridged.consults(), bridged.inviting.as_ref().map(|inviting| inviting.target.clone()));
         self.stop_where(|p| p.leg == leg);
         if !seat.is_outside {
@@ -203,8 +203,8 @@ impl Call {
         if !is_last {
             match consults {
                 Some(by) => self.on_consult_left(by, leg, lost, now),
-                // Who is left may have no button to take the caller off hold.
-                None if self.caller_is_held() => self.resume(now),
+                // Who is left may have no button to take the caller off hold; whoever holds them has.
+                None if was_held => self.resume(now),
                 None => {}
             }
             return;
@@ -254,9 +254,7 @@ impl Call {
             handoff.agent_was_lost = true;
         } else {
             handoff.agent_was_lost = true;
-            for clock in [HandoffClock::T2, HandoffClock::T3, HandoffClock::T4] {
-                handoff.unreach(clock);
-            }
+            handoff.unreach(HandoffClock::T4);
         }
         self.expect_sound_after_person(now);
         let prefer = (lost && !self.declined.contains(&kept.agent)).then(|| kept.agent.clone());

@@ -8,24 +8,27 @@ use super::{Call, Command, Effect, HeardBy, Supervisor};
 
 impl Call {
     pub(super) fn on_command(&mut self, command: Command, now: Time) {
+        if let Some(denial) = self.denial(&command) {
+            return self.deny(&command, denial);
+        }
         match command {
             Command::Handoff { queue } => self.on_handoff_by_hand(queue, now),
-            Command::HandBack { note } => self.on_hand_back(note, now),
-            Command::Transfer(target) => self.on_transfer(target, now),
-            Command::Invite(target) => self.on_invite(target, now),
+            Command::HandBack { agent, note } => self.on_hand_back(&agent, note, now),
+            Command::Transfer { target, .. } => self.on_transfer(target, now),
+            Command::Invite { agent, target } => self.on_invite(&agent, target, now),
             Command::Consult { agent, target } => self.on_consult(&agent, target, now),
             Command::Complete { agent } => self.on_complete(&agent, now),
             Command::TakeBack { agent } => self.on_take_back(&agent, now),
             Command::Note { agent, text } => self.on_note(&agent, &text, now),
             Command::Correct { agent, name, value } => self.on_correct(agent, name, value, now),
             Command::HangUpAgent { agent } => self.on_hang_up_agent(&agent, now),
-            Command::Hold { on } => self.on_hold(on, now),
+            Command::Hold { agent, on } => self.on_hold(&agent, on, now),
             Command::Mute { agent, on } => self.on_mute(&agent, on),
             Command::Press { agent, key } => self.on_press(agent, key),
             Command::Listen { supervisor } => self.on_supervisor(supervisor),
-            Command::Whisper => self.on_supervisor_speaks(HeardBy::Agents),
-            Command::Barge => self.on_supervisor_speaks(HeardBy::Everybody),
-            Command::StopListening => self.release_supervisor(EndedBy::Supervisor),
+            Command::Whisper { .. } => self.on_supervisor_speaks(HeardBy::Agents),
+            Command::Barge { .. } => self.on_supervisor_speaks(HeardBy::Everybody),
+            Command::StopListening { .. } => self.release_supervisor(EndedBy::Supervisor),
             Command::HangUp => self.end(EndedBy::Supervisor, now),
         }
     }
@@ -59,8 +62,8 @@ impl Call {
         }
         let leg = self.next_leg();
         self.record(Happening::LegJoined { leg, party: Party::Supervisor, agent: Some(supervisor.clone()) });
-        self.out.push_back(Effect::Join { leg, agent: supervisor, offer: None });
-        self.supervisor = Some(Supervisor { leg, heard_by: HeardBy::Nobody });
+        self.out.push_back(Effect::Join { leg, agent: supervisor.clone(), offer: None });
+        self.supervisor = Some(Supervisor { leg, who: supervisor, heard_by: HeardBy::Nobody });
     }
 
     fn on_supervisor_speaks(&mut self, heard_by: HeardBy) {

@@ -22,7 +22,7 @@ impl Call {
             return;
         }
         if !is_held {
-            self.hold();
+            self.hold(by);
         }
         if let Stage::Bridged(bridged) = &mut self.stage {
             bridged.hold = Hold::Consult { by };

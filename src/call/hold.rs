@@ -11,18 +11,20 @@ use super::stage::{Hold, Stage};
 use super::{Call, Effect, Reason};
 
 impl Call {
-    pub(super) fn on_hold(&mut self, on: bool, now: Time) {
-        match self.talking().map(|bridged| bridged.is_held()) {
-            Some(false) if on => self.hold(),
-            Some(true) if !on => self.take_back(now),
-            Some(_) => self.odd += 1,
-            None => {}
+    pub(super) fn on_hold(&mut self, agent: &AgentId, on: bool, now: Time) {
+        let Some(bridged) = self.talking() else { return };
+        let (is_held, leg) = (bridged.is_held(), bridged.seat_of(agent).map(|seat| seat.leg));
+        match leg {
+            Some(leg) if on && !is_held => self.hold(leg),
+            Some(_) if !on && is_held => self.take_back(now),
+            Some(_) | None => self.odd += 1,
         }
     }
 
-    pub(super) fn hold(&mut self) {
+    /// The agent on this leg puts the caller on hold.
+    pub(super) fn hold(&mut self, by: LegId) {
         let Stage::Bridged(bridged) = &mut self.stage else { return };
-        bridged.hold = Hold::On;
+        bridged.hold = Hold::On { by };
         if !self.plan.notices.wording(notice::HELD, &NoticeFacts::default()).is_empty() {
             self.say_notice(Purpose::Waiting, notice::HELD, None, None);
         }

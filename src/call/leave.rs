@@ -11,7 +11,7 @@ impl Call {
     pub(super) fn on_leg_gone(&mut self, leg: LegId, how: Gone, now: Time) {
         if leg == LegId::CALLER {
             self.on_caller_gone(how, now);
-        } else if self.supervisor.is_some_and(|s| s.leg == leg) {
+        } else if self.supervisor.as_ref().is_some_and(|s| s.leg == leg) {
             self.supervisor = None;
             self.record(Happening::LegLeft { leg, party: Party::Supervisor, by: EndedBy::Supervisor });
         } else if leg == RECORDED_BOT {
@@ -69,7 +69,7 @@ impl Call {
                 return;
             }
             Party::Bot
-        } else if self.supervisor.is_some_and(|s| s.leg == leg) {
+        } else if self.supervisor.as_ref().is_some_and(|s| s.leg == leg) {
             Party::Supervisor
         } else {
             Party::Agent

@@ -91,7 +91,7 @@ impl Call {
     /// Notes and records a clock, once.
     pub(super) fn reach(&mut self, handoff: &mut Handoff, clock: HandoffClock) {
         if handoff.reach(clock) {
-            self.record(Happening::ClockReached { handoff: handoff.n, clock });
+            self.record(Happening::ClockReached { handoff: handoff.n, clock, offer: None });
         }
     }
 

@@ -82,7 +82,7 @@ impl Call {
 
     fn on_offer(&mut self, offer: OfferId, ticket: TicketId, agent: AgentId, now: Time) {
         self.timers.clear(Reason::DeskSilent);
-        let asked = AskedAgent { offer, agent: agent.clone(), answer: Answer::None, reason: None };
+        let asked = AskedAgent { offer, agent: agent.clone(), answer: Answer::None, reason: None, is_shown: false, is_alerted: false };
         let handoff = match &mut self.stage {
             Stage::Seeking(seeking) if seeking.ticket == ticket && !seeking.asked.iter().any(|a| a.offer == offer) => {
                 seeking.asked.push(asked);
@@ -149,16 +149,27 @@ impl Call {
         self.asked_mut()?.iter_mut().find(|a| a.offer == offer)
     }
 
-    pub(super) fn on_offer_clock(&mut self, offer: OfferId, clock: HandoffClock) {
-        if self.asked(offer).is_none() {
-            self.odd += 1;
-            return;
-        }
-        if let Stage::Seeking(seeking) = &mut self.stage
-            && seeking.handoff.reach(clock)
-        {
-            let handoff = seeking.handoff.n;
-            self.record(Happening::ClockReached { handoff, clock });
+    /// t2: the packet is on the screen of an agent who is asked. Each of several has clocks of their own.
+    pub(super) fn on_packet_shown(&mut self, offer: OfferId) {
+        let was_shown = self.asked(offer).map(|asked| std::mem::replace(&mut asked.is_shown, true));
+        self.reach_of_offer(offer, HandoffClock::T2, was_shown);
+    }
+
+    /// t3: an agent who is asked hears or sees that they are.
+    pub(super) fn on_alerted(&mut self, offer: OfferId) {
+        let was_alerted = self.asked(offer).map(|asked| std::mem::replace(&mut asked.is_alerted, true));
+        self.reach_of_offer(offer, HandoffClock::T3, was_alerted);
+    }
+
+    fn reach_of_offer(&mut self, offer: OfferId, clock: HandoffClock, was_reached: Option<bool>) {
+        match (was_reached, &self.stage) {
+            (None, _) => self.odd += 1,
+            // Of somebody who is asked to join these are no clocks of the handoff.
+            (Some(false), Stage::Seeking(seeking)) => {
+                let handoff = seeking.handoff.n;
+                self.record(Happening::ClockReached { handoff, clock, offer: Some(offer.n) });
+            }
+            (Some(_), _) => {}
         }
     }
 
@@ -326,13 +337,6 @@ impl Call {
         if outcome == OfferOutcome::Declined {
             self.except(agent);
         }
-        // The clocks are those of the agent who accepts.
-        if let Stage::Seeking(seeking) = &mut self.stage
-            && seeking.asked.is_empty()
-        {
-            seeking.handoff.unreach(HandoffClock::T2);
-            seeking.handoff.unreach(HandoffClock::T3);
-        }
         self.expect_sound(now, now);
     }
 
@@ -420,7 +424,7 @@ impl Call {
             _ => None,
         };
         if let Some(handoff) = reached {
-            self.record(Happening::ClockReached { handoff, clock: HandoffClock::T1 });
+            self.record(Happening::ClockReached { handoff, clock: HandoffClock::T1, offer: None });
             if self.plan.bot == BotPlan::Recorded {
                 self.release(RECORDED_BOT, EndedBy::Gateway);
             }

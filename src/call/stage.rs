@@ -178,6 +178,10 @@ pub(super) struct AskedAgent {
     pub answer: Answer,
     /// Why they decline, if they said so.
     pub reason: Option<String>,
+    /// The packet is on their screen.
+    pub is_shown: bool,
+    /// They were alerted.
+    pub is_alerted: bool,
 }
 
 /// How far an asked agent is.
@@ -299,7 +303,10 @@ pub(super) enum Hold {
     /// They hear the agents, and are heard.
     Off,
     /// They wait.
-    On,
+    On {
+        /// The leg of the agent who wants it so, and who alone ends it while they are there.
+        by: LegId,
+    },
     /// They wait while an agent talks with somebody else first, or waits for them.
     Consult {
         /// The leg of the agent who asked.
@@ -317,7 +324,7 @@ impl Bridged {
     pub(super) fn is_held(&self) -> bool {
         match self.hold {
             Hold::Off => false,
-            Hold::On | Hold::Consult { .. } => true,
+            Hold::On { .. } | Hold::Consult { .. } => true,
         }
     }
 
@@ -325,8 +332,13 @@ impl Bridged {
     pub(super) fn consults(&self) -> Option<LegId> {
         match self.hold {
             Hold::Consult { by } => Some(by),
-            Hold::Off | Hold::On => None,
+            Hold::Off | Hold::On { .. } => None,
         }
+    }
+
+    /// True if the agent on this leg put the caller on hold, and talks with nobody else meanwhile.
+    pub(super) fn is_held_by(&self, leg: LegId) -> bool {
+        matches!(self.hold, Hold::On { by } if by == leg)
     }
 
     /// True while somebody outside is rung to join.

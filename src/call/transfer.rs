@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::base::{AgentId, EndedBy, HandoffClock, HandoffOutcome, Happening, InviteOutcome, LegId, Party, Time};
+use crate::base::{AgentId, Denial, EndedBy, HandoffClock, HandoffOutcome, Happening, InviteOutcome, LegId, Party, Time};
 use crate::handoff::desk::DeskInput;
 use crate::listen::types::{BotEvent, Resumption};
 
 use super::offer::by_hand;
 use super::stage::{Bridged, Handoff, Hold, Inviting, Seat, Stage};
-use super::{BotPlan, Call, Effect, Reason, Target};
+use super::{BotPlan, Call, Command, Effect, Reason, Target};
 
 /// How long an outside target may take to answer.
 const MOVE_PATIENCE: Duration = Duration::from_secs(30);
@@ -17,14 +17,14 @@ const MOVE_PATIENCE: Duration = Duration::from_secs(30);
 const OUTSIDE: &str = "outside line";
 
 impl Call {
-    pub(super) fn on_hand_back(&mut self, note: Option<String>, now: Time) {
+    pub(super) fn on_hand_back(&mut self, agent: &AgentId, note: Option<String>, now: Time) {
         if self.plan.bot == BotPlan::None {
             self.odd += 1;
             return;
         }
-        let Some((handoff, agent)) = self.talking().map(|b| (b.handoff.clone(), b.seats.first().map(|seat| seat.agent.clone()))) else { return };
-        if let (Some(agent), Some(note)) = (agent, &note) {
-            self.take_note(&agent, note, now);
+        let Some(handoff) = self.talking().map(|bridged| bridged.handoff.clone()) else { return };
+        if let Some(note) = &note {
+            self.take_note(agent, note, now);
         }
         self.release_seats(EndedBy::Agent);
         self.end_handoff(&handoff, HandoffOutcome::HandedBack, EndedBy::Agent);
@@ -37,6 +37,21 @@ impl Call {
         if self.talking().is_some() {
             self.send_on(target, now);
         }
+    }
+
+    /// A phone asks for the caller to be sent on, and is told in any case what comes of it.
+    pub(super) fn on_referred(&mut self, leg: LegId, target: String, now: Time) {
+        let (agent, is_talking) = match &self.stage {
+            Stage::Bridged(bridged) => {
+                (bridged.seats.iter().find(|seat| seat.leg == leg && !seat.is_outside).map(|seat| seat.agent.clone()), bridged.is_talking())
+            }
+            _ => (None, false),
+        };
+        let Some(agent) = agent.filter(|_| is_talking) else {
+            self.odd += 1;
+            return self.out.push_back(Effect::Deny(Denial::NotNow));
+        };
+        self.on_command(Command::Transfer { agent, target: Target::Outside(target) }, now);
     }
 
     /// Sends the caller of a bridge on; whoever is left in it is free.
@@ -130,7 +145,7 @@ impl Call {
         match &self.stage {
             Stage::Bridged(Bridged { hold: Hold::Consult { by }, .. }) if *by == leg => self.take_back(now),
             // Who comes has no button to take the caller off hold.
-            Stage::Bridged(Bridged { hold: Hold::On, .. }) => self.resume(now),
+            Stage::Bridged(bridged) if bridged.is_held_by(leg) => self.resume(now),
             _ => {}
         }
         let new = self.seat_outside();
@@ -153,9 +168,10 @@ impl Call {
         Seat { leg, agent, ticket: self.next_ticket(), dialled: None, is_outside: true, muted: false, unheard: None, is_heard: false }
     }
 
-    pub(super) fn on_invite(&mut self, target: Target, now: Time) {
-        let Some(agent) = self.talking().and_then(|bridged| bridged.seats.first().map(|seat| seat.agent.clone())) else { return };
-        self.invite(&agent, target, false, now);
+    pub(super) fn on_invite(&mut self, agent: &AgentId, target: Target, now: Time) {
+        if self.talking().is_some() {
+            self.invite(agent, target, false, now);
+        }
     }
 
     /// Asks one more person; false if that is not possible now.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{AgentId, EndedBy, Fault, Happening, Key, LegId, OfferId, PlaybackId, Purpose, QueueId, Time, Wording};
+use crate::base::{AgentId, Denial, EndedBy, Fault, Happening, Key, LegId, OfferId, PlaybackId, Purpose, QueueId, Time, Wording};
 use crate::handoff::desk::{DeskInput, DeskOutput, QueueView};
 use crate::handoff::packet::ContextPacket;
 use crate::listen::types::BotEvent;
@@ -72,8 +72,10 @@ pub enum CallInput {
     Desk(DeskOutput),
     /// The state of the entry's queue, for the triggers; sent when it changes.
     Queue(QueueView),
-    /// An agent, supervisor or operator wants something.
+    /// An agent, supervisor or operator wants something. What is not theirs to decide is answered by [`Effect::Deny`].
     Command(Command),
+    /// The phone of an agent on this leg asks for the caller to be sent to this target; answered by [`Effect::Move`] or [`Effect::Deny`].
+    Referred(LegId, String),
     /// The outside target of a transfer took the caller, or not.
     Moved(bool),
     /// The outside target of a transfer was rung by ourselves and has picked up.
@@ -131,13 +133,25 @@ pub enum Command {
     },
     /// The agent gives the caller back to the bot.
     HandBack {
+        /// Who.
+        agent: AgentId,
         /// For the bot and the record.
         note: Option<String>,
     },
     /// The agent sends the caller on.
-    Transfer(Target),
+    Transfer {
+        /// Who.
+        agent: AgentId,
+        /// Where to.
+        target: Target,
+    },
     /// The agent asks one more person to join.
-    Invite(Target),
+    Invite {
+        /// Who asks.
+        agent: AgentId,
+        /// Whom.
+        target: Target,
+    },
     /// An agent talks with somebody else first, while the caller is on hold.
     Consult {
         /// Who.
@@ -176,8 +190,10 @@ pub enum Command {
         /// Which of those who are with the caller.
         agent: AgentId,
     },
-    /// The caller is put on hold, or taken back.
+    /// The caller is put on hold, or taken back by who did that.
     Hold {
+        /// By whom.
+        agent: AgentId,
         /// On hold from now on.
         on: bool,
     },
@@ -201,11 +217,20 @@ pub enum Command {
         supervisor: AgentId,
     },
     /// The listening supervisor speaks to the agent only.
-    Whisper,
+    Whisper {
+        /// Who.
+        supervisor: AgentId,
+    },
     /// The listening supervisor speaks to everybody.
-    Barge,
+    Barge {
+        /// Who.
+        supervisor: AgentId,
+    },
     /// The supervisor leaves.
-    StopListening,
+    StopListening {
+        /// Who.
+        supervisor: AgentId,
+    },
     /// End the call.
     HangUp,
 }
@@ -330,6 +355,8 @@ pub enum Effect {
     StopDial,
     /// Whoever was rung outside becomes a leg of the call.
     JoinOutside(LegId),
+    /// Tell whoever asked for something that it is not theirs to decide; nothing was done.
+    Deny(Denial),
     /// Note what happened.
     Record(Happening),
 }

@@ -31,6 +31,7 @@ mod session;
 pub mod table;
 pub mod tls;
 pub mod trunk;
+mod underway;
 pub mod uui;
 mod wire;
 
@@ -45,7 +46,6 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use rsipstack::EndpointBuilder;
-use rsipstack::dialog::DialogId;
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::sip::{Host, HostWithPort, Method, Port, Uri};
 use rsipstack::transaction::endpoint::EndpointOption;
@@ -175,6 +175,8 @@ struct Inner {
     ringing: Registry<Transaction>,
     /// Calls that we dial, by Call-ID and our own tag.
     dialled: Mutex<BTreeSet<(String, String)>>,
+    /// How many legs are not over.
+    underway: watch::Sender<usize>,
     is_draining: AtomicBool,
     sessions: AtomicU64,
     stop: CancellationToken,
@@ -245,6 +247,7 @@ impl SipEdge {
             standing: Registry::default(),
             ringing: Registry::default(),
             dialled: Mutex::default(),
+            underway: watch::Sender::new(0),
             is_draining: AtomicBool::new(false),
             sessions: AtomicU64::new(random()),
             stop,
@@ -315,8 +318,9 @@ impl SipEdge {
         self.inner.leaving.cancel();
     }
 
-    /// Stops listening.
+    /// Stops listening, as soon as those who were hung up on know it; legs that go on are cut off after 5 s.
     pub async fn close(self) {
+        self.inner.until_all_are_gone().await;
         self.inner.stop.cancel();
     }
 }
@@ -332,7 +336,11 @@ impl Inner {
     fn dial(self: &Arc<Self>, dialling: Dialling) -> Leg {
         let (commands, asked) = channel(LEG_QUEUE);
         let (tell, events) = channel(LEG_QUEUE);
-        tokio::spawn(client::ring(self.clone(), dialling, asked, tell));
+        let (inner, underway) = (self.clone(), self.goes_on());
+        tokio::spawn(async move {
+            client::ring(inner, dialling, asked, tell).await;
+            drop(underway);
+        });
         Leg { commands, events }
     }
 
@@ -362,18 +370,6 @@ impl Inner {
         registered(&self.ringing).get(dialog).cloned()
     }
 
-    /// A call is being dialled until what is returned is dropped.
-    fn dials(self: &Arc<Self>, dialog: &DialogId) -> Dialled {
-        let key = (dialog.call_id.clone(), dialog.local_tag.clone());
-        self.dialled.lock().insert(key.clone());
-        Dialled { inner: self.clone(), key }
-    }
-
-    fn is_dialled(&self, dialog: &DialogId) -> bool {
-        let key = (dialog.call_id.clone(), dialog.local_tag.clone());
-        self.dialled.lock().contains(&key)
-    }
-
     /// What we ask of session timers.
     fn wishes(&self) -> Wishes {
         Wishes { secs: self.table.session_secs, min_secs: self.table.session_min_secs }
@@ -394,18 +390,6 @@ impl Inner {
         let ip = self.table.external_address.unwrap_or(self.ports.address());
         let session = self.sessions.fetch_add(1, Ordering::Relaxed) >> 2;
         Terms { local: SocketAddr::new(ip, port), session, version: 1, codecs, srtp, key: net::random(), holds: false }
-    }
-}
-
-/// A call that is dialled, and is neither answered nor refused.
-struct Dialled {
-    inner: Arc<Inner>,
-    key: (String, String),
-}
-
-impl Drop for Dialled {
-    fn drop(&mut self) {
-        self.inner.dialled.lock().remove(&self.key);
     }
 }
 

@@ -11,8 +11,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, channel};
 
 use crate::base::{
-    AgentId, EndedBy, Fault, Frame, Happening, Key, LegId, OfferId, Organ, Party, Pii, PlaybackId, Purpose, RECORD_VERSION, Rate, Record, Time,
-    UtteranceId, Wording,
+    AgentId, Denial, EndedBy, Fault, Frame, Happening, Key, LegId, OfferId, Organ, Party, Pii, PlaybackId, Purpose, RECORD_VERSION, Rate, Record,
+    Time, UtteranceId, Wording,
 };
 use crate::bot::{Bot, BotOpening};
 use crate::call::{BotPlan, BotRequest, Call, CallInput, CallOutput, Effect, Heard, Plan, RECORDED_BOT};
@@ -62,6 +62,8 @@ pub trait Edge {
     fn stop_dial(&mut self);
     /// Whoever was rung outside becomes a leg.
     fn join_outside(&mut self, leg: LegId);
+    /// What was asked of the call last is not for who asked it to decide.
+    fn deny(&mut self, why: Denial);
     /// A message for the desk.
     fn tell_desk(&mut self, message: DeskInput);
     /// Something happened.
@@ -453,6 +455,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
                 self.bridge.handle(BridgeInput::Join(leg, Party::Agent));
                 self.edge.join_outside(leg);
             }
+            Effect::Deny(why) => self.edge.deny(why),
             Effect::Record(happening) => self.record(happening),
         }
     }

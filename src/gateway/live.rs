@@ -18,6 +18,7 @@ pub mod phones;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ use desk::DeskLine;
 use edge::Shared;
 use journal::Journal;
 use lateness::Lateness;
-use lines::Lines;
+use lines::{Lines, NotNow};
 use pace::Pace;
 use pages::Pages;
 use phones::PhoneBook;
@@ -67,6 +68,8 @@ pub struct Gateway {
     shared: Shared,
     threads: Vec<Sender<Admission>>,
     calls: Mutex<BTreeMap<CallId, Sender<News>>>,
+    /// No call begins any more; read and written while `calls` is held.
+    is_shut: AtomicBool,
     emptied: Notify,
     lateness: Arc<Lateness>,
     around: Around,
@@ -125,6 +128,7 @@ impl Gateway {
             shared,
             threads: Vec::new(),
             calls: Mutex::new(BTreeMap::new()),
+            is_shut: AtomicBool::new(false),
             emptied: Notify::new(),
             lateness,
             around,
@@ -213,10 +217,13 @@ impl Gateway {
         &self.shared.lines
     }
 
-    /// Somebody wants something of a running call; false if there is no such call, or it does not react.
-    pub fn command(&self, call: CallId, command: Command) -> bool {
-        let inbox = self.calls().get(&call).cloned();
-        inbox.is_some_and(|inbox| inbox.try_send(News::Call(CallInput::Command(command))).is_ok())
+    /// Somebody wants something of a running call, and hears whether it is theirs to ask; whether it is possible, records tell.
+    ///
+    /// # Errors
+    /// There is no such call, it does not react, or it is not theirs to ask.
+    pub async fn ask(&self, call: CallId, command: Command) -> Result<(), NotNow> {
+        let inbox = self.calls().get(&call).cloned().ok_or(NotNow::NoCall)?;
+        call::ask(&inbox, command).await
     }
 
     /// The number that stands for this entry where a browser calls it; `None` if there is no such entry, or browsers can't.
@@ -244,11 +251,15 @@ impl Gateway {
         self.shut_down().await;
     }
 
-    /// Tells the callers of all running calls that they end, and ends them.
+    /// Tells the callers of all running calls that they end, and ends them. Who still comes is refused.
     pub async fn shut_down(&self) {
-        for inbox in self.calls().values() {
-            // A full inbox belongs to a call that is stuck; its legs end with the process.
-            let _ = inbox.try_send(News::Call(CallInput::Shutdown));
+        {
+            let calls = self.calls();
+            self.is_shut.store(true, Ordering::Relaxed);
+            for inbox in calls.values() {
+                // A full inbox belongs to a call that is stuck; its legs end with the process.
+                let _ = inbox.try_send(News::Call(CallInput::Shutdown));
+            }
         }
         let _ = tokio::time::timeout(LAST_WORDS, self.until_empty()).await;
     }
@@ -330,13 +341,27 @@ impl Gateway {
         plan.return_patience = secs(self.table.line_grace_secs);
         tracing::debug!(%call, reference, %from, called, "a call begins");
         let inbox = call::inbox();
-        self.calls().insert(call, inbox.0.clone());
+        if !self.begin(call, inbox.0.clone()) {
+            tracing::info!(reference, "refused: we are stopping");
+            refuse(&leg.commands, LegCommand::Refuse { status: 503, retry_after_s: Some(RETRY_AFTER_SECS), contact: None });
+            return None;
+        }
         let admission = Admission { plan, equipment, leg, clock, inbox };
         let Err(refused) = self.threads[thread].try_send(admission) else { return Some(call) };
         self.forget(call);
         let (tokio::sync::mpsc::error::TrySendError::Full(admission) | tokio::sync::mpsc::error::TrySendError::Closed(admission)) = refused;
         refuse(&admission.leg.commands, LegCommand::Refuse { status: 503, retry_after_s: Some(RETRY_AFTER_SECS), contact: None });
         None
+    }
+
+    /// Counts a call as going on; false once calls are ended, of which this one would not hear.
+    fn begin(&self, call: CallId, inbox: Sender<News>) -> bool {
+        let mut calls = self.calls();
+        let is_open = !self.is_shut.load(Ordering::Relaxed);
+        if is_open {
+            calls.insert(call, inbox);
+        }
+        is_open
     }
 
     fn forget(&self, call: CallId) {

@@ -41,6 +41,7 @@ pub fn redacted(mut happening: Happening) -> Happening {
         | Happening::Invited { .. }
         | Happening::InviteEnded { .. }
         | Happening::LegHeard { .. }
+        | Happening::Denied { .. }
         | Happening::HandoffEnded { .. }
         | Happening::PlaybackStopped { .. }
         | Happening::CallbackFiled { .. }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::base::{AgentId, EndedBy, Frame, Key, LegId, OfferId, QueueId, Rate, Record, Time};
+use crate::base::{AgentId, Denial, EndedBy, Frame, Key, LegId, OfferId, QueueId, Rate, Record, Time};
 use crate::call::{CallInput, Gone};
 use crate::gateway::Edge;
 use crate::handoff::desk::{AgentTable, Desk, DeskInput, DeskOutput, DeskTables, Presence, QueueView};
@@ -196,6 +196,9 @@ impl Edge for ReplayEdge {
     }
 
     fn stop_dial(&mut self) {}
+
+    /// Nobody asks anything of a replayed call.
+    fn deny(&mut self, _why: Denial) {}
 
     fn join_outside(&mut self, leg: LegId) {
         self.news.push_back(CallInput::LegGone(leg, Gone::Lost));

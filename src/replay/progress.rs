@@ -99,6 +99,7 @@ impl Progress {
             | Happening::KeySent { .. }
             | Happening::InviteEnded { .. }
             | Happening::LegHeard { .. }
+            | Happening::Denied { .. }
             | Happening::HandoffEnded { .. }
             | Happening::PlaybackStopped { .. }
             | Happening::CallbackFiled { .. }

@@ -301,12 +301,12 @@ impl Story {
                 self.handoffs.push(Handoff { n: *handoff, at, trigger, cause, mode: *mode, asked: *asked, reason, queue, ..Handoff::blank() });
             }
             Happening::Consented { handoff, consent } => self.of(*handoff, |h| h.consent = Some((at, *consent))),
-            Happening::ClockReached { handoff, clock } => self.of(*handoff, |h| h.clocks.reach(*clock, at)),
+            Happening::ClockReached { handoff, clock, offer } => self.of(*handoff, |h| h.reach(*clock, *offer, at)),
             Happening::PositionChanged { handoff, position, expected_wait_s } => {
                 self.of(*handoff, |h| h.positions.push(Position { at, position: *position, expected_wait_s: *expected_wait_s }));
             }
             Happening::Offered { handoff, offer, agent, packet } => self.of(*handoff, |h| {
-                h.offers.push(Offer { offer: *offer, agent: agent.clone(), at, settled: None });
+                h.offers.push(Offer { offer: *offer, agent: agent.clone(), at, shown: None, alerted: None, settled: None });
                 h.packet = Some(packet.clone());
             }),
             Happening::OfferSettled { handoff, offer, outcome, .. } => self.on_offer_settled(at, *handoff, *offer, *outcome),
@@ -320,7 +320,7 @@ impl Story {
             | Happening::Noted { .. }
             | Happening::SlotCorrected { .. }
             | Happening::KeySent { .. } => self.on_agent_did(at, kind),
-            Happening::LegHeard { .. } | Happening::Suggested { .. } => {}
+            Happening::LegHeard { .. } | Happening::Suggested { .. } | Happening::Denied { .. } => {}
             Happening::HandoffEnded { handoff, outcome, by } => {
                 self.of(*handoff, |h| h.ended = Some(HandoffEnding { at, outcome: *outcome, by: *by }));
             }

@@ -21,6 +21,9 @@ const INPUTS: usize = 50;
 /// Sequences within which each mutant must be caught.
 const MUTANT_SEQUENCES: u32 = 20_000;
 
+/// Who listens, and who would like to.
+const SUPERVISORS: [&str; 2] = ["sue", "sam"];
+
 /// One input, made concrete in the world as it is then.
 type Draw = (u8, u8, u16);
 
@@ -61,6 +64,19 @@ fn leg(world: &World, which: u8) -> LegId {
 
 fn agent(which: u8) -> AgentId {
     AgentId::from(format!("agent-{}", which % 4 + 1).as_str())
+}
+
+/// Mostly somebody who is in the call.
+fn talker(world: &World, which: u8) -> AgentId {
+    let there: Vec<&AgentId> = world.legs.values().filter(|name| !SUPERVISORS.contains(&&*name.0)).collect();
+    match there.get(usize::from(which) % (there.len() + 1)) {
+        Some(name) => (*name).clone(),
+        None => agent(which),
+    }
+}
+
+fn supervisor(which: u8) -> AgentId {
+    AgentId::from(SUPERVISORS[usize::from(which % 3 / 2)])
 }
 
 fn gone(which: u8) -> Gone {
@@ -111,10 +127,14 @@ fn step(world: &mut World, (kind, which, size): Draw) {
             }
         }
         31 => agent_talks(world, which),
-        32 => world.input(CallInput::Command(command(which))),
+        32 => world.input(CallInput::Command(command(world, which))),
         33 if which % 8 == 5 => {
             let leg = leg(world, which);
             world.input(CallInput::TakenOver(leg));
+        }
+        33 if which % 8 == 1 => {
+            let leg = leg(world, which / 8);
+            world.input(CallInput::Referred(leg, "sip:desk@example.com".into()));
         }
         33 if which % 4 == 3 => world.input(CallInput::PutThrough),
         33 => world.input(CallInput::Moved(which.is_multiple_of(2))),
@@ -131,8 +151,8 @@ fn step(world: &mut World, (kind, which, size): Draw) {
             world.silent_caller = which % 4 == 1;
         }
         42 => world.input(CallInput::Answered),
-        43 => world.input(CallInput::Command(Command::HandBack { note: None })),
-        44 => world.input(CallInput::Command(Command::Listen { supervisor: "sue".into() })),
+        43 => world.input(CallInput::Command(Command::HandBack { agent: talker(world, which), note: None })),
+        44 => world.input(CallInput::Command(Command::Listen { supervisor: supervisor(which) })),
         45 => world.desk_input(DeskInput::WrappedUp { agent: agent(which), call: call_id() }),
         46 if size % 16 == 0 => world.input(CallInput::Shutdown),
         47 if size % 4 == 0 => world.input(CallInput::LegGone(LegId::CALLER, gone(which))),
@@ -144,7 +164,7 @@ fn step(world: &mut World, (kind, which, size): Draw) {
 
 /// What an agent who is in the call says goes into the transcript.
 fn agent_talks(world: &mut World, which: u8) {
-    let legs: Vec<LegId> = world.legs.iter().filter(|(_, name)| &*name.0 != "sue").map(|(leg, _)| *leg).collect();
+    let legs: Vec<LegId> = world.legs.iter().filter(|(_, name)| !SUPERVISORS.contains(&&*name.0)).map(|(leg, _)| *leg).collect();
     if let Some(leg) = legs.get(usize::from(which) % legs.len().max(1))
         && world.are_talking(LegId::CALLER, *leg)
     {
@@ -154,26 +174,26 @@ fn agent_talks(world: &mut World, which: u8) {
     }
 }
 
-fn command(which: u8) -> Command {
+fn command(world: &World, which: u8) -> Command {
     match which % 22 {
         0 => Command::Handoff { queue: None },
         1 => Command::Handoff { queue: Some("billing".into()) },
-        2 => Command::HandBack { note: Some("back".into()) },
-        3 => Command::Transfer(Target::Queue("billing".into())),
-        4 => Command::Transfer(Target::Queue("nowhere".into())),
-        5 => Command::Transfer(Target::Outside("sip:desk@example.com".into())),
-        6 => Command::Invite(Target::Queue("billing".into())),
+        2 => Command::HandBack { agent: talker(world, which / 22), note: Some("back".into()) },
+        3 => Command::Transfer { agent: talker(world, which / 22), target: Target::Queue("billing".into()) },
+        4 => Command::Transfer { agent: talker(world, which / 22), target: Target::Queue("nowhere".into()) },
+        5 => Command::Transfer { agent: talker(world, which / 22), target: Target::Outside("sip:desk@example.com".into()) },
+        6 => Command::Invite { agent: talker(world, which / 22), target: Target::Queue("billing".into()) },
         7 => Command::HangUpAgent { agent: agent(which / 16) },
-        8 => Command::Whisper,
-        9 => Command::Barge,
-        10 => Command::StopListening,
-        11 | 12 => Command::Hold { on: (which / 16).is_multiple_of(2) },
+        8 => Command::Whisper { supervisor: supervisor(which / 22) },
+        9 => Command::Barge { supervisor: supervisor(which / 22) },
+        10 => Command::StopListening { supervisor: supervisor(which / 22) },
+        11 | 12 => Command::Hold { agent: talker(world, which / 22), on: (which / 16).is_multiple_of(2) },
         13 => Command::Mute { agent: agent(which / 32), on: (which / 16).is_multiple_of(2) },
         14 => Command::Press { agent: agent(which / 16), key: Key::new('5').expect("a key") },
         15 | 16 => Command::Consult { agent: agent(which / 22), target: target(which) },
         17 => Command::Complete { agent: agent(which / 22) },
         18 => Command::TakeBack { agent: agent(which / 22) },
-        19 => Command::Invite(target(which)),
+        19 => Command::Invite { agent: talker(world, which / 22), target: target(which) },
         20 => Command::Note { agent: agent(which / 22), text: "likes blue".into() },
         _ if which < 200 => Command::Correct { agent: agent(which / 22), name: "order".into(), value: "4711".into() },
         _ => Command::HangUp,

@@ -176,7 +176,7 @@ fn trap_8_an_agent_who_goes_on_a_break_while_being_asked_is_replaced() {
 #[test]
 fn trap_9_a_move_that_fails_half_way_gives_the_caller_back_to_the_agent() {
     let mut world = bridged(Setup::default(), "agent-1");
-    world.input(CallInput::Command(Command::Transfer(Target::Outside("tel:+15550123;ext=7".into()))));
+    world.input(CallInput::Command(Command::Transfer { agent: "agent-1".into(), target: Target::Outside("tel:+15550123;ext=7".into()) }));
     world.run(secs(2));
     assert_eq!(world.stage(), StageName::Transfer);
     assert_eq!(world.moved_to, ["tel:+15550123;ext=7"], "the target is kept as it is");
@@ -189,7 +189,7 @@ fn trap_9_a_move_that_fails_half_way_gives_the_caller_back_to_the_agent() {
 #[test]
 fn trap_9_a_caller_whose_agent_left_a_failing_move_is_queued_again_and_the_call_can_end() {
     let mut world = bridged(Setup::default(), "agent-1");
-    world.input(CallInput::Command(Command::Transfer(Target::Outside("tel:+15550123".into()))));
+    world.input(CallInput::Command(Command::Transfer { agent: "agent-1".into(), target: Target::Outside("tel:+15550123".into()) }));
     let leg = world.leg_of("agent-1");
     world.input(CallInput::LegGone(leg, Gone::HungUp));
     world.run(secs(31));
@@ -202,7 +202,7 @@ fn trap_9_a_caller_whose_agent_left_a_failing_move_is_queued_again_and_the_call_
 #[test]
 fn trap_20_an_agent_who_put_the_caller_through_is_free_and_the_call_ends_with_who_is_outside() {
     let mut world = bridged(Setup::default(), "agent-1");
-    world.input(CallInput::Command(Command::Transfer(Target::Outside("tel:+15550123".into()))));
+    world.input(CallInput::Command(Command::Transfer { agent: "agent-1".into(), target: Target::Outside("tel:+15550123".into()) }));
     let agent = world.leg_of("agent-1");
     world.run(secs(3));
     world.input(CallInput::PutThrough);
@@ -346,9 +346,9 @@ fn trap_21_a_supervisor_is_not_audible_until_they_choose_to_be() {
     let (sue, agent) = (world.leg_of("sue"), world.leg_of("agent-1"));
     assert!(world.routes.contains(&(LegId::CALLER, sue)) && world.routes.contains(&(agent, sue)));
     assert!(!world.routes.iter().any(|(from, _)| *from == sue));
-    world.input(CallInput::Command(Command::Whisper));
+    world.input(CallInput::Command(Command::Whisper { supervisor: "sue".into() }));
     assert!(world.routes.contains(&(sue, agent)) && !world.routes.contains(&(sue, LegId::CALLER)));
-    world.input(CallInput::Command(Command::Barge));
+    world.input(CallInput::Command(Command::Barge { supervisor: "sue".into() }));
     assert!(world.routes.contains(&(sue, LegId::CALLER)));
     well(world);
 }
@@ -386,6 +386,31 @@ fn the_clocks_of_a_handoff_are_read_in_order() {
         assert!(at(earlier) <= at(later), "{earlier:?} {later:?} in {clocks:?}");
     }
     assert!(at(T5).since(at(T4)) <= Duration::from_millis(60), "pick-up gap {:?}", at(T5).since(at(T4)));
+    well(world);
+}
+
+#[test]
+fn each_of_several_who_are_asked_at_once_has_clocks_of_their_own() {
+    let mut world = World::with_bot(Setup { offers_at_once: 2, ..Setup::default() });
+    world.slow_screens = true;
+    world.caller_asks_for_a_person();
+    world.run(secs(1));
+    let (first, second) = (world.offer_of("agent-1"), world.offer_of("agent-2"));
+    for (after, input) in [(1, CallInput::PacketShown(second)), (1, CallInput::PacketShown(first)), (0, CallInput::Alerted(first))] {
+        world.run(secs(after));
+        world.input(input.clone());
+        world.input(input);
+    }
+    world.run(secs(1));
+    world.input(CallInput::AgentAnswered(second));
+    world.run(secs(1));
+    use HandoffClock::*;
+    let of_offer = |h: &Happening| match h {
+        Happening::ClockReached { clock: clock @ (T2 | T3 | T4), offer, .. } => Some((*clock, *offer)),
+        _ => None,
+    };
+    let reached = Vec::from_iter(world.records.iter().filter_map(|(_, h)| of_offer(h)));
+    assert_eq!(reached, [(T2, Some(second.n)), (T2, Some(first.n)), (T3, Some(first.n)), (T4, Some(second.n))], "each once");
     well(world);
 }
 
@@ -497,7 +522,7 @@ fn an_agent_who_cannot_be_heard_is_replaced() {
 #[test]
 fn an_agent_hands_the_caller_back_to_the_bot_with_a_note() {
     let mut world = bridged(Setup::default(), "agent-1");
-    world.input(CallInput::Command(Command::HandBack { note: Some("just needs the opening hours".into()) }));
+    world.input(CallInput::Command(Command::HandBack { agent: "agent-1".into(), note: Some("just needs the opening hours".into()) }));
     assert_eq!(world.stage(), StageName::WithBot);
     assert!(matches!(world.told.last(), Some(BotEvent::Resume(Resumption::HandedBack(Some(note)))) if note.contains("opening")));
     assert_eq!(world.handoff_outcomes(), [HandoffOutcome::HandedBack]);
@@ -519,7 +544,7 @@ fn a_caller_who_was_handed_back_is_not_sent_to_a_person_again_for_what_they_aske
     world.input(CallInput::AgentAnswered(offer));
     world.run(secs(2));
     assert_eq!(world.stage(), StageName::Bridged);
-    world.input(CallInput::Command(Command::HandBack { note: None }));
+    world.input(CallInput::Command(Command::HandBack { agent: "agent-1".into(), note: None }));
     world.bot_says("Here I am again.");
     world.run(secs(2));
     assert_eq!(world.stage(), StageName::WithBot);
@@ -529,7 +554,7 @@ fn a_caller_who_was_handed_back_is_not_sent_to_a_person_again_for_what_they_aske
 #[test]
 fn a_second_agent_joins_a_conference_and_the_first_may_leave() {
     let mut world = bridged(Setup::default(), "agent-1");
-    world.input(CallInput::Command(Command::Invite(Target::Queue("billing".into()))));
+    world.input(CallInput::Command(Command::Invite { agent: "agent-1".into(), target: Target::Queue("billing".into()) }));
     world.run(secs(1));
     let offer = world.offer_of("agent-2");
     world.input(CallInput::AgentAnswered(offer));
@@ -632,7 +657,7 @@ fn a_caller_is_not_handed_back_where_there_is_no_bot() {
     let offer = world.offer_of("agent-1");
     world.input(CallInput::AgentAnswered(offer));
     world.run(secs(1));
-    world.input(CallInput::Command(Command::HandBack { note: None }));
+    world.input(CallInput::Command(Command::HandBack { agent: "agent-1".into(), note: None }));
     world.run(secs(4));
     assert_eq!(world.stage(), StageName::Bridged);
     well(world);
@@ -764,12 +789,12 @@ fn reached(world: &World, clock: HandoffClock) -> bool {
 #[test]
 fn an_agent_with_a_silent_caller_may_hand_back_or_send_on() {
     let mut world = bridged_to_a_silent_caller(Setup::default());
-    world.input(CallInput::Command(Command::HandBack { note: None }));
+    world.input(CallInput::Command(Command::HandBack { agent: "agent-1".into(), note: None }));
     assert_eq!(world.stage(), StageName::WithBot);
     assert!(!reached(&world, HandoffClock::T5), "nothing that the caller sent has reached anybody");
     well(world);
     let mut world = bridged_to_a_silent_caller(Setup::default());
-    world.input(CallInput::Command(Command::Transfer(Target::Queue("billing".into()))));
+    world.input(CallInput::Command(Command::Transfer { agent: "agent-1".into(), target: Target::Queue("billing".into()) }));
     assert!(matches!(world.stage(), StageName::Waiting | StageName::RingingAgent), "{:?}", world.stage());
     well(world);
 }
@@ -804,7 +829,7 @@ fn an_agent_who_could_not_be_heard_is_not_asked_again_for_this_call() {
 #[test]
 fn hanging_up_an_agent_of_a_conference_takes_the_one_who_is_named() {
     let mut world = bridged(Setup::default(), "agent-1");
-    world.input(CallInput::Command(Command::Invite(Target::Queue("billing".into()))));
+    world.input(CallInput::Command(Command::Invite { agent: "agent-1".into(), target: Target::Queue("billing".into()) }));
     world.run(secs(1));
     let offer = world.offer_of("agent-2");
     world.input(CallInput::AgentAnswered(offer));
@@ -1072,17 +1097,17 @@ fn holds(world: &World) -> Vec<bool> {
 fn a_caller_on_hold_is_told_so_hears_music_and_comes_back() {
     let mut world = bridged(Setup::default(), "agent-1");
     let agent = world.leg_of("agent-1");
-    command(&mut world, Command::Hold { on: true });
+    command(&mut world, Command::Hold { agent: "agent-1".into(), on: true });
     assert!(world.playing.values().any(|p| p.leg == LegId::CALLER && p.purpose == Purpose::Waiting && p.started || p.purpose == Purpose::Music));
     assert!(world.routes.is_empty(), "{:?}", world.routes);
     world.run(secs(60));
     assert!(world.plays(Purpose::Music) && !world.plays(Purpose::Waiting));
     assert_eq!(world.stage(), StageName::Bridged, "nothing fires, however long it lasts");
     let odd = world.call.odd_inputs();
-    command(&mut world, Command::Hold { on: true });
+    command(&mut world, Command::Hold { agent: "agent-1".into(), on: true });
     command(&mut world, Command::Press { agent: "agent-1".into(), key: Key::new('1').expect("a key") });
     assert_eq!(world.call.odd_inputs(), odd + 2, "on hold already, and nobody to press keys for");
-    command(&mut world, Command::Hold { on: false });
+    command(&mut world, Command::Hold { agent: "agent-1".into(), on: false });
     assert!(world.are_talking(LegId::CALLER, agent) && !world.plays(Purpose::Music));
     world.run(secs(1));
     assert_eq!(holds(&world), [true, false]);
@@ -1099,10 +1124,10 @@ fn hold_before_the_caller_was_heard_does_not_count_as_one_way() {
     let offer = world.offer_of("agent-1");
     world.input(CallInput::AgentAnswered(offer));
     world.run(Duration::from_millis(200));
-    command(&mut world, Command::Hold { on: true });
+    command(&mut world, Command::Hold { agent: "agent-1".into(), on: true });
     world.run(secs(20));
     assert!(!world.recorded(|h| matches!(h, Happening::OneWayAudio { .. })));
-    command(&mut world, Command::Hold { on: false });
+    command(&mut world, Command::Hold { agent: "agent-1".into(), on: false });
     world.run(secs(20));
     assert!(world.recorded(|h| matches!(h, Happening::OneWayAudio { from: Party::Caller, .. })), "the watchdog is awake again");
     well(world);
@@ -1114,13 +1139,13 @@ fn hold_ends_with_its_bridge() {
         ("the caller hangs up", hang_up),
         ("the agent hangs up", |world| command(world, Command::HangUpAgent { agent: "agent-1".into() })),
         ("the agent vanishes", |world| world.input(CallInput::LegGone(world.leg_of("agent-1"), Gone::Lost))),
-        ("back to the bot", |world| command(world, Command::HandBack { note: None })),
-        ("to a queue", |world| command(world, Command::Transfer(Target::Queue("billing".into())))),
-        ("outside", |world| command(world, Command::Transfer(Target::Outside("sip:desk@example.com".into())))),
+        ("back to the bot", |world| command(world, Command::HandBack { agent: "agent-1".into(), note: None })),
+        ("to a queue", |world| command(world, Command::Transfer { agent: "agent-1".into(), target: Target::Queue("billing".into()) })),
+        ("outside", |world| command(world, Command::Transfer { agent: "agent-1".into(), target: Target::Outside("sip:desk@example.com".into()) })),
     ];
     for (how, end) in ends {
         let mut world = bridged(Setup::default(), "agent-1");
-        command(&mut world, Command::Hold { on: true });
+        command(&mut world, Command::Hold { agent: "agent-1".into(), on: true });
         world.run(secs(5));
         end(&mut world);
         assert_eq!(holds(&world), [true, false], "{how}");
@@ -1133,8 +1158,8 @@ fn hold_ends_with_its_bridge() {
 fn a_move_that_fails_brings_the_caller_off_hold_to_the_agent() {
     let mut world = bridged(Setup::default(), "agent-1");
     let agent = world.leg_of("agent-1");
-    command(&mut world, Command::Hold { on: true });
-    command(&mut world, Command::Transfer(Target::Outside("sip:desk@example.com".into())));
+    command(&mut world, Command::Hold { agent: "agent-1".into(), on: true });
+    command(&mut world, Command::Transfer { agent: "agent-1".into(), target: Target::Outside("sip:desk@example.com".into()) });
     world.input(CallInput::Moved(false));
     assert!(world.are_talking(LegId::CALLER, agent));
     well(world);
@@ -1218,11 +1243,145 @@ fn after_a_warm_transfer_the_second_agent_has_the_caller_and_the_first_wraps_up(
 }
 
 #[test]
+fn who_is_only_consulted_does_not_decide_about_the_caller_until_they_have_them() {
+    type Attempt = (&'static str, fn(&mut World));
+    let by_second = |command: fn(AgentId) -> Command| command("agent-2".into());
+    let commands: [(&str, Command); 9] = [
+        ("hand_back", by_second(|agent| Command::HandBack { agent, note: None })),
+        ("transfer", by_second(|agent| Command::Transfer { agent, target: Target::Queue("billing".into()) })),
+        ("transfer", by_second(|agent| Command::Transfer { agent, target: Target::Outside("tel:+15550123".into()) })),
+        ("invite", by_second(|agent| Command::Invite { agent, target: Target::Queue("billing".into()) })),
+        ("consult", by_second(|agent| Command::Consult { agent, target: Target::Agent("agent-3".into()) })),
+        ("hold", by_second(|agent| Command::Hold { agent, on: false })),
+        ("take_back", by_second(|agent| Command::TakeBack { agent })),
+        ("complete", by_second(|agent| Command::Complete { agent })),
+        ("press", by_second(|agent| Command::Press { agent, key: Key::new('5').expect("a key") })),
+    ];
+    let on_a_phone: [Attempt; 3] = [
+        ("hand_back", |world| dials(world, world.leg_of("agent-2"), "*1")),
+        ("transfer", |world| dials(world, world.leg_of("agent-2"), "*21")),
+        ("transfer", |world| world.input(CallInput::Referred(world.leg_of("agent-2"), "sip:desk@example.com".into()))),
+    ];
+    let mut world = consulting();
+    let (first, second, seeks) = (world.leg_of("agent-1"), world.leg_of("agent-2"), world.to_desk.len());
+    let refused = |world: &World| {
+        let of_second = |h: &Happening| match h {
+            Happening::Denied { who, asked, why: Denial::OnlyConsulted } if &*who.0 == "agent-2" => Some(asked.clone()),
+            _ => None,
+        };
+        Vec::from_iter(world.records.iter().filter_map(|(_, h)| of_second(h)))
+    };
+    let mut expected = Vec::new();
+    for (asked, command) in commands {
+        world.input(CallInput::Command(command));
+        expected.push(asked.to_owned());
+        assert_eq!((refused(&world), world.denied.len()), (expected.clone(), expected.len()), "{asked}");
+    }
+    for (asked, attempt) in on_a_phone {
+        attempt(&mut world);
+        expected.push(asked.to_owned());
+        assert_eq!((refused(&world), world.denied.len()), (expected.clone(), expected.len()), "{asked} by phone");
+        let tones = world.playing.values().filter(|p| p.purpose == Purpose::Beep && p.leg == second).count();
+        assert!(tones > 0 || asked == "transfer", "a code is answered by a tone");
+    }
+    assert!(world.are_talking(first, second) && world.moved_to.is_empty() && world.to_desk.len() == seeks);
+    assert_eq!((holds(&world), world.stage()), (vec![true], StageName::Bridged));
+    // What is theirs they may do.
+    command(&mut world, Command::Mute { agent: "agent-2".into(), on: true });
+    command(&mut world, Command::Mute { agent: "agent-2".into(), on: false });
+    command(&mut world, Command::Note { agent: "agent-2".into(), text: "known to us".into() });
+    command(&mut world, Command::Complete { agent: "agent-1".into() });
+    world.run(secs(1));
+    assert!(world.are_talking(LegId::CALLER, second));
+    command(&mut world, Command::HandBack { agent: "agent-2".into(), note: None });
+    assert_eq!((world.stage(), world.denied.len()), (StageName::WithBot, expected.len()));
+    well(world);
+}
+
+#[test]
+fn who_is_only_consulted_may_leave() {
+    let mut world = consulting();
+    let first = world.leg_of("agent-1");
+    command(&mut world, Command::HangUpAgent { agent: "agent-2".into() });
+    assert!(world.are_talking(LegId::CALLER, first));
+    assert_eq!((invites(&world), world.denied.len()), (vec![InviteOutcome::NobodyCame], 0));
+    well(world);
+}
+
+#[test]
+fn in_a_conference_who_put_the_caller_on_hold_takes_them_back_or_whoever_is_left() {
+    for holder_leaves in [false, true] {
+        let mut world = bridged(Setup::default(), "agent-1");
+        command(&mut world, Command::Invite { agent: "agent-1".into(), target: Target::Agent("agent-2".into()) });
+        world.run(secs(1));
+        let offer = world.offer_of("agent-2");
+        world.input(CallInput::AgentAnswered(offer));
+        world.run(secs(1));
+        let (first, second) = (world.leg_of("agent-1"), world.leg_of("agent-2"));
+        command(&mut world, Command::Hold { agent: "agent-2".into(), on: true });
+        command(&mut world, Command::Hold { agent: "agent-1".into(), on: false });
+        assert_eq!((holds(&world), world.denied.as_slice()), (vec![true], [Denial::HeldByAnother].as_slice()));
+        if holder_leaves {
+            command(&mut world, Command::HangUpAgent { agent: "agent-2".into() });
+            assert!(world.are_talking(LegId::CALLER, first));
+        } else {
+            command(&mut world, Command::HangUpAgent { agent: "agent-1".into() });
+            assert_eq!(holds(&world), [true], "who holds them is still there");
+            command(&mut world, Command::Hold { agent: "agent-2".into(), on: false });
+            assert!(world.are_talking(LegId::CALLER, second));
+        }
+        assert_eq!(holds(&world), [true, false]);
+        well(world);
+    }
+}
+
+#[test]
+fn who_is_not_in_the_call_is_told_so_and_a_phone_always_hears_what_becomes_of_its_refer() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    command(&mut world, Command::Transfer { agent: "agent-3".into(), target: Target::Queue("billing".into()) });
+    assert_eq!((world.denied.as_slice(), world.stage()), ([Denial::NotInCall].as_slice(), StageName::Bridged));
+    world.input(CallInput::Referred(LegId(77), "sip:desk@example.com".into()));
+    assert_eq!(world.denied, [Denial::NotInCall, Denial::NotNow]);
+    let leg = world.leg_of("agent-1");
+    world.input(CallInput::Referred(leg, "sip:desk@example.com".into()));
+    assert_eq!((world.moved_to.as_slice(), world.denied.len()), (["sip:desk@example.com".to_owned()].as_slice(), 2));
+    world.input(CallInput::Referred(leg, "sip:other@example.com".into()));
+    assert_eq!((world.moved_to.len(), world.denied.len()), (1, 3), "the caller is being sent on already");
+    world.input(CallInput::Moved(false));
+    well(world);
+}
+
+#[test]
+fn one_supervisor_listens_at_a_time_and_nobody_else_ends_that_or_speaks() {
+    let mut world = bridged(Setup::default(), "agent-1");
+    let sue = || AgentId::from("sue");
+    let sam = || AgentId::from("sam");
+    command(&mut world, Command::Listen { supervisor: sue() });
+    let leg = world.leg_of("sue");
+    command(&mut world, Command::Listen { supervisor: sam() });
+    for attempt in [Command::StopListening { supervisor: sam() }, Command::Whisper { supervisor: sam() }, Command::Barge { supervisor: sam() }] {
+        command(&mut world, attempt);
+    }
+    assert_eq!(world.denied, [Denial::ListenedTo, Denial::NotListening, Denial::NotListening, Denial::NotListening]);
+    assert!(world.routes.contains(&(LegId::CALLER, leg)) && !world.routes.iter().any(|(from, _)| *from == leg));
+    assert!(!world.legs.values().any(|name| &*name.0 == "sam"));
+    command(&mut world, Command::StopListening { supervisor: sue() });
+    assert!(!world.routes.iter().any(|(_, to)| *to == leg));
+    command(&mut world, Command::Listen { supervisor: sam() });
+    assert!(world.routes.contains(&(LegId::CALLER, world.leg_of("sam"))));
+    assert_eq!(world.denied.len(), 4);
+    well(world);
+}
+
+#[test]
 fn the_first_agent_takes_the_caller_back_and_the_second_has_nothing_to_wrap_up() {
     for by_hold in [true, false] {
         let mut world = consulting();
         let first = world.leg_of("agent-1");
-        command(&mut world, if by_hold { Command::Hold { on: false } } else { Command::TakeBack { agent: "agent-1".into() } });
+        command(
+            &mut world,
+            if by_hold { Command::Hold { agent: "agent-1".into(), on: false } } else { Command::TakeBack { agent: "agent-1".into() } },
+        );
         assert!(world.are_talking(LegId::CALLER, first) && world.legs.len() == 1);
         assert_eq!((invites(&world), released(&world)), (vec![InviteOutcome::TakenBack], vec![]));
         well(world);
@@ -1315,7 +1474,7 @@ fn a_first_agent_who_hangs_up_while_the_second_rings_sends_the_caller_on() {
 fn one_agent_is_asked_when_one_is_named_and_anybody_if_they_can_not_come() {
     let mut world = bridged(Setup { agents: 3, ..Setup::default() }, "agent-1");
     command(&mut world, Command::Note { agent: "agent-1".into(), text: "wants the blue one".into() });
-    command(&mut world, Command::Transfer(Target::Agent("agent-3".into())));
+    command(&mut world, Command::Transfer { agent: "agent-1".into(), target: Target::Agent("agent-3".into()) });
     world.run(secs(1));
     assert_eq!(world.alerted_agents(), ["agent-3"]);
     let packet = world.packets.last().expect("a packet");
@@ -1372,7 +1531,7 @@ fn somebody_outside_who_does_not_come_is_rung_no_longer() {
 fn a_conference_is_joined_by_an_agent_or_somebody_outside() {
     for target in [Target::Agent("agent-2".into()), Target::Outside("tel:+15550123".into())] {
         let mut world = bridged(Setup::default(), "agent-1");
-        command(&mut world, Command::Invite(target.clone()));
+        command(&mut world, Command::Invite { agent: "agent-1".into(), target: target.clone() });
         world.run(secs(1));
         if let Target::Agent(_) = target {
             world.input(CallInput::AgentAnswered(world.offer_of("agent-2")));
@@ -1400,7 +1559,7 @@ fn what_an_agent_notes_and_corrects_is_in_the_packet_from_then_on_and_reaches_th
     };
     let shown = packet(&world);
     assert!(shown.contains("4711") && shown.contains("pays by card") && !shown.contains("4111 1111") && !shown.contains("not in"), "{shown}");
-    command(&mut world, Command::HandBack { note: Some("they want to know when it comes".into()) });
+    command(&mut world, Command::HandBack { agent: "agent-1".into(), note: Some("they want to know when it comes".into()) });
     assert!(matches!(world.told.last(), Some(BotEvent::Resume(Resumption::HandedBack(Some(note)))) if note.contains("when it comes")));
     // The bot knows another number; the agent knows better.
     let slots = [("order".to_owned(), SlotValue { value: "4117".into(), confirmed: false })].into();
@@ -1426,7 +1585,7 @@ fn a_bot_that_goes_on_listening_is_read_by_the_agent_and_heard_by_nobody() {
     if let Some(request) = world.request {
         world.input(CallInput::BotFailed(request, Fault::Stalled { organ: Organ::Bot, after_ms: 1 }));
     }
-    command(&mut world, Command::Hold { on: true });
+    command(&mut world, Command::Hold { agent: "agent-1".into(), on: true });
     let told = world.told.len();
     world.caller_says("this is for nobody");
     assert_eq!(world.told.len(), told, "on hold nobody listens");
@@ -1446,12 +1605,12 @@ fn agent_turns(world: &World) -> usize {
 fn whoever_is_left_of_a_conference_on_hold_has_the_caller() {
     for is_taken_over in [false, true] {
         let mut world = bridged(Setup::default(), "agent-1");
-        command(&mut world, Command::Invite(Target::Outside("tel:+15550123".into())));
+        command(&mut world, Command::Invite { agent: "agent-1".into(), target: Target::Outside("tel:+15550123".into()) });
         world.run(secs(1));
         world.input(CallInput::PutThrough);
         world.run(secs(1));
         let (first, outside) = (world.leg_of("agent-1"), world.leg_of("outside line"));
-        command(&mut world, Command::Hold { on: true });
+        command(&mut world, Command::Hold { agent: "agent-1".into(), on: true });
         if is_taken_over {
             world.input(CallInput::TakenOver(first));
         } else {
@@ -1467,7 +1626,7 @@ fn whoever_is_left_of_a_conference_on_hold_has_the_caller() {
 fn what_an_agent_says_while_the_caller_is_sent_on_is_said_to_nobody() {
     let mut world = bridged(Setup::default(), "agent-1");
     let agent = world.leg_of("agent-1");
-    command(&mut world, Command::Transfer(Target::Outside("tel:+15550123".into())));
+    command(&mut world, Command::Transfer { agent: "agent-1".into(), target: Target::Outside("tel:+15550123".into()) });
     world.run(secs(3));
     let (start, end) = (world.now.back(secs(2)), world.now.back(secs(1)));
     agent_says(&mut world, agent, start, end);
@@ -1485,7 +1644,7 @@ fn what_was_said_muted_or_alone_stays_private_when_it_is_told_late() {
     for by_hold in [true, false] {
         let mut world = bridged(Setup::default(), "agent-1");
         let agent = world.leg_of("agent-1");
-        let private = |on| if by_hold { Command::Hold { on } } else { Command::Mute { agent: "agent-1".into(), on } };
+        let private = |on| if by_hold { Command::Hold { agent: "agent-1".into(), on } } else { Command::Mute { agent: "agent-1".into(), on } };
         command(&mut world, private(true));
         world.run(secs(3));
         command(&mut world, private(false));
@@ -1522,7 +1681,7 @@ fn a_blip_of_the_line_undoes_neither_mute_nor_hold() {
     for by_hold in [true, false] {
         let mut world = bridged(Setup::default(), "agent-1");
         world.run(secs(5));
-        let private = |on| if by_hold { Command::Hold { on } } else { Command::Mute { agent: "agent-1".into(), on } };
+        let private = |on| if by_hold { Command::Hold { agent: "agent-1".into(), on } } else { Command::Mute { agent: "agent-1".into(), on } };
         command(&mut world, private(true));
         let leg = world.leg_of("agent-1");
         world.input(CallInput::LegGone(leg, Gone::Lost));

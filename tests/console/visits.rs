@@ -115,6 +115,17 @@ async fn a_visitor_and_an_agent_hear_each_other_and_a_supervisor_hears_both() {
     assert_eq!(sue.post(&listen, &json!({ "line": "none of mine" })).await.status(), 409);
     assert_eq!(sue.post(&listen, &json!({ "line": name })).await.status(), 202);
     assert_eq!(anna.post(&listen, &json!({ "line": name })).await.status(), 403);
+    // One listens at a time, and nobody else ends that.
+    let sam = site.person(&admin, "sam", "supervisor", None).await;
+    let (_sams, sams) = line(&sam, "/live/line").await;
+    let answer = sam.post(&listen, &json!({ "line": sams })).await;
+    assert_eq!(answer.status(), 409);
+    let answer: Value = answer.json().await.unwrap();
+    assert_eq!(
+        (answer["error"]["code"].as_str(), answer["error"]["message"].as_str().map(|words| words.contains("listens"))),
+        (Some("listened_to"), Some(true))
+    );
+    assert_eq!(sam.request(Method::DELETE, &listen).send().await.unwrap().status(), 409);
     let acts: Value = admin.get("/audit").await.json().await.unwrap();
     let listened = |act: &Value| act["who"] == "sue" && act["what"] == "listened_in" && act["about"] == offer["call"];
     assert!(acts.as_array().unwrap().iter().any(listened), "{acts}");

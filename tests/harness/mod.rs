@@ -88,6 +88,10 @@ pub struct World {
     pub request: Option<BotRequest>,
     pub to_desk: Vec<DeskInput>,
     pub silent_agents: bool,
+    /// Nothing is shown and nobody alerted until a test says so.
+    pub slow_screens: bool,
+    /// Why what was asked last is not done.
+    pub denied: Vec<Denial>,
     pub silent_caller: bool,
     pub turns: u32,
     pub released: Vec<(LegId, EndedBy)>,
@@ -204,6 +208,8 @@ impl World {
             request: None,
             to_desk: Vec::new(),
             silent_agents: false,
+            slow_screens: false,
+            denied: Vec::new(),
             silent_caller: false,
             turns: 0,
             released: Vec::new(),
@@ -228,6 +234,10 @@ impl World {
     /// Hands an input to the call.
     pub fn input(&mut self, input: CallInput) {
         self.watchdog.on_input(&input, self.now);
+        let input = match self.mutant {
+            Some(mutant) => mutant.input(input, self.watchdog.decider()),
+            None => input,
+        };
         let gone = if let CallInput::LegGone(leg, _) = &input { Some(*leg) } else { None };
         self.call.handle(input, self.now);
         if let Some(leg) = gone {
@@ -373,8 +383,10 @@ impl World {
             Effect::Alert { offer, agent, packet } => {
                 self.alerted.insert(offer, agent);
                 self.packets.push(*packet);
-                self.input(CallInput::PacketShown(offer));
-                self.input(CallInput::Alerted(offer));
+                if !self.slow_screens {
+                    self.input(CallInput::PacketShown(offer));
+                    self.input(CallInput::Alerted(offer));
+                }
             }
             Effect::StopAlert(offer) => {
                 self.alerted.remove(&offer);
@@ -395,6 +407,7 @@ impl World {
             }
             Effect::Record(happening) => self.records.push((self.now, happening)),
             Effect::SendKey(leg, key) => self.keys_sent.push((leg, key)),
+            Effect::Deny(why) => self.denied.push(why),
             Effect::Answer | Effect::MeasureGap | Effect::Listener(..) | Effect::UpdatePacket(..) => {}
         }
     }

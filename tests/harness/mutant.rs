@@ -13,6 +13,8 @@ pub enum Mutant {
     LoserStays,
     /// 2: the stage is told twice.
     StageTwice,
+    /// 2: what is another agent's to decide is done for anybody.
+    ObeysAnybody,
     /// 3: nobody found means hanging up.
     HangsUp,
     /// 3: who declined may be asked again.
@@ -49,10 +51,11 @@ pub enum Mutant {
 
 impl Mutant {
     /// Each mutant with the invariant that it breaks.
-    pub const ALL: [(Mutant, u8); 19] = [
+    pub const ALL: [(Mutant, u8); 20] = [
         (Mutant::NoComfort, 1),
         (Mutant::LoserStays, 2),
         (Mutant::StageTwice, 2),
+        (Mutant::ObeysAnybody, 2),
         (Mutant::HangsUp, 3),
         (Mutant::AsksAgain, 3),
         (Mutant::LosesAge, 3),
@@ -70,6 +73,19 @@ impl Mutant {
         (Mutant::NoMusic, 1),
         (Mutant::Argues, 7),
     ];
+
+    /// What the broken machine understands, where this agent decides.
+    pub fn input(self, input: CallInput, decider: Option<&AgentId>) -> CallInput {
+        match (self, input, decider) {
+            (Mutant::ObeysAnybody, CallInput::Command(Command::HandBack { note, .. }), Some(agent)) => {
+                CallInput::Command(Command::HandBack { agent: agent.clone(), note })
+            }
+            (Mutant::ObeysAnybody, CallInput::Command(Command::Hold { on: false, .. }), Some(agent)) => {
+                CallInput::Command(Command::Hold { agent: agent.clone(), on: false })
+            }
+            (_, input, _) => input,
+        }
+    }
 
     /// What the broken machine gives out.
     pub fn effect(self, effect: Effect) -> Vec<Effect> {

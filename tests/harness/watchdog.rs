@@ -51,6 +51,15 @@ pub struct Watchdog {
     agent_turns: usize,
     agent_turns_recorded: usize,
     supervisor_may_speak: bool,
+    supervisors: BTreeMap<LegId, AgentId>,
+    /// Who talks with a colleague first, while the caller is on hold.
+    consults: Option<AgentId>,
+    /// Who put the caller on hold.
+    holder: Option<AgentId>,
+    /// Who has just asked for that.
+    asked_by: Option<AgentId>,
+    /// What somebody asked for who may not, until anything else comes.
+    forbidden: Option<String>,
     inviting: bool,
     bot_open: bool,
     asked_for_person: bool,
@@ -90,6 +99,11 @@ impl Watchdog {
             agent_turns: 0,
             agent_turns_recorded: 0,
             supervisor_may_speak: false,
+            supervisors: BTreeMap::new(),
+            consults: None,
+            holder: None,
+            asked_by: None,
+            forbidden: None,
             inviting: false,
             bot_open: false,
             asked_for_person: false,
@@ -115,6 +129,11 @@ impl Watchdog {
 
     /// What is about to go into the call.
     pub fn on_input(&mut self, input: &CallInput, now: Time) {
+        self.forbidden = self.is_forbidden(input).then(|| format!("{input:?}"));
+        self.asked_by = match input {
+            CallInput::Command(Command::Hold { agent, on: true } | Command::Consult { agent, .. }) => Some(agent.clone()),
+            _ => None,
+        };
         match input {
             CallInput::Heard(LegId::CALLER, Heard::Turn(turn)) if !self.ended => {
                 self.quiet_since = Some(turn.end.max(now.back(Duration::from_millis(1_000))).max(self.last_heard));
@@ -126,11 +145,37 @@ impl Watchdog {
             CallInput::Heard(leg, Heard::Turn(_)) if *leg != LegId::CALLER && !self.ended => self.agent_turns += 1,
             // They speak again: what is owed to them is owed from the end of that turn on.
             CallInput::Heard(LegId::CALLER, Heard::BargeIn | Heard::SpeechBegan(_)) => self.quiet_since = None,
-            CallInput::Command(Command::Invite(target) | Command::Consult { target, .. }) => self.inviting = !matches!(target, Target::Outside(_)),
-            CallInput::Command(Command::Whisper | Command::Barge) => self.supervisor_may_speak = true,
+            CallInput::Command(Command::Invite { target, .. } | Command::Consult { target, .. }) => {
+                self.inviting = !matches!(target, Target::Outside(_))
+            }
+            CallInput::Command(Command::Whisper { supervisor } | Command::Barge { supervisor }) => {
+                self.supervisor_may_speak |= self.supervisors.values().any(|there| there == supervisor);
+            }
             CallInput::Command(Command::HangUp) | CallInput::Shutdown => self.may_hang_up = true,
             _ => {}
         }
+    }
+
+    /// Whether it is somebody else's to decide: an agent's who has the caller on hold, or a supervisor's who listens.
+    fn is_forbidden(&self, input: &CallInput) -> bool {
+        let CallInput::Command(command) = input else { return false };
+        let is_other = |known: &Option<AgentId>, agent: &AgentId| known.as_ref().is_some_and(|known| known != agent);
+        match command {
+            Command::HandBack { agent, .. }
+            | Command::Transfer { agent, .. }
+            | Command::Invite { agent, .. }
+            | Command::Consult { agent, .. }
+            | Command::Complete { agent }
+            | Command::TakeBack { agent } => is_other(&self.consults, agent),
+            Command::Hold { agent, on: false } => is_other(&self.consults, agent) || is_other(&self.holder, agent),
+            Command::StopListening { supervisor } => self.supervisors.values().any(|there| there != supervisor),
+            _ => false,
+        }
+    }
+
+    /// Who decides what becomes of a caller who is on hold.
+    pub fn decider(&self) -> Option<&AgentId> {
+        self.consults.as_ref().or(self.holder.as_ref())
     }
 
     /// What came out of the call.
@@ -221,6 +266,18 @@ impl Watchdog {
     }
 
     fn on_record(&mut self, happening: &Happening, now: Time) {
+        let decides = matches!(
+            happening,
+            Happening::StageEntered { .. }
+                | Happening::Held { .. }
+                | Happening::Invited { .. }
+                | Happening::InviteEnded { .. }
+                | Happening::HandoffEnded { .. }
+                | Happening::LegLeft { .. }
+        );
+        if let Some(asked) = self.forbidden.as_ref().filter(|_| decides) {
+            self.broken(2, now, format!("{happening:?} follows from what is not theirs to ask: {asked}"));
+        }
         match happening {
             Happening::StageEntered { stage } => {
                 if self.stage == Some(*stage) {
@@ -237,6 +294,7 @@ impl Watchdog {
             }
             Happening::LegJoined { leg, party, agent } => {
                 self.agents.extend(agent.clone().filter(|_| *party == Party::Agent).map(|agent| (*leg, agent)));
+                self.supervisors.extend(agent.clone().filter(|_| *party == Party::Supervisor).map(|who| (*leg, who)));
                 if self.legs.insert(*leg, *party).is_some() {
                     self.broken(4, now, format!("{leg} joins twice"));
                 }
@@ -244,6 +302,8 @@ impl Watchdog {
             Happening::LegLeft { leg, .. } => {
                 self.muted.remove(leg);
                 self.agents.remove(leg);
+                // The next one only listens at first.
+                self.supervisor_may_speak &= self.supervisors.remove(leg).is_none();
                 if self.legs.remove(leg).is_none() {
                     self.broken(4, now, format!("{leg} leaves and was not there"));
                 }
@@ -289,15 +349,20 @@ impl Watchdog {
                     self.broken(2, now, format!("hold is {on} twice"));
                 }
                 self.held = *on;
+                self.holder = self.asked_by.take().filter(|_| *on);
             }
-            Happening::Invited { .. } => {
+            Happening::Invited { agent, consult, .. } => {
+                self.consults = consult.then(|| agent.clone());
                 if self.invited {
                     self.broken(2, now, "two people are asked to join at once");
                 }
                 self.invited = true;
             }
-            Happening::InviteEnded { .. } if !std::mem::take(&mut self.invited) => {
-                self.broken(4, now, "an invitation ends that was not open");
+            Happening::InviteEnded { .. } => {
+                self.consults = None;
+                if !std::mem::take(&mut self.invited) {
+                    self.broken(4, now, "an invitation ends that was not open");
+                }
             }
             Happening::Muted { leg, on: true, .. } => drop(self.muted.insert(*leg)),
             Happening::Muted { leg, on: false, .. } => drop(self.muted.remove(leg)),

@@ -174,6 +174,33 @@ async fn on_shutdown_running_calls_are_told_and_ended() {
     finished(&mut running).await;
 }
 
+/// A call that was let in by the edge a moment before the shutdown, and reaches the gateway after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_when_calls_have_been_ended_is_refused_and_not_forgotten() {
+    let (caller_phone, _rung) = phone().await;
+    let running = gateway(&[], "").await;
+    running.gateway.shut_down().await;
+    let late = call(&caller_phone, &format!("sip:1000@{}", running.sip.local()), Codec::Pcmu, part(1)).await;
+    assert_eq!((late.status, running.gateway.active()), (503, 0), "{late:?}");
+}
+
+/// An edge that is closed right after its calls were ended still tells their callers.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_goodbye_is_said_before_the_edge_is_closed() {
+    let (caller_phone, _rung) = phone().await;
+    let running = gateway(&[], "[gateway]\ndrain_secs = 0.0\n").await;
+    let target = format!("sip:1000@{}", running.sip.local());
+    let calling = tokio::spawn(async move { call(&caller_phone, &target, Codec::Pcmu, part(50)).await });
+    while running.gateway.active() == 0 {
+        tokio::task::yield_now().await;
+    }
+    running.sip.drain();
+    running.gateway.drain().await;
+    running.sip.close().await;
+    let heard = calling.await.unwrap();
+    assert!(heard.they_hung_up && heard.talked_s < 40.0, "{heard:?}");
+}
+
 /// baresip hangs up on a 200 whose `Contact` has no scheme.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_contact_of_an_answer_is_a_whole_uri() {

@@ -28,10 +28,10 @@ const NO_BOT: &str = "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \
     [[queue]]\nname = \"service\"\nring_secs = 20.0\nwrap_up_secs = 30.0\n";
 
 /// An agent in a browser.
-struct Desk {
-    agent: AgentId,
-    lines: Lines,
-    page: Browser,
+pub struct Desk {
+    pub agent: AgentId,
+    pub lines: Lines,
+    pub page: Browser,
     network: Tunnel,
     screen: Receiver<ScreenEvent>,
     _on_duty: OnDuty,
@@ -39,7 +39,7 @@ struct Desk {
 
 impl Desk {
     /// Opens the page, connects its line, and is available.
-    async fn open(running: &Running, name: &str) -> Desk {
+    pub async fn open(running: &Running, name: &str) -> Desk {
         let (agent, lines) = (AgentId::from(name), running.gateway.lines().clone());
         let (sender, screen) = channel(64);
         let on_duty = lines.go_on_duty(&agent, sender);
@@ -79,7 +79,7 @@ impl Desk {
         while !matches!(self.next().await, ScreenEvent::OfferOver(over) if over == offer) {}
     }
 
-    async fn until_state(&self, running: &Running, wanted: AgentState) -> AgentNow {
+    pub async fn until_state(&self, running: &Running, wanted: AgentState) -> AgentNow {
         let mut agents = running.gateway.desk().agents();
         let is_so = |agents: &segue::gateway::live::desk::Agents| agents[&self.agent].state == wanted;
         let agents = tokio::time::timeout(PATIENCE, agents.wait_for(is_so)).await.unwrap_or_else(|_| panic!("not {wanted:?}")).unwrap();
@@ -87,7 +87,7 @@ impl Desk {
     }
 
     /// Shows the next offer and takes it.
-    async fn accept(&mut self) -> Card {
+    pub async fn accept(&mut self) -> Card {
         let card = self.offer().await;
         self.lines.shown(&self.agent, card.offer).unwrap();
         self.lines.accept(&self.agent, card.offer).unwrap();
@@ -100,7 +100,7 @@ fn caller(running: &Running, part: Part) -> JoinHandle<CallReport> {
 }
 
 /// A caller whose call is recorded: what they hear is on the right.
-fn recorded(running: &Running, part: Part, record: Option<PathBuf>) -> JoinHandle<CallReport> {
+pub fn recorded(running: &Running, part: Part, record: Option<PathBuf>) -> JoinHandle<CallReport> {
     let target = format!("sip:1000@{}", running.sip.local());
     tokio::spawn(async move {
         let (caller_phone, _rung) = phone().await;
@@ -114,7 +114,7 @@ fn says(of: &str, longest_secs: u64) -> Part {
     Part { recording: speech(&[of]).into(), ..part(longest_secs) }
 }
 
-fn has(finished: &Finished, what: impl Fn(&Happening) -> bool) -> bool {
+pub fn has(finished: &Finished, what: impl Fn(&Happening) -> bool) -> bool {
     finished.records.iter().any(|record| what(&record.kind))
 }
 
@@ -128,7 +128,7 @@ fn settled(agent: &str, outcome: OfferOutcome) -> (String, OfferOutcome) {
     (agent.to_owned(), outcome)
 }
 
-async fn gateway_of(agents: &[&str], more: &str) -> Running {
+pub async fn gateway_of(agents: &[&str], more: &str) -> Running {
     let agents: String = agents.iter().map(|name| agent(name, &["service"], &[])).collect();
     open(&(NO_BOT.to_owned() + &on_loopback("") + &agents + more)).await
 }
@@ -160,7 +160,7 @@ async fn an_agent_takes_two_calls_on_one_line_and_both_sides_hear_each_other() {
         assert!(t2 <= t4 && t3 <= t4 && t4 <= t5 && t2.is_some() && t5.is_some(), "{t2:?} {t3:?} {t4:?} {t5:?}");
         println!("accept to t5 of call {n}: {:.0} ms", (t5.unwrap() - t4.unwrap()) * 1_000.0);
         anna.until_state(&running, AgentState::WrapUp).await;
-        assert_eq!(anna.lines.command(&anna.agent, Command::HangUp), Err(NotNow::NoCall));
+        assert_eq!(anna.lines.ask(&anna.agent, Command::HangUp).await, Err(NotNow::NoCall));
         anna.lines.wrapped_up(&anna.agent, card.offer.call);
         anna.until_state(&running, AgentState::Available).await;
     }
@@ -178,10 +178,10 @@ async fn who_declines_is_passed_over_and_who_hangs_up_ends_the_call() {
     anna.lines.shown(&anna.agent, card.offer).unwrap();
     anna.lines.decline(&anna.agent, card.offer, Some("an appointment")).unwrap();
     anna.until_over(card.offer).await;
-    let card = ben.accept().await;
+    ben.accept().await;
     while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
     assert_eq!(ben.lines.desktop(&ben.agent).calls.len(), 1);
-    assert_eq!(ben.lines.command(&ben.agent, Command::HangUpAgent { agent: ben.agent.clone() }), Ok(card.offer.call));
+    assert_eq!(ben.lines.ask(&ben.agent, Command::HangUpAgent { agent: ben.agent.clone() }).await, Ok(()));
     assert!(calling.await.unwrap().they_hung_up);
     let finished = finished(&mut running).await;
     assert_eq!(outcomes(&finished), [settled("anna", OfferOutcome::Declined), settled("ben", OfferOutcome::Accepted)]);
@@ -249,7 +249,7 @@ async fn who_listens_in_vain_takes_no_place_in_the_call() {
     let calling = caller(&running, part(8));
     let card = anna.offer().await;
     for _ in 0..10 {
-        assert!(running.gateway.command(card.offer.call, Command::Listen { supervisor: AgentId::from("boss") }));
+        assert_eq!(running.gateway.ask(card.offer.call, Command::Listen { supervisor: AgentId::from("boss") }).await, Ok(()));
         while !matches!(watched.recv().await.unwrap().kind, Happening::LegLeft { party: Party::Supervisor, .. }) {}
     }
     anna.lines.accept(&anna.agent, card.offer).unwrap();
@@ -366,9 +366,9 @@ async fn a_visitor_at_a_page_is_a_caller_and_a_supervisor_listens_without_being_
     let (ears, network) = Desk::connect(&running, &boss).await;
     ears.speak(speech(&["asks-for-a-person"]));
     until_so("the supervisor's line", || running.gateway.lines().desktop(&boss).line == Some(LineState::Up)).await;
-    assert!(running.gateway.command(id, Command::Listen { supervisor: boss.clone() }));
+    assert_eq!(running.gateway.ask(id, Command::Listen { supervisor: boss.clone() }).await, Ok(()));
     until_so("seven seconds of listening", || ears.heard().sound.len() > 7 * 8_000).await;
-    assert!(running.gateway.command(id, Command::StopListening));
+    assert_eq!(running.gateway.ask(id, Command::StopListening { supervisor: boss.clone() }).await, Ok(()));
     until_so("the supervisor's line back", || running.gateway.lines().desktop(&boss).calls.is_empty()).await;
     drop(network);
     visitor.close().await;
@@ -383,7 +383,7 @@ async fn a_visitor_at_a_page_is_a_caller_and_a_supervisor_listens_without_being_
 }
 
 /// Root mean square.
-fn rms(samples: &[i16]) -> f64 {
+pub fn rms(samples: &[i16]) -> f64 {
     (samples.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / samples.len().max(1) as f64).sqrt()
 }
 
@@ -402,29 +402,29 @@ async fn on_hold_there_is_music_muted_there_is_silence_and_keys_reach_the_caller
         tokio::time::timeout(PATIENCE, async { while !what(&watched.recv().await.unwrap().kind) {} }).await.expect("it did not happen");
     };
     until(&|kind| matches!(kind, Happening::ClockReached { clock: HandoffClock::T5, .. })).await;
-    let command = |command| anna.lines.command(&anna.agent, command).map(|_| ()).unwrap();
+    let command = async |command| anna.lines.ask(&anna.agent, command).await.unwrap();
     // What is heard is measured in these spans; nothing is waited for by them.
     let span = async |secs: u64| tokio::time::sleep(Duration::from_secs(secs)).await;
     let mark = || anna.page.heard().sound.len();
     span(3).await;
-    command(Command::Hold { on: true });
+    command(Command::Hold { agent: anna.agent.clone(), on: true }).await;
     until(&|kind| matches!(kind, Happening::Held { on: true })).await;
     span(1).await;
     let held = mark();
     span(5).await;
     let resumed = mark();
-    command(Command::Hold { on: false });
+    command(Command::Hold { agent: anna.agent.clone(), on: false }).await;
     until(&|kind| matches!(kind, Happening::Held { on: false })).await;
     span(3).await;
-    command(Command::Mute { agent: anna.agent.clone(), on: true });
+    command(Command::Mute { agent: anna.agent.clone(), on: true }).await;
     until(&|kind| matches!(kind, Happening::Muted { on: true, .. })).await;
     let muted = mark();
     span(3).await;
     let heard_while_muted = mark();
-    command(Command::Mute { agent: anna.agent.clone(), on: false });
+    command(Command::Mute { agent: anna.agent.clone(), on: false }).await;
     until(&|kind| matches!(kind, Happening::Muted { on: false, .. })).await;
     for key in ['4', '#'] {
-        command(Command::Press { agent: anna.agent.clone(), key: segue::base::Key::new(key).unwrap() });
+        command(Command::Press { agent: anna.agent.clone(), key: segue::base::Key::new(key).unwrap() }).await;
     }
     let report = calling.await.unwrap();
     let finished = finished(&mut running).await;

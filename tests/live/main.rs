@@ -26,4 +26,5 @@ mod lines;
 mod serve;
 mod transfers;
 mod traps;
+mod warm;
 mod webrtc;

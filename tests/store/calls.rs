@@ -49,7 +49,7 @@ pub fn nth(call: CallId, seq: u64, caller: Option<&str>, agent: &str) -> Record 
             reason: "Asked for a person.".into(),
             queue: "service".into(),
         },
-        4 => Happening::ClockReached { handoff: 0, clock: HandoffClock::T0 },
+        4 => Happening::ClockReached { handoff: 0, clock: HandoffClock::T0, offer: None },
         5 => Happening::Offered { handoff: 0, offer: 0, agent: agent.into(), packet: packet() },
         6 => Happening::OfferSettled { handoff: 0, offer: 0, agent: agent.into(), outcome: OfferOutcome::Accepted, reason: None },
         7 => Happening::LegJoined { leg: LegId(1), party: Party::Agent, agent: Some(agent.into()) },

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::SEQ;
 use super::line::line_word;
-use crate::base::{CallId, OfferId};
+use crate::base::{CallId, Denial, OfferId};
 use crate::console::Console;
 use crate::console::access::OfDesk;
 use crate::console::body::Body;
@@ -106,6 +106,18 @@ fn offer_id(text: &str) -> Result<OfferId, Refusal> {
     parts.ok_or(Refusal::Unknown("offer"))
 }
 
+/// The name of a denial for programs.
+fn code_of(why: Denial) -> &'static str {
+    match why {
+        Denial::OnlyConsulted => "only_consulted",
+        Denial::NotInCall => "not_in_call",
+        Denial::HeldByAnother => "held_by_another",
+        Denial::NotNow => "not_now",
+        Denial::ListenedTo => "listened_to",
+        Denial::NotListening => "not_listening",
+    }
+}
+
 impl From<NotNow> for Refusal {
     fn from(not_now: NotNow) -> Refusal {
         match not_now {
@@ -113,6 +125,7 @@ impl From<NotNow> for Refusal {
             NotNow::NoCall => Refusal::no_call(),
             NotNow::Busy => Refusal::Conflict { code: "line_busy", message: "Your line is in another call. End that one first.".into() },
             NotNow::Stuck => Refusal::Conflict { code: "stuck", message: "The call does not react. Try again.".into() },
+            NotNow::Denied(why) => Refusal::Conflict { code: code_of(why), message: why.to_string() },
         }
     }
 }

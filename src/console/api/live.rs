@@ -27,6 +27,7 @@ use crate::console::people::Role;
 use crate::console::refusal::Refusal;
 use crate::console::views::{AgentRow, LiveCallView, QueueRow, WallRow};
 use crate::edge::webrtc::{Line, LineState};
+use crate::gateway::live::lines::NotNow;
 use crate::handoff::trigger::{Does, TriggerTable};
 
 /// A line that was opened a moment ago is connected within this.
@@ -134,7 +135,12 @@ async fn listen(
     }
     // Before anything is heard.
     console.people.note(&person.name, "listened_in", Some(&call.to_string()), None).await?;
-    told(console.gateway.command(call, Command::Listen { supervisor: owner.0 }))
+    let asked = console.gateway.ask(call, Command::Listen { supervisor: owner.0 }).await;
+    if asked.is_err() {
+        // What was noted before is not what came of it.
+        let _ = console.people.note(&person.name, "heard_nothing", Some(&call.to_string()), None).await;
+    }
+    told(asked)
 }
 
 /// Whether a line is up, or comes up soon: it may have been opened a moment ago.
@@ -149,16 +155,20 @@ async fn comes_up(line: Option<Line>) -> bool {
 
 /// Stops listening.
 #[utoipa::path(delete, path = "/live/calls/{id}/listen", tag = "wall", params(("id" = String, Path)), responses((status = 202, description = "Asked of the call.")))]
-async fn stop_listening(State(console): State<Arc<Console>>, person: Person, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
+async fn stop_listening(State(console): State<Arc<Console>>, person: Person, owner: Listener, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
     let call = goes_on(&console, &id)?;
-    let done = told(console.gateway.command(call, Command::StopListening))?;
+    let done = told(console.gateway.ask(call, Command::StopListening { supervisor: owner.0 }).await)?;
     // Nobody goes on listening because the store is away.
     let _ = console.people.note(&person.name, "stopped_listening", Some(&call.to_string()), None).await;
     Ok(done)
 }
 
-fn told(is_told: bool) -> Result<StatusCode, Refusal> {
-    if is_told { Ok(StatusCode::ACCEPTED) } else { Err(Refusal::Unknown("call")) }
+fn told(asked: Result<(), NotNow>) -> Result<StatusCode, Refusal> {
+    match asked {
+        Ok(()) => Ok(StatusCode::ACCEPTED),
+        Err(NotNow::NoCall) => Err(Refusal::Unknown("call")),
+        Err(not_now) => Err(not_now.into()),
+    }
 }
 
 fn goes_on(console: &Console, id: &str) -> Result<CallId, Refusal> {
@@ -191,7 +201,7 @@ async fn hand_off(
     let id = goes_on(&console, &id)?;
     let queue = asked.queue.as_deref().map(QueueId::from);
     console.people.note(&person.name, "handoff_asked", Some(&id.to_string()), asked.queue.as_deref()).await?;
-    told(console.gateway.command(id, Command::Handoff { queue }))
+    told(console.gateway.ask(id, Command::Handoff { queue }).await)
 }
 
 /// What a trigger does.

@@ -25,9 +25,11 @@ use crate::edge::{Invited, LEG_QUEUE, Leg, LegCommand};
 /// A caller who comes during a shutdown may try again after this, in s.
 pub(super) const RETRY_AFTER_SECS: u32 = 60;
 
-/// A peer may ask for something at once when it has picked up: how often and how long its dialog is waited for.
-const CONFIRMED_CHECKS: u32 = 20;
+/// A peer may ask for something at once when it has picked up: how long its dialog is waited for, and how often that is looked for.
+const CONFIRMED_LIMIT: Duration = Duration::from_millis(100);
 const CONFIRMED_AFTER: Duration = Duration::from_millis(5);
+/// Who hangs up has our ACK, so its dialog is about to be known; a BYE is sent again for this long (RFC 3261, 17.1.2.2).
+const BYE_LIMIT: Duration = Duration::from_secs(32);
 
 /// Takes whatever comes until the edge is closed.
 pub(super) async fn take(inner: Arc<Inner>, mut incoming: TransactionReceiver, calls: Sender<Invited>) {
@@ -81,13 +83,16 @@ async fn on_request(inner: Arc<Inner>, mut transaction: Transaction, calls: Send
 /// The dialog that a request belongs to. The library knows that of a call that we dialled a moment after its ACK is out.
 async fn find(inner: &Inner, transaction: &Transaction) -> Option<Dialog> {
     let id = DialogId::try_from(transaction).ok()?;
-    for _ in 0..CONFIRMED_CHECKS {
+    let limit = if transaction.original.method == Method::Bye { BYE_LIMIT } else { CONFIRMED_LIMIT };
+    let began = Instant::now();
+    loop {
+        // In this order: the library knows a dialog before it is dialled no more.
+        let is_dialled = inner.is_dialled(&id);
         match inner.layer.get_dialog(&id) {
-            None if inner.is_dialled(&id) => tokio::time::sleep(CONFIRMED_AFTER).await,
+            None if is_dialled && began.elapsed() < limit => tokio::time::sleep(CONFIRMED_AFTER).await,
             found => return found,
         }
     }
-    inner.layer.get_dialog(&id)
 }
 
 fn to_tag(request: &Request) -> Option<String> {
@@ -106,6 +111,7 @@ fn supported() -> Header {
 pub(super) struct Refusal(pub StatusCode, pub Vec<Header>);
 
 async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sender<Invited>) {
+    let _underway = inner.goes_on();
     let from = source(&transaction);
     let transport = transaction.connection.as_ref().map(|connection| connection.transport());
     let taken = check(&inner, &transaction.original, from)

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
 
-use crate::base::{AgentId, CallId, FRAME_MILLIS, Happening, LegId, OfferId, QueueId, Record, SignalKind, Time};
-use crate::call::{CallInput, Heard, Plan};
+use crate::base::{AgentId, CallId, Denial, FRAME_MILLIS, Happening, LegId, OfferId, QueueId, Record, SignalKind, Time};
+use crate::call::{CallInput, Command, Heard, Plan};
 use crate::edge::rtp::RtpStats;
 use crate::edge::{Leg, LegEvent};
 use crate::gateway::{Answer, Clock as _, Equipment, Executor};
@@ -19,6 +21,7 @@ use crate::sound::recorder::StereoFrame;
 use super::clock::LiveClock;
 use super::edge::{LiveEdge, Shared};
 use super::lateness::Lateness;
+use super::lines::NotNow;
 use super::pace::Seat;
 
 /// 20 ms.
@@ -27,12 +30,16 @@ const FRAME: Duration = Duration::from_millis(FRAME_MILLIS);
 pub const INBOX: usize = 1_024;
 /// Answers of engines that may wait for a call.
 const ANSWERS: usize = 1_024;
+/// A call that has not looked at what it was asked after this does not react.
+const REACTS: Duration = Duration::from_secs(10);
 
 /// What a call is told from outside.
 #[derive(Debug)]
 pub enum News {
     /// By the desk, an operator, or the gateway.
     Call(CallInput),
+    /// By somebody who wants to know whether it is theirs to ask.
+    Asked(Command, oneshot::Sender<Result<(), Denial>>),
     /// By the caller: they want a person, and said so by a button.
     WantsPerson,
     /// By the signalling of a contact.
@@ -78,6 +85,23 @@ pub struct Finished {
 /// An inbox for a call.
 pub fn inbox() -> (Sender<News>, Receiver<News>) {
     channel(INBOX)
+}
+
+/// Asks something of a call, and waits until it has looked at it.
+///
+/// # Errors
+/// The call is over, does not react, or it is not theirs to ask.
+pub(super) async fn ask(inbox: &Sender<News>, command: Command) -> Result<(), NotNow> {
+    let (answer, answered) = oneshot::channel();
+    inbox.try_send(News::Asked(command, answer)).map_err(|error| match error {
+        TrySendError::Full(_) => NotNow::Stuck,
+        TrySendError::Closed(_) => NotNow::NoCall,
+    })?;
+    match tokio::time::timeout(REACTS, answered).await {
+        Ok(Ok(told)) => told.map_err(NotNow::Denied),
+        Ok(Err(_)) => Err(NotNow::NoCall),
+        Err(_) => Err(NotNow::Stuck),
+    }
 }
 
 /// Drives a call to its end. A panic ends this call only.
@@ -145,6 +169,13 @@ fn hear_news(executor: &mut Executor<LiveClock, LiveEdge>, news: News, weight: f
             executor.input(CallInput::Desk(told));
         }
         News::Call(input) => executor.input(input),
+        News::Asked(command, answer) => {
+            // Of what others asked before, nobody waits for the answer.
+            executor.edge().take_denial();
+            executor.input(CallInput::Command(command));
+            // Whoever asked may have given up waiting.
+            let _ = answer.send(executor.edge().take_denial().map_or(Ok(()), Err));
+        }
         News::WantsPerson => {
             let asked = wants_person(executor.clock().now(), weight);
             executor.input(CallInput::Heard(LegId::CALLER, Heard::Signal(asked)));

@@ -16,7 +16,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::Sender;
 
-use crate::base::{AgentId, CallId, EndedBy, Frame, Key, LegId, OfferId, Rate, Record, Time};
+use crate::base::{AgentId, CallId, Denial, EndedBy, Frame, Key, LegId, OfferId, Rate, Record, Time};
 use crate::call::{CallInput, Gone};
 use crate::edge::rtp::{RtpLeg, RtpStats};
 use crate::edge::{Leg, LegCommand, LegEvent, MediaPlan, Wire};
@@ -151,6 +151,10 @@ pub struct LiveEdge {
     told_gone: usize,
     /// Legs whose packets are forwarded.
     pub(super) pair: Option<Pair>,
+    /// Of what was asked of the call last: why it is not done.
+    denied: Option<Denial>,
+    /// The contact that asked for a transfer on which the call has not decided.
+    asks: Option<u32>,
     /// The contact that asked for the transfer that goes on.
     referrer: Option<u32>,
     moving: Option<Moving>,
@@ -179,6 +183,8 @@ impl LiveEdge {
             gone_stats: Vec::new(),
             told_gone: 0,
             pair: None,
+            denied: None,
+            asks: None,
             referrer: None,
             moving: None,
         };
@@ -561,6 +567,10 @@ impl Edge for LiveEdge {
 
     fn dial(&mut self, target: &str) {
         self.dial_outside(target);
+    }
+
+    fn deny(&mut self, why: Denial) {
+        self.on_denied(why);
     }
 
     fn stop_dial(&mut self) {

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
-use crate::base::{AgentId, CallId, LegId, OfferId};
+use crate::base::{AgentId, CallId, Denial, LegId, OfferId};
 use crate::call::{CallInput, Command};
 use crate::edge::webrtc::{Line, LineState};
 use crate::handoff::desk::{DeskInput, Presence};
@@ -74,6 +74,9 @@ pub enum NotNow {
     /// The call has more news waiting than it can take; it is stuck, and its own watchdogs end it.
     #[error("the call does not react; try again")]
     Stuck,
+    /// It is not theirs to ask.
+    #[error("{0}")]
+    Denied(Denial),
 }
 
 /// How an agent's screen and line are.
@@ -309,14 +312,13 @@ impl Lines {
         inputs.iter().try_for_each(|input| send(&open.call, input.clone(), NotNow::OfferOver))
     }
 
-    /// The agent wants something of the call that they are in.
+    /// The agent wants something of the call that they are in, and hears whether it is theirs to ask.
     ///
     /// # Errors
-    /// They are in none.
-    pub fn command(&self, agent: &AgentId, command: Command) -> Result<CallId, NotNow> {
-        let people = self.people();
-        let seat = people.get(agent).and_then(|person| person.calls.last()).ok_or(NotNow::NoCall)?;
-        send(&seat.inbox, CallInput::Command(command), NotNow::NoCall).map(|()| seat.call)
+    /// They are in none, it does not react, or it is not theirs to ask.
+    pub async fn ask(&self, agent: &AgentId, command: Command) -> Result<(), NotNow> {
+        let inbox = self.people().get(agent).and_then(|person| person.calls.last()).map(|seat| seat.inbox.clone());
+        super::call::ask(&inbox.ok_or(NotNow::NoCall)?, command).await
     }
 
     /// How an agent's screen and line are.

@@ -87,7 +87,12 @@ impl Journal {
 
     pub(crate) fn clock(&mut self, secs: f64, clock: HandoffClock) -> &mut Self {
         let handoff = self.handoffs() - 1;
-        self.at(secs, Happening::ClockReached { handoff, clock })
+        self.at(secs, Happening::ClockReached { handoff, clock, offer: None })
+    }
+
+    pub(crate) fn clock_of(&mut self, secs: f64, clock: HandoffClock, offer: u32) -> &mut Self {
+        let handoff = self.handoffs() - 1;
+        self.at(secs, Happening::ClockReached { handoff, clock, offer: Some(offer) })
     }
 
     pub(crate) fn offer(&mut self, secs: f64, offer: u32, agent: &str, packet: serde_json::Value) -> &mut Self {

@@ -59,8 +59,8 @@ pub struct HandoffEnding {
 
 /// t0 to t6 (DESIGN §4).
 ///
-/// Where several agents were asked, t2 to t4 are those of the one who came on, or of the last one: each is moved when it is reached again
-/// before t5; from then on it stands.
+/// Where several agents were asked, t2 to t4 are those of the offer that was accepted, at once with others or after them, or else of whoever
+/// was last: each is moved when it is reached again before t5; from then on it stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clocks(pub [Option<Time>; 7]);
 
@@ -70,12 +70,20 @@ impl Clocks {
         self.0[clock as usize]
     }
 
-    pub(super) fn reach(&mut self, clock: HandoffClock, at: Time) {
+    fn reach(&mut self, clock: HandoffClock, at: Time) {
         let searched = matches!(clock, HandoffClock::T2 | HandoffClock::T3 | HandoffClock::T4);
         let moves = searched && self.at(HandoffClock::T5).is_none();
         let slot = &mut self.0[clock as usize];
         if slot.is_none() || moves {
             *slot = Some(at);
+        }
+    }
+
+    /// An offer was accepted, which was seen and heard then: what others were shown meanwhile does not count.
+    fn accept(&mut self, shown: Option<Time>, alerted: Option<Time>) {
+        if self.at(HandoffClock::T5).is_none() {
+            self.0[HandoffClock::T2 as usize] = shown;
+            self.0[HandoffClock::T3 as usize] = alerted;
         }
     }
 }
@@ -100,6 +108,10 @@ pub struct Offer {
     pub agent: AgentId,
     /// When.
     pub at: Time,
+    /// When the packet was on their screen (t2), if it is known.
+    pub shown: Option<Time>,
+    /// When they were alerted (t3), if it is known.
+    pub alerted: Option<Time>,
     /// When and how it ended.
     pub settled: Option<(Time, OfferOutcome)>,
 }
@@ -119,6 +131,19 @@ impl Handoff {
     /// The agent who accepted, if one did.
     pub fn accepted_by(&self) -> Option<&AgentId> {
         self.offers.iter().find(|o| matches!(o.settled, Some((_, OfferOutcome::Accepted)))).map(|o| &o.agent)
+    }
+
+    /// A clock was reached, by this offer if it says so; older records don't.
+    pub(super) fn reach(&mut self, clock: HandoffClock, offer: Option<u32>, at: Time) {
+        if let Some(asked) = self.offers.iter_mut().find(|asked| Some(asked.offer) == offer) {
+            match clock {
+                HandoffClock::T2 => asked.shown = asked.shown.or(Some(at)),
+                HandoffClock::T3 => asked.alerted = asked.alerted.or(Some(at)),
+                HandoffClock::T4 => self.clocks.accept(asked.shown, asked.alerted),
+                HandoffClock::T0 | HandoffClock::T1 | HandoffClock::T5 | HandoffClock::T6 => {}
+            }
+        }
+        self.clocks.reach(clock, at);
     }
 
     pub(super) fn blank() -> Handoff {

@@ -1,4 +1,4 @@
-use super::fixture::{self, Journal, s};
+use super::fixture::{self, Journal, packet, s};
 use super::*;
 use crate::base::{Asked, Consent, HandoffClock, HandoffOutcome};
 
@@ -79,4 +79,33 @@ fn clocks_of_the_search_are_those_of_the_agent_who_came_on() {
     }
     let clocks = Story::tell(&j.records).handoffs[0].clocks;
     assert_eq!((clocks.at(HandoffClock::T3), clocks.at(HandoffClock::T4)), (Some(s(7.0)), Some(s(8.0))));
+}
+
+#[test]
+fn of_several_who_are_asked_at_once_the_clocks_are_those_of_the_offer_that_was_accepted() {
+    use HandoffClock::{T2, T3, T4, T5};
+    // Who accepts; when each was shown and alerted, in s; what is told in the end.
+    for (accepted, of_first, of_second, told) in [
+        (0, [Some(2.0), Some(2.5)], [Some(3.0), Some(4.0)], [Some(2.0), Some(2.5)]),
+        (1, [Some(3.0), Some(4.0)], [Some(2.0), Some(2.5)], [Some(2.0), Some(2.5)]),
+        // Nothing is shown on a phone.
+        (0, [None, Some(2.5)], [Some(3.0), Some(4.0)], [None, Some(2.5)]),
+    ] {
+        let mut j = Journal::new();
+        j.begin().trigger(1.0, ("asked", "request"), Mode::Act, Asked::Transfer, "");
+        j.offer(1.5, 0, "agent-1", packet()).offer(1.5, 1, "agent-2", packet());
+        for (offer, [shown, alerted]) in [(0, of_first), (1, of_second)] {
+            for (at, clock) in [(shown, T2), (alerted, T3)] {
+                if let Some(at) = at {
+                    j.clock_of(at, clock, offer);
+                }
+            }
+        }
+        j.clock_of(5.0, T4, accepted).clock(6.0, T5);
+        let handoff = &Story::tell(&j.records).handoffs[0];
+        let at = |clock| handoff.clocks.at(clock);
+        assert_eq!([at(T2), at(T3), at(T4)], [told[0].map(s), told[1].map(s), Some(s(5.0))], "offer {accepted}");
+        let each = Vec::from_iter(handoff.offers.iter().map(|offer| [offer.shown, offer.alerted]));
+        assert_eq!(each, [of_first.map(|at| at.map(s)), of_second.map(|at| at.map(s))]);
+    }
 }

@@ -42,13 +42,13 @@ fn call_of(console: &Console, agent: &AgentId) -> Result<CallId, Refusal> {
 }
 
 /// Has a command carried out by the agent's call.
-pub(super) fn command(console: &Console, agent: &AgentId, command: Command) -> Result<StatusCode, Refusal> {
-    // Who is on a phone has no line; their call is known all the same.
-    match console.gateway.lines().command(agent, command.clone()) {
-        Ok(_) => Ok(StatusCode::ACCEPTED),
-        Err(NotNow::NoCall) if console.gateway.command(call_of(console, agent)?, command) => Ok(StatusCode::ACCEPTED),
-        Err(not_now) => Err(not_now.into()),
+pub(super) async fn command(console: &Console, agent: &AgentId, command: Command) -> Result<StatusCode, Refusal> {
+    match console.gateway.lines().ask(agent, command.clone()).await {
+        // Who is on a phone has no line; their call is known all the same.
+        Err(NotNow::NoCall) => console.gateway.ask(call_of(console, agent)?, command).await?,
+        asked => asked?,
     }
+    Ok(StatusCode::ACCEPTED)
 }
 
 /// On or off.
@@ -61,13 +61,13 @@ struct Switch {
 /// Puts the caller on hold, or takes them back.
 #[utoipa::path(post, path = "/desk/call/hold", tag = "desk", request_body = Switch, responses((status = 202, description = "Asked of the call.")))]
 async fn hold(State(console): State<Arc<Console>>, desk: OfDesk, Body(asked): Body<Switch>) -> Result<StatusCode, Refusal> {
-    command(&console, &desk.agent, Command::Hold { on: asked.on })
+    command(&console, &desk.agent, Command::Hold { agent: desk.agent.clone(), on: asked.on }).await
 }
 
 /// Nobody hears you, or they do again.
 #[utoipa::path(post, path = "/desk/call/mute", tag = "desk", request_body = Switch, responses((status = 202, description = "Asked of the call.")))]
 async fn mute(State(console): State<Arc<Console>>, desk: OfDesk, Body(asked): Body<Switch>) -> Result<StatusCode, Refusal> {
-    command(&console, &desk.agent, Command::Mute { agent: desk.agent.clone(), on: asked.on })
+    command(&console, &desk.agent, Command::Mute { agent: desk.agent.clone(), on: asked.on }).await
 }
 
 /// A key of a telephone.
@@ -82,7 +82,7 @@ struct Press {
 /// Sends a key to the caller's side.
 #[utoipa::path(post, path = "/desk/call/key", tag = "desk", request_body = Press, responses((status = 202, description = "Asked of the call.")))]
 async fn press_key(State(console): State<Arc<Console>>, desk: OfDesk, Body(asked): Body<Press>) -> Result<StatusCode, Refusal> {
-    command(&console, &desk.agent, Command::Press { agent: desk.agent.clone(), key: asked.key })
+    command(&console, &desk.agent, Command::Press { agent: desk.agent.clone(), key: asked.key }).await
 }
 
 /// A note.
@@ -96,13 +96,13 @@ struct Note {
 #[utoipa::path(post, path = "/desk/call/hand_back", tag = "desk", request_body = Note, responses((status = 202, description = "Asked of the call.")))]
 async fn hand_back(State(console): State<Arc<Console>>, desk: OfDesk, Body(asked): Body<Note>) -> Result<StatusCode, Refusal> {
     let note = asked.note.map(|note| checked("note", &note, MAX_TEXT)).transpose()?.filter(|note| !note.is_empty());
-    command(&console, &desk.agent, Command::HandBack { note })
+    command(&console, &desk.agent, Command::HandBack { agent: desk.agent.clone(), note }).await
 }
 
 /// You are done: hangs up your side. If nobody else is with the caller, the call ends.
 #[utoipa::path(post, path = "/desk/call/hang_up", tag = "desk", responses((status = 202, description = "Asked of the call.")))]
 async fn hang_up(State(console): State<Arc<Console>>, desk: OfDesk) -> Result<StatusCode, Refusal> {
-    command(&console, &desk.agent, Command::HangUpAgent { agent: desk.agent.clone() })
+    command(&console, &desk.agent, Command::HangUpAgent { agent: desk.agent.clone() }).await
 }
 
 /// A note for the record.
@@ -119,7 +119,7 @@ async fn note(State(console): State<Arc<Console>>, desk: OfDesk, Body(asked): Bo
     if text.is_empty() {
         return Err(Refusal::bad("text", "It says nothing."));
     }
-    command(&console, &desk.agent, Command::Note { agent: desk.agent.clone(), text })
+    command(&console, &desk.agent, Command::Note { agent: desk.agent.clone(), text }).await
 }
 
 /// What is right.
@@ -137,7 +137,7 @@ async fn correct_slot(State(console): State<Arc<Console>>, desk: OfDesk, Body(as
     if name.is_empty() {
         return Err(Refusal::bad("name", "It names nothing."));
     }
-    command(&console, &desk.agent, Command::Correct { agent: desk.agent.clone(), name, value })
+    command(&console, &desk.agent, Command::Correct { agent: desk.agent.clone(), name, value }).await
 }
 
 /// What is kept of a call that is over.

@@ -54,21 +54,21 @@ async fn transfer(State(console): State<Arc<Console>>, desk: OfDesk, Body(asked)
     let note = note.map(|note| checked("note", &note, MAX_TEXT)).transpose()?.filter(|note| !note.is_empty());
     let (target, agent) = (target(&console, to, &desk.agent)?, desk.agent.clone());
     if let Some(text) = note {
-        command(&console, &agent, Command::Note { agent: agent.clone(), text })?;
+        command(&console, &agent, Command::Note { agent: agent.clone(), text }).await?;
     }
-    command(&console, &desk.agent, if warm { Command::Consult { agent, target } } else { Command::Transfer(target) })
+    command(&console, &desk.agent, if warm { Command::Consult { agent, target } } else { Command::Transfer { agent, target } }).await
 }
 
 /// Whom you talk with takes the caller, and you are done.
 #[utoipa::path(post, path = "/desk/call/complete", tag = "desk", responses((status = 202, description = "Asked of the call.")))]
 async fn complete(State(console): State<Arc<Console>>, desk: OfDesk) -> Result<StatusCode, Refusal> {
-    command(&console, &desk.agent, Command::Complete { agent: desk.agent.clone() })
+    command(&console, &desk.agent, Command::Complete { agent: desk.agent.clone() }).await
 }
 
 /// You take the caller back, and whom you talk with leaves.
 #[utoipa::path(post, path = "/desk/call/take_back", tag = "desk", responses((status = 202, description = "Asked of the call.")))]
 async fn take_back(State(console): State<Arc<Console>>, desk: OfDesk) -> Result<StatusCode, Refusal> {
-    command(&console, &desk.agent, Command::TakeBack { agent: desk.agent.clone() })
+    command(&console, &desk.agent, Command::TakeBack { agent: desk.agent.clone() }).await
 }
 
 /// Who is to join.
@@ -82,7 +82,7 @@ struct Conference {
 #[utoipa::path(post, path = "/desk/call/conference", tag = "desk", request_body = Conference, responses((status = 202, description = "Asked of the call.")))]
 async fn conference(State(console): State<Arc<Console>>, desk: OfDesk, Body(asked): Body<Conference>) -> Result<StatusCode, Refusal> {
     let target = target(&console, asked.to, &desk.agent)?;
-    command(&console, &desk.agent, Command::Invite(target))
+    command(&console, &desk.agent, Command::Invite { agent: desk.agent.clone(), target }).await
 }
 
 fn target(console: &Console, to: To, own: &AgentId) -> Result<Target, Refusal> {

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::base::{LegId, Time};
-use crate::call::{CallInput, Command, Gone, Target};
+use crate::base::{Denial, LegId, Time};
+use crate::call::{CallInput, Gone};
 use crate::edge::{Leg, LegCommand, LegEvent};
 
 use super::{LiveEdge, Role};
@@ -29,19 +29,33 @@ pub(super) struct Moving {
 }
 
 impl LiveEdge {
-    /// A phone wants the caller to be sent on. Only agents may.
+    /// A phone wants the caller to be sent on. Of agents the call decides who may.
     pub(super) fn on_referred(&mut self, at: usize, target: String) {
         let contact = &self.contacts[at];
         match contact.role {
             Role::Joined(leg) if leg != LegId::CALLER && !contact.is_outside => {
-                self.referrer = Some(contact.n);
-                self.news.push_back(CallInput::Command(Command::Transfer(Target::Outside(target))));
+                self.asks = Some(contact.n);
+                self.news.push_back(CallInput::Referred(leg, target));
             }
             Role::Joined(_) | Role::Ringing(_) | Role::Early(..) | Role::PickedUp(_) | Role::Outside => self.tell_referral(contact.n, DECLINED),
         }
     }
 
+    /// What was asked of the call is not done: who asked by phone is told so.
+    pub(super) fn on_denied(&mut self, why: Denial) {
+        self.denied = Some(why);
+        if let Some(asks) = self.asks.take() {
+            self.tell_referral(asks, DECLINED);
+        }
+    }
+
+    /// Why the call does not do what was asked of it last, if it does not.
+    pub fn take_denial(&mut self) -> Option<Denial> {
+        self.denied.take()
+    }
+
     pub(super) fn move_caller(&mut self, target: &str, user_to_user: Option<String>) {
+        self.referrer = self.asks.take();
         self.moving = Some(Moving { target: target.to_owned(), since: self.clock.now(), user_to_user: user_to_user.clone() });
         let refer = LegCommand::Refer { target: target.to_owned(), user_to_user };
         let is_asked = self.contact_of(LegId::CALLER).is_some_and(|contact| contact.commands.try_send(refer).is_ok());

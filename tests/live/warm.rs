@@ -1,0 +1,92 @@
+//! A warm transfer between two agents in browsers, with a caller on a SIP phone: who hears whom, from the first agent's
+//! question to the second one's caller.
+
+use crate::likeness::{Likeness, read, speech};
+use crate::lines::{Desk, gateway_of, has, recorded, rms, until_so};
+use crate::peers::Room;
+use crate::phones::{PATIENCE, finished, part, tone};
+use segue::base::{Denial, HandoffClock, Happening, InviteOutcome, LegId};
+use segue::call::{Command, Target};
+use segue::gateway::live::lines::NotNow;
+use segue::handoff::desk::AgentState;
+use segue::replay::caller::{Part, RATE};
+use segue::sound::recording::ChannelChoice;
+
+/// Samples in a second of what is compared.
+const HZ: usize = RATE.hz() as usize;
+/// What each is heard of in each part of the talk, in s; speech has pauses.
+const SPAN: usize = 7;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_warm_transfer_the_agents_talk_first_and_then_the_second_has_the_caller() {
+    let room = Room::new("live-warm");
+    let wav = room.path().join("heard.wav");
+    let mut running = gateway_of(&["anna", "ben"], "").await;
+    let mut anna = Desk::open(&running, "anna").await;
+    let mut ben = Desk::open(&running, "ben").await;
+    let anna_says = speech(&["gets-loud", "only-the-line-gets-loud"]);
+    let ben_says = speech(&["bot-fails-twice-caller-declines", "asks-for-a-person", "repeats-the-question"]);
+    let caller_says = speech(&["calm-served-by-the-bot", "fraud", "order-by-keys", "recorded-bot", "nobody-on-duty"]);
+    let mut watched = running.gateway.watch();
+    let mut until = async |what: &dyn Fn(&Happening) -> bool| {
+        let happens = async { while !what(&watched.recv().await.unwrap().kind) {} };
+        tokio::time::timeout(PATIENCE, happens).await.expect("it did not happen");
+    };
+    // They say what is compared once the second agent may have come.
+    let recording = [tone(8), caller_says.clone()].concat();
+    let calling = recorded(&running, Part { recording: recording.into(), ..part(50) }, Some(wav.clone()));
+    anna.page.speak(anna_says.clone());
+    anna.accept().await;
+    until(&|kind| matches!(kind, Happening::ClockReached { clock: HandoffClock::T5, .. })).await;
+
+    let target = Target::Agent(ben.agent.clone());
+    anna.lines.ask(&anna.agent, Command::Consult { agent: anna.agent.clone(), target }).await.unwrap();
+    until(&|kind| matches!(kind, Happening::Held { on: true })).await;
+    ben.accept().await;
+    ben.page.speak(ben_says.clone());
+    until(&|kind| matches!(kind, Happening::LegHeard { .. })).await;
+    let spoken = |desk: &Desk| desk.page.heard().sound.len();
+    let (of_anna, of_ben) = (spoken(&anna), spoken(&ben));
+    until_so("the agents' talk", || spoken(&anna) > of_anna + SPAN * HZ && spoken(&ben) > of_ben + SPAN * HZ).await;
+    let denied = ben.lines.ask(&ben.agent, Command::HandBack { agent: ben.agent.clone(), note: None }).await;
+    assert_eq!(denied, Err(NotNow::Denied(Denial::OnlyConsulted)));
+    let (anna_heard, ben_heard) = (anna.page.heard().sound[of_anna..].to_vec(), ben.page.heard().sound[of_ben..].to_vec());
+
+    anna.lines.ask(&anna.agent, Command::Complete { agent: anna.agent.clone() }).await.unwrap();
+    until(&|kind| matches!(kind, Happening::Held { on: false })).await;
+    anna.until_state(&running, AgentState::WrapUp).await;
+    until_so("the first agent's line back", || anna.lines.desktop(&anna.agent).calls.is_empty()).await;
+    let (left, of_caller) = (spoken(&anna), spoken(&ben));
+    until_so("the second agent's talk with the caller", || spoken(&ben) > of_caller + SPAN * HZ).await;
+    let ben_heard_then = ben.page.heard().sound[of_caller..].to_vec();
+    let anna_heard_then = anna.page.heard().sound[left.min(spoken(&anna))..].to_vec();
+    ben.lines.ask(&ben.agent, Command::HangUpAgent { agent: ben.agent.clone() }).await.unwrap();
+    let report = calling.await.unwrap();
+    assert!(report.they_hung_up && report.status == 200, "{report:?}");
+    let finished = finished(&mut running).await;
+
+    Likeness::of(&ben_says, &anna_heard).must_be_good("the first agent hears the second");
+    Likeness::of(&anna_says, &ben_heard).must_be_good("the second agent hears the first");
+    Likeness::of(&caller_says, &ben_heard_then).must_be_good("the second agent hears the caller");
+    for (who, heard) in [("the first", &anna_heard), ("the second", &ben_heard)] {
+        let of_caller = Likeness::of(&caller_says, heard);
+        assert!(of_caller.found_s < 1.0, "{who} agent hears a caller on hold: {of_caller:?}");
+    }
+    assert!(rms(&anna_heard_then) < 60.0, "who is free hears the call: {:.0}", rms(&anna_heard_then));
+    let at = |is: &dyn Fn(&Happening) -> bool| finished.records.iter().find(|record| is(&record.kind)).map(|record| record.at.as_secs_f64()).unwrap();
+    let picked_up = at(&|kind| matches!(kind, Happening::LegJoined { leg: LegId::CALLER, .. }));
+    let (on, off) = (at(&|kind| matches!(kind, Happening::Held { on: true })), at(&|kind| matches!(kind, Happening::Held { on: false })));
+    let heard = read(&wav, ChannelChoice::Right);
+    let sample = |secs: f64| (((secs - picked_up) * HZ as f64) as usize).min(heard.len());
+    let (music, talk) = (&heard[sample(on + 1.0)..sample(off - 0.5)], &heard[sample(off + 0.5)..]);
+    assert!(rms(music) > 100.0, "nothing is played to a caller on hold: {:.0}", rms(music));
+    for (who, said) in [("first", &anna_says), ("second", &ben_says)] {
+        let of_agent = Likeness::of(said, music);
+        assert!(of_agent.found_s < 1.0, "a caller on hold hears the {who} agent: {of_agent:?}");
+    }
+    Likeness::of(&ben_says, talk).must_be_good("the caller hears the second agent");
+    let of_first = Likeness::of(&anna_says, talk);
+    assert!(of_first.found_s < 1.0, "the caller hears who has left: {of_first:?}");
+    assert!(has(&finished, |kind| matches!(kind, Happening::InviteEnded { outcome: InviteOutcome::Completed })));
+    assert!(has(&finished, |kind| matches!(kind, Happening::Denied { why: Denial::OnlyConsulted, .. })));
+}
