@@ -35,6 +35,8 @@ async function withPage(act, look) {
   }
 }
 
+/** Tables that are wider than their box. */
+const cut = (page) => page.$$eval(".scroll", (all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.getAttribute("aria-label")));
 const sideways = (page) => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 
 for (const [name, scene] of Object.entries(scenes)) {
@@ -49,6 +51,7 @@ for (const [name, scene] of Object.entries(scenes)) {
       if (process.env.SEGUE_BLESS && KEPT.includes(basename(picture))) copyFileSync(picture, fileURLToPath(new URL(`screens/${basename(picture)}`, import.meta.url)));
       assert.deepEqual(await serious(page), [], `${size.width} ${look}`);
       assert.ok(await sideways(page) <= 0, `${size.width} ${look}: scrolls sideways`);
+      assert.deepEqual(await cut(page), [], `${size.width} ${look}: cut in their box`);
     }
     await page.setViewportSize(ZOOMED);
     assert.ok(await sideways(page) <= 0, "scrolls sideways at 200 %");
