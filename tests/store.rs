@@ -11,6 +11,8 @@ mod databases;
 mod killed;
 #[path = "store/people.rs"]
 mod people;
+#[path = "store/upgraded.rs"]
+mod upgraded;
 
 use std::time::{Duration, Instant};
 
@@ -68,6 +70,7 @@ suite! {
     people::sessions_end,
     people::acts_are_numbered_without_a_gap,
     people::odd_words_are_only_words,
+    upgraded::why_an_agent_declined_is_kept_in_a_database_of_before_too,
 }
 
 async fn opened(table: &StoreTable) -> Store {

@@ -102,6 +102,8 @@ pub struct Offer {
     pub at: Time,
     /// When and how it ended.
     pub settled: Option<(Time, OfferOutcome)>,
+    /// Why they declined, in their words, redacted.
+    pub reason: Option<String>,
 }
 
 /// A place in the queue.
