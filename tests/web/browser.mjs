@@ -16,11 +16,13 @@ const require = createRequire(join(MODULES, "none.cjs"));
 export const need = (name) => require(name);
 
 const CHROMIUM = [process.env.SEGUE_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => path && existsSync(path));
-const FLAGS = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required", "--disable-gpu"];
+const FLAGS = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required", "--disable-gpu"];
 
-export async function launch(more = []) {
+/** A browser; its microphone is a stand-in, or there is none. */
+export async function launch(more = [], { microphone = true } = {}) {
   mkdirSync(SCREENS, { recursive: true });
-  return need("playwright-core").chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...more], headless: true });
+  const devices = microphone ? ["--use-fake-device-for-media-stream"] : [];
+  return need("playwright-core").chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...devices, ...more], headless: true });
 }
 
 /** A page at this size and look; whatever goes wrong in it is kept in `page.faults`. */

@@ -2,10 +2,8 @@
 // Pictures go to target/web-tests/screens.
 
 import assert from "node:assert/strict";
-import { copyFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { SCREENS, launch, open, serious } from "./browser.mjs";
 import { scenes } from "./scenes.mjs";
 import { start } from "../standins/console.mjs";
@@ -14,9 +12,6 @@ import * as story from "../standins/console_story.mjs";
 const LOOKS = [{ width: 1280, height: 800, look: "light" }, { width: 1280, height: 800, look: "dark" }, { width: 400, height: 800, look: "dark" }, { width: 400, height: 800, look: "light" }];
 /** 1280 px at 200 % are 640 px for the page. */
 const ZOOMED = { width: 640, height: 400 };
-
-/** Pictures for readers of the repository, in `screens`; SEGUE_BLESS=1 takes them anew. */
-const KEPT = ["desk_offer-1280-light.png", "wall-1280-dark.png"];
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -46,9 +41,7 @@ for (const [name, scene] of Object.entries(scenes)) {
       await page.setViewportSize(size);
       await page.emulateMedia({ colorScheme: look });
       await page.waitForTimeout(60);
-      const picture = join(SCREENS, `${name}-${size.width}-${look}.png`);
-      await page.screenshot({ path: picture });
-      if (process.env.SEGUE_BLESS && KEPT.includes(basename(picture))) copyFileSync(picture, fileURLToPath(new URL(`screens/${basename(picture)}`, import.meta.url)));
+      await page.screenshot({ path: join(SCREENS, `${name}-${size.width}-${look}.png`) });
       assert.deepEqual(await serious(page), [], `${size.width} ${look}`);
       assert.ok(await sideways(page) <= 0, `${size.width} ${look}: scrolls sideways`);
       assert.deepEqual(await cut(page), [], `${size.width} ${look}: cut in their box`);
