@@ -3,6 +3,8 @@
 const HOSTILE = `<img src=x onerror="document.title='broken'">`;
 export const CALL = "01936f1a-0000-7000-8000-000000000001";
 export const OFFER = `${CALL}.0`;
+/** A server by which browsers reach us. */
+export const TURN = { urls: ["turns:turn.example.com:5349"], username: "segue", credential: "open sesame" };
 
 const ago = (secs) => new Date(Date.now() - secs * 1000).toISOString();
 

@@ -39,6 +39,7 @@ export async function open(browser, { width = 1280, height = 800, dark = false, 
 /** In the page: a connection that is up as soon as it is answered. */
 function standInLine() {
   window.RTCPeerConnection = class extends EventTarget {
+    constructor(configured) { super(); window.configured = configured; }
     connectionState = "new"; iceGatheringState = "complete"; localDescription = { type: "offer", sdp: "v=0\r\n" }; senders = [];
     addTransceiver(track) { window.sent = track; this.senders.push({ track, replaceTrack: async () => {} }); }
     getSenders() { return this.senders; }

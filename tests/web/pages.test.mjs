@@ -225,6 +225,7 @@ test("a supervisor brings a person and changes a trigger; rows stay under the po
 
 test("a visitor asks for a person and hangs up", () => withPage(async (stand, page) => {
   await scenes.visit_talking(stand, page);
+  assert.deepEqual(await page.evaluate(() => window.configured.iceServers), [story.TURN]);
   await page.click("text=Talk to a person");
   await page.waitForSelector("h1:has-text('You are next')");
   await page.click("text=Hang up");

@@ -217,6 +217,8 @@ export const api = {
   /** @param {string} name @param {string} mode */
   setTrigger: (name, mode) => request("PUT", `/triggers/${at(name)}`, { mode }),
 
+  /** @param {string} entry @returns {Promise<{ice_servers: RTCIceServer[]}>} */
+  visitRtc: (entry) => request("GET", `/visit/rtc${query({ entry })}`),
   /** @param {string} entry @param {string} sdp @returns {Promise<{sdp: string, token: string}>} */
   visit: (entry, sdp) => request("POST", "/visit", { entry, sdp }),
   /** @param {string} token @param {string} sdp @returns {Promise<{sdp: string}>} */
