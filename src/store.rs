@@ -45,7 +45,8 @@ pub use table::StoreTable;
 pub use writer::Counts;
 
 /// How the tables came to be: version, name and statements, in order.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "begin", include_str!("store/migrations/0001_begin.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] =
+    [(1, "begin", include_str!("store/migrations/0001_begin.sql")), (2, "reasons", include_str!("store/migrations/0002_reasons.sql"))];
 /// A connection is waited for so long.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Every connection to SQLite: readers and the writer don't wait for each other; what was written survives the process, though

@@ -19,6 +19,8 @@ mod peers;
 mod people;
 #[path = "harness/served.rs"]
 mod served;
+#[path = "store/upgraded.rs"]
+mod upgraded;
 
 use std::time::{Duration, Instant};
 
@@ -76,6 +78,7 @@ suite! {
     people::sessions_end,
     people::acts_are_numbered_without_a_gap,
     people::odd_words_are_only_words,
+    upgraded::why_an_agent_declined_is_kept_in_a_database_of_before_too,
 }
 
 async fn opened(table: &StoreTable) -> Store {

@@ -129,8 +129,7 @@ pub struct CallReport {
     pub they_hung_up: bool,
     /// Whether the call was lost by the network, or the other side went away without a word.
     pub was_cut: bool,
-    /// Keys that the other side pressed (RFC 4733).
-    #[serde(skip)]
+    /// Keys that the other side pressed (RFC 4733), in order.
     pub keys_heard: String,
     /// When the recording stood still because the other side was waited for, since the pick-up.
     #[serde(skip)]

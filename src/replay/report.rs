@@ -141,7 +141,7 @@ fn course(handoff: &crate::store::story::Handoff) -> Value {
     let settled: Vec<Value> = handoff
         .offers
         .iter()
-        .filter_map(|o| o.settled.map(|(at, how)| json!({"at_s": at.as_secs_f64(), "agent": o.agent, "outcome": how})))
+        .filter_map(|o| o.settled.map(|(at, how)| json!({"at_s": at.as_secs_f64(), "agent": o.agent, "outcome": how, "reason": o.reason})))
         .collect();
     let positions: Vec<Value> =
         handoff.positions.iter().map(|p| json!({"at_s": p.at.as_secs_f64(), "position": p.position, "expected_wait_s": p.expected_wait_s})).collect();

@@ -169,6 +169,9 @@ pub struct OfferObject {
     pub at_s: f64,
     /// How it ended.
     pub outcome: Option<OfferOutcome>,
+    /// Why they declined, in their words, redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What the handoff clocks measure, in ms (DESIGN §4).
@@ -290,13 +293,14 @@ impl HandoffObject {
 
     fn acted(self, handoff: &story::Handoff) -> Self {
         let notice = handoff.notice.as_ref();
-        let offers = handoff.offers.iter();
+        let offers = handoff.offers.iter().map(|o| {
+            let (agent, outcome) = (o.agent.to_string(), o.settled.map(|(_, how)| how));
+            OfferObject { agent, at_s: secs(o.at), outcome, reason: o.reason.clone() }
+        });
         HandoffObject {
             notice: notice.map(|n| NoticeObject { text: n.text.clone(), start_s: secs(n.start), end_s: n.end.map(secs) }),
             queue: Some(handoff.queue.to_string()),
-            offers: Some(
-                offers.map(|o| OfferObject { agent: o.agent.to_string(), at_s: secs(o.at), outcome: o.settled.map(|(_, how)| how) }).collect(),
-            ),
+            offers: Some(offers.collect()),
             accepted_s: handoff.clocks.at(HandoffClock::T4).map(secs),
             bridged_s: handoff.clocks.at(HandoffClock::T5).map(secs),
             ended_s: handoff.ended.map(|e| secs(e.at)),

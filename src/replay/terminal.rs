@@ -176,7 +176,10 @@ impl Page {
             let text = notice.text.as_deref().unwrap_or("(a recording)");
             self.labelled("notice", Style::new(), &format!("“{text}” {}{end}", clock(notice.start_s)));
         }
-        let offers = handoff.offers.iter().flatten().map(|o| format!("{} {} ({})", o.agent, offer_words(o.outcome), clock(o.at_s)));
+        let offers = handoff.offers.iter().flatten().map(|o| {
+            let why = o.reason.as_deref().map_or(String::new(), |why| format!(": “{why}”"));
+            format!("{} {} ({}){why}", o.agent, offer_words(o.outcome), clock(o.at_s))
+        });
         let offers: Vec<String> = offers.collect();
         if !offers.is_empty() {
             self.labelled("asked", Style::new(), &offers.join(", "));

@@ -114,7 +114,8 @@ fn steps(handoff: &Handoff) -> Vec<(Time, String)> {
                 OfferOutcome::Vanished => "is gone",
                 OfferOutcome::Withdrawn => "is not needed any more",
             };
-            steps.push((at, format!("{} {told}", offer.agent)));
+            let why = offer.reason.as_deref().map_or(String::new(), |why| format!(": “{why}”"));
+            steps.push((at, format!("{} {told}{why}", offer.agent)));
         }
     }
     steps

@@ -93,8 +93,12 @@ const HANDOFFS: Target = Target {
     keys: 2,
     again: Again::IsRenewed,
 };
-const OFFERS: Target =
-    Target { name: "offers", columns: &["call", "offer", "handoff", "agent", "at_us", "settled_us", "outcome"], keys: 2, again: Again::IsRenewed };
+const OFFERS: Target = Target {
+    name: "offers",
+    columns: &["call", "offer", "handoff", "agent", "at_us", "settled_us", "outcome", "reason"],
+    keys: 2,
+    again: Again::IsRenewed,
+};
 
 /// Everything that a call's records are written to, in an order in which no row refers to one that is not there yet.
 pub(super) const TARGETS: [Target; 8] = [CALLS, RECORDS, TURNS, SIGNALS, SCORES, LEGS, HANDOFFS, OFFERS];
@@ -225,7 +229,7 @@ impl Projection {
             .map(|(n, offer)| {
                 let (settled, outcome) = offer.settled.unzip();
                 let which = [id.as_str().into(), i64::from(offer.offer).into(), i64::from(n).into(), (&*offer.agent.0).into()];
-                which.into_iter().chain([time(offer.at), maybe_time(settled), maybe_word(outcome.as_ref())]).collect()
+                which.into_iter().chain([time(offer.at), maybe_time(settled), maybe_word(outcome.as_ref()), offer.reason.as_deref().into()]).collect()
             })
             .collect();
     }

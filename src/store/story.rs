@@ -306,10 +306,12 @@ impl Story {
                 self.of(*handoff, |h| h.positions.push(Position { at, position: *position, expected_wait_s: *expected_wait_s }));
             }
             Happening::Offered { handoff, offer, agent, packet } => self.of(*handoff, |h| {
-                h.offers.push(Offer { offer: *offer, agent: agent.clone(), at, shown: None, alerted: None, settled: None });
+                h.offers.push(Offer { offer: *offer, agent: agent.clone(), at, shown: None, alerted: None, settled: None, reason: None });
                 h.packet = Some(packet.clone());
             }),
-            Happening::OfferSettled { handoff, offer, outcome, .. } => self.on_offer_settled(at, *handoff, *offer, *outcome),
+            Happening::OfferSettled { handoff, offer, outcome, reason, .. } => {
+                self.on_offer_settled(*handoff, *offer, (at, *outcome), reason.as_deref())
+            }
             Happening::PacketUpdated { handoff, packet } => self.of(*handoff, |h| h.packet = Some(packet.clone())),
             Happening::BridgeGapMeasured { handoff, gap_ms } => self.of(*handoff, |h| h.bridge_gap_ms = Some(*gap_ms)),
             Happening::OneWayAudio { handoff, from } => self.of(*handoff, |h| h.one_way.push((at, *from))),
@@ -377,10 +379,10 @@ impl Story {
         self.signals.insert(place, signal);
     }
 
-    fn on_offer_settled(&mut self, at: Time, handoff: u32, offer: u32, outcome: OfferOutcome) {
+    fn on_offer_settled(&mut self, handoff: u32, offer: u32, settled: (Time, OfferOutcome), reason: Option<&str>) {
         let known = self.handoffs.iter_mut().rev().find(|h| h.n == handoff);
         match known.and_then(|h| h.offers.iter_mut().find(|o| o.offer == offer && o.settled.is_none())) {
-            Some(open) => open.settled = Some((at, outcome)),
+            Some(open) => (open.settled, open.reason) = (Some(settled), reason.map(str::to_owned)),
             None => self.odd += 1,
         }
     }

@@ -140,6 +140,19 @@ fn the_document_of_the_api_is_as_it_was_agreed() {
 }
 
 #[test]
+fn parameters_of_a_path_and_no_others_stand_in_it() {
+    let document = segue::console::openapi();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for operation in item.as_object().unwrap().values() {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let in_path = path.contains(&format!("{{{}}}", parameter["name"].as_str().unwrap()));
+                assert_eq!(parameter["in"], if in_path { "path" } else { "query" }, "{path}: {parameter}");
+            }
+        }
+    }
+}
+
+#[test]
 fn every_type_that_the_document_refers_to_is_in_it() {
     let document = segue::console::openapi();
     let text = document.to_string();

@@ -6,7 +6,7 @@ use std::path::Path;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use segue::sound::recording::ChannelChoice;
 
-use crate::likeness::{Likeness, read, speech};
+use crate::likeness::{Course, Heard, Likeness, read, speech};
 use crate::peers::Room;
 use crate::web::tried;
 
@@ -20,6 +20,8 @@ const ASKS: usize = 3;
 /// Half of what parts utterances, in samples, and the level below which nothing is said.
 const PAUSE: usize = HZ / 2;
 const QUIET: i16 = 300;
+/// A caller who never comes to an end talks for so long, in s.
+const PATIENT: usize = 600;
 
 fn write(path: &Path, samples: &[i16]) {
     let spec = WavSpec { channels: 1, sample_rate: HZ as u32, bits_per_sample: 16, sample_format: SampleFormat::Int };
@@ -47,6 +49,40 @@ fn utterance(name: &str, n: usize) -> Vec<i16> {
     samples[begin.saturating_sub(PAUSE)..samples.len().min(end + PAUSE)].to_vec()
 }
 
+/// Who says what where an agent puts the caller on hold and brings a colleague: hardly a sentence of two of them is the same.
+struct Cast {
+    ana: Vec<i16>,
+    ben: Vec<i16>,
+    caller: Vec<i16>,
+    music: Vec<i16>,
+}
+
+impl Cast {
+    fn new(ana: &[i16]) -> Cast {
+        let music = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio/prompts/hold.flac");
+        let (ben, caller) = (speech(&["nobody-on-duty"]), speech(&["repeats-the-question", "asks-for-a-person"]));
+        Cast { ana: ana.to_vec(), ben, caller, music: read(&music, ChannelChoice::Left) }
+    }
+
+    fn write(&self, room: &Path) {
+        write(&room.join("ben.wav"), &self.ben);
+        write(&room.join("patient.wav"), &self.caller.repeat(PATIENT * HZ / self.caller.len()));
+    }
+
+    /// Each heard whom they should, and when.
+    fn must_be_heard(&self, room: &Path) {
+        let said = [&self.ana[..], &self.ben, &self.caller, &self.music];
+        let [ana, ben, caller, music] = [0, 1, 2, 3].map(Heard::From);
+        let heard = |name: &str, channel| Course::of(&read(&room.join(name), channel), &said);
+        let talk_hold_talk = [(ana, 1.5), (music, 2.0), (ana, 1.5)];
+        let mute_talk_consult_talk = [(Heard::Nothing, 2.0), (ana, 1.5), (music, 2.0), (ben, 1.5)];
+        let both = [&talk_hold_talk[..], &mute_talk_consult_talk].concat();
+        heard("patient-heard.wav", ChannelChoice::Right).must_be("the caller hears", &both);
+        heard("ana-heard.wav", ChannelChoice::Mix).must_be("the agent hears", &[(caller, 1.5), (Heard::Nothing, 2.0), (caller, 1.5), (ben, 1.5)]);
+        heard("ben-heard.wav", ChannelChoice::Mix).must_be("the colleague hears", &[(ana, 1.5), (caller, 1.5)]);
+    }
+}
+
 #[test]
 fn a_story_from_the_bot_to_an_agent_in_a_browser_in_which_each_hears_what_the_other_says() {
     let room = Room::new("story");
@@ -58,11 +94,14 @@ fn a_story_from_the_bot_to_an_agent_in_a_browser_in_which_each_hears_what_the_ot
     write(&file("caller.wav"), &caller);
     let visitor = speech(&["repeats-the-question", "gets-loud", "asks-for-a-person"]);
     write(&file("visitor.wav"), &visitor);
+    let cast = Cast::new(&agent);
+    cast.write(room.path());
     let segue = Path::new(env!("CARGO_BIN_EXE_segue"));
     if tried("story.test.mjs", true, &[("SEGUE_BIN", segue), ("SEGUE_ROOM", room.path())]) {
         Likeness::of(&caller, &read(&file("agent-heard.wav"), ChannelChoice::Mix)).must_be_good("the agent's page hears the caller");
         Likeness::of(&agent, &read(&file("caller-heard.wav"), ChannelChoice::Right)).must_be_good("the caller hears the agent's microphone");
         Likeness::of(&visitor, &read(&file("agent-heard-visitor.wav"), ChannelChoice::Mix)).must_be_good("the agent's page hears the visitor's");
         Likeness::of(&agent, &read(&file("visitor-heard.wav"), ChannelChoice::Mix)).must_be_good("the visitor's page hears the agent's");
+        cast.must_be_heard(room.path());
     }
 }

@@ -194,6 +194,23 @@ async fn the_button_is_a_request_as_if_it_had_been_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_is_told_of_the_servers_by_which_browsers_reach_us_as_agents_are() {
+    let servers = "[[webrtc.ice_server]]\nurls = [\"stun:stun.example.com:3478\"]\n[[webrtc.ice_server]]\nurls = [\"turns:turn.example.com:5349\"]\n\
+        username = \"segue\"\npassword = \"open sesame\"\n";
+    let site = Site::with(&format!("{}{servers}", tables(""))).await;
+    let (admin, who) = (site.admin().await, site.stranger());
+    let told: Value = who.get("/visit/rtc?entry=main").await.json().await.unwrap();
+    let turn = json!({ "urls": ["turns:turn.example.com:5349"], "username": "segue", "credential": "open sesame" });
+    assert_eq!(told, json!({ "ice_servers": [{ "urls": ["stun:stun.example.com:3478"] }, turn] }));
+    assert_eq!(admin.get("/rtc").await.json::<Value>().await.unwrap(), told);
+    // Nobody is told of them where nobody may call.
+    assert_eq!(who.get("/rtc").await.status(), 401);
+    for (asked, status) in [("?entry=sales", 404), ("?entry=1000", 404), ("", 422), ("?entry=main&sdp=1", 422)] {
+        assert_eq!(who.get(&format!("/visit/rtc{asked}")).await.status(), status, "{asked}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_visitors_ask_for_wrongly_or_too_often_is_refused() {
     let site = Site::with(&tables("max_visitors = 1\naddress_visits = 3\nvisit_secs = 3600.0")).await;
     let (who, sdp) = (site.stranger(), "v=0\r\n");

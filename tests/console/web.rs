@@ -1,5 +1,6 @@
 //! The console's pages: their types hold, what needs no browser does what it says, and in a real browser every state looks as it
-//! should and the story plays (`tests/web`). The server's part is a stand-in (`tests/standins/console.mjs`).
+//! should and the story plays (`tests/web`). The server's part is a stand-in (`tests/standins/console.mjs`), but for the demo, which
+//! is all real.
 //!
 //! Needs node (20 or newer; `tests/run` installs one), npm's registry once, and for two of them chromium; what is missing is said, and its
 //! tests skipped.
@@ -7,6 +8,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+
+use crate::peers::Room;
 
 /// The oldest node whose JavaScript the pages' modules speak.
 const OLDEST_NODE: u32 = 20;
@@ -91,6 +94,12 @@ fn types_of_the_pages_hold() {
 #[test]
 fn what_needs_no_browser_does_what_it_says() {
     holds("models.test.mjs", false);
+}
+
+#[test]
+fn the_demo_is_as_its_user_has_it() {
+    let room = Room::new("demo");
+    tried("demo.test.mjs", true, &[("SEGUE_BIN", Path::new(env!("CARGO_BIN_EXE_segue"))), ("SEGUE_ROOM", room.path())]);
 }
 
 #[test]

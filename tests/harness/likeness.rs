@@ -23,6 +23,8 @@ const PIECE: usize = 1_200;
 const HZ: f64 = 4_000.0;
 /// Root mean square from which on a piece is worth looking for: about −44 dBFS.
 const LOUD_RMS: f64 = 200.0;
+/// Root mean square below which there is nothing: what codecs make of silence has less.
+const NOTHING_RMS: f64 = 30.0;
 /// Normalised correlation of pieces that are alike. Different sentences of the same voice stay below 0.6.
 const ALIKE: f64 = 0.75;
 /// By how much the delay may vary over a call, in samples: 400 ms, as jitter buffers and busy machines do.
@@ -86,6 +88,62 @@ impl Likeness {
     /// Fails unless most of some seconds came over.
     pub fn must_be_good(self, who: &str) {
         assert!(self.found_s >= 2.5 && self.share >= 0.6, "{who}: {self:?}");
+    }
+}
+
+/// Something to be heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing at all.
+    Nothing,
+    /// What was said or played by this one, counted from 0.
+    From(usize),
+}
+
+/// What was heard from whom, piece by piece, whenever it was said.
+pub struct Course(Vec<Option<Heard>>);
+
+impl Course {
+    /// Compares what was heard with what each of them said over and over, all at 8 kHz.
+    pub fn of(heard: &[i16], said: &[&[i16]]) -> Course {
+        let mut searches: Vec<Search> = said.iter().map(|said| Search::new(&halved(said))).collect();
+        let heard = halved(heard);
+        Course(heard.chunks_exact(PIECE).map(|piece| Course::whose(piece, &mut searches)).collect())
+    }
+
+    fn whose(piece: &[i16], searches: &mut [Search]) -> Option<Heard> {
+        match rms(piece) {
+            quiet if quiet < NOTHING_RMS => Some(Heard::Nothing),
+            loud if loud >= LOUD_RMS => searches.iter_mut().position(|search| search.find(piece).is_some()).map(Heard::From),
+            _ => None,
+        }
+    }
+
+    /// Fails unless these were heard one after the other, each for some seconds in which hardly anything else was; what is
+    /// between them does not matter.
+    pub fn must_be(&self, who: &str, wanted: &[(Heard, f64)]) {
+        let mut rest = 0..self.0.len();
+        for (n, (what, secs)) in wanted.iter().enumerate() {
+            let pieces = (secs * HZ / PIECE as f64).ceil() as usize;
+            let others = |window: &[Option<Heard>]| window.iter().flatten().filter(|heard| *heard != what).count();
+            let is_it = |window: &[Option<Heard>]| {
+                let found = window.iter().filter(|heard| **heard == Some(*what)).count();
+                found * 3 >= pieces * 2 && others(window) <= pieces / 8
+            };
+            let found = self.0[rest.clone()].windows(pieces).position(is_it);
+            let Some(at) = found else { panic!("{who}: number {n}, {what:?} for {secs} s, is not in {}", self.told()) };
+            rest.start += at + pieces;
+        }
+    }
+
+    /// A letter for each piece: `a` is the first one's, `_` nothing, `?` nobody's.
+    fn told(&self) -> String {
+        let letter = |heard: &Option<Heard>| match heard {
+            Some(Heard::Nothing) => '_',
+            Some(Heard::From(n)) => char::from(b'a' + u8::try_from(*n).unwrap_or(25)),
+            None => '?',
+        };
+        self.0.iter().map(letter).collect()
     }
 }
 

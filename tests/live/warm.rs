@@ -2,8 +2,8 @@
 //! question to the second one's caller.
 
 use crate::likeness::{Likeness, read, speech};
-use crate::lines::{Desk, gateway_of, has, recorded, rms, until_so};
-use crate::peers::Room;
+use crate::lines::{Desk, gateway_of, has, recorded, rms};
+use crate::peers::{Room, until_so};
 use crate::phones::{PATIENCE, finished, part, tone};
 use segue::base::{Denial, HandoffClock, Happening, InviteOutcome, LegId};
 use segue::call::{Command, Target};

@@ -99,7 +99,7 @@ async function answer(request, response, world, feed) {
     if (request.headers["x-segue"] !== "1") return refuse(403, "cross_site", "The header X-Segue is missing.");
     world.asked.push({ method: request.method, path, body });
   }
-  if (!world.me && !["/session", "/welcome", "/openapi.json", "/visit"].includes(path)) return refuse(401, "signed_out", "Sign in first.");
+  if (!world.me && !["/session", "/welcome", "/openapi.json", "/visit", "/visit/rtc"].includes(path)) return refuse(401, "signed_out", "Sign in first.");
   return route(request.method, path, body, { say, refuse, world, feed });
 }
 
@@ -107,7 +107,7 @@ function route(method, path, body, { say, refuse, world, feed }) {
   const { desk } = world;
   if (method === "GET") {
     const found = {
-      "/me": world.me, "/desk": desk, "/rtc": { ice_servers: [] }, "/live/calls": world.rows, "/live/desk": { queues: world.queues ?? story.queues(), agents: world.agents ?? story.agents() }, "/calls": world.calls, "/triggers": world.triggers, "/users": story.users(),
+      "/me": world.me, "/desk": desk, "/rtc": { ice_servers: [] }, "/visit/rtc": { ice_servers: [story.TURN] }, "/live/calls": world.rows, "/live/desk": { queues: world.queues ?? story.queues(), agents: world.agents ?? story.agents() }, "/calls": world.calls, "/triggers": world.triggers, "/users": story.users(),
       "/keys": [{ name: "nightly-report", created: new Date(0).toISOString() }], "/audit": story.acts(), "/openapi.json": story.openapi(),
     }[path];
     if (found) return say(200, found);

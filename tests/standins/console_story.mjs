@@ -3,6 +3,8 @@
 const HOSTILE = `<img src=x onerror="document.title='broken'">`;
 export const CALL = "01936f1a-0000-7000-8000-000000000001";
 export const OFFER = `${CALL}.0`;
+/** A server by which browsers reach us. */
+export const TURN = { urls: ["turns:turn.example.com:5349"], username: "segue", credential: "open sesame" };
 
 const ago = (secs) => new Date(Date.now() - secs * 1000).toISOString();
 
@@ -91,7 +93,7 @@ export const keptCall = () => ({
   turns: [...turns(), ...later().map((turn) => ({ ...turn, final: true })), hostileTurn], signals: signals(), frustration: points(),
   handoffs: [{
     trigger: "upset", kind: "raised_volume", mode: "act", asked: "transfer", consent: null, at_s: 29.6, t_s: [29.6, 29.78, 29.71, 29.72, 33.7, 33.74, 33.76], reason: "The caller asked the same twice and raised their voice.",
-    notice: { text: "I am getting a person for you.", start_s: 30, end_s: 32.1 }, queue: "Orders", offers: [{ agent: "Ben Okafor", at_s: 29.7, outcome: "declined" }, { agent: "Ana Ruiz", at_s: 31.7, outcome: "accepted" }],
+    notice: { text: "I am getting a person for you.", start_s: 30, end_s: 32.1 }, queue: "Orders", offers: [{ agent: "Ben Okafor", at_s: 29.7, outcome: "declined", reason: "Not my topic" }, { agent: "Ana Ruiz", at_s: 31.7, outcome: "accepted" }],
     accepted_s: 33.7, bridged_s: 33.74, ended_s: 62, ended_by: "caller", clocks_ms: { time_to_notice: 180, time_to_context: 110, time_to_human: 4140, pick_up_gap: 40, bridge_gap: 240 }, packet: packet(), outcome: "bridged",
   }],
 });

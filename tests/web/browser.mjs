@@ -16,11 +16,13 @@ const require = createRequire(join(MODULES, "none.cjs"));
 export const need = (name) => require(name);
 
 const CHROMIUM = [process.env.SEGUE_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => path && existsSync(path));
-const FLAGS = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required", "--disable-gpu"];
+const FLAGS = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required", "--disable-gpu"];
 
-export async function launch(more = []) {
+/** A browser; its microphone is a stand-in, or there is none. */
+export async function launch(more = [], { microphone = true } = {}) {
   mkdirSync(SCREENS, { recursive: true });
-  return need("playwright-core").chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...more], headless: true });
+  const devices = microphone ? ["--use-fake-device-for-media-stream"] : [];
+  return need("playwright-core").chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...devices, ...more], headless: true });
 }
 
 /** A page at this size and look; whatever goes wrong in it is kept in `page.faults`. */
@@ -37,6 +39,7 @@ export async function open(browser, { width = 1280, height = 800, dark = false, 
 /** In the page: a connection that is up as soon as it is answered. */
 function standInLine() {
   window.RTCPeerConnection = class extends EventTarget {
+    constructor(configured) { super(); window.configured = configured; }
     connectionState = "new"; iceGatheringState = "complete"; localDescription = { type: "offer", sdp: "v=0\r\n" }; senders = [];
     addTransceiver(track) { window.sent = track; this.senders.push({ track, async replaceTrack(other) { window.flows = other !== null; } }); }
     getSenders() { return this.senders; }

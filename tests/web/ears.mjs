@@ -25,7 +25,8 @@ export function ears() {
     if (!take || !take.parts.length) return new Float32Array(0);
     const sound = await new Blob(take.parts).arrayBuffer();
     const audio = new OfflineAudioContext(1, 1, 8000);
-    return (await audio.decodeAudioData(sound)).getChannelData(0);
+    // A recording that has only just begun may be nothing but its head.
+    return audio.decodeAudioData(sound).then((heard) => heard.getChannelData(0), () => new Float32Array(0));
   };
   /** For how long somebody was heard, in s. */
   window.heardFor = async () => {

@@ -72,6 +72,27 @@ export async function serve(tables) {
   return gateway;
 }
 
+/** `segue demo --browser`, with its link; `says` waits for what it prints, `interrupt` is Ctrl-C and gives its exit status. */
+export async function demo(more) {
+  mkdirSync(ROOM, { recursive: true });
+  const dir = mkdtempSync(join(ROOM, "demo-"));
+  const told = run(["demo", "--browser", "--listen", "127.0.0.1:0", "--out", join(dir, "out"), ...more], { cwd: dir });
+  const said = () => `${told.out}\n${told.err}`;
+  const says = (what) => until(() => `the demo says ${what}, but\n${said()}`, () => { assert.equal(told.child.exitCode, null, said()); return told.out.match(what); });
+  const shown = {
+    said, says,
+    interrupt() { told.child.kill("SIGINT"); return until(() => `the demo ends, but\n${said()}`, () => told.child.exitCode !== null && [told.child.exitCode]); },
+    async stop() { told.child.kill("SIGKILL"); await told.ended; },
+  };
+  try {
+    [shown.link] = await says(/http:\/\/\S+\/enter\?key=\S+/);
+  } catch (error) {
+    await shown.stop();
+    throw error;
+  }
+  return shown;
+}
+
 /** A caller by SIP, who says this; `report` is what they tell when they have hung up. */
 export function calls(gateway, number, recordings, more = []) {
   const record = mkdtempSync(join(gateway.dir, "caller-"));

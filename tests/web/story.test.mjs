@@ -12,6 +12,8 @@ import { PATIENCE, ROOM, calls, goOnDuty, people, sample, serve, signIn, tunnell
 /** Agents, and who takes whose callers. */
 const AGENTS = ["ana", "ben", "carla"].map((name) => ({ name, title: name[0].toUpperCase() + name.slice(1), role: "agent", agent: name }));
 const USERS = [...AGENTS, { name: "sam", title: "Sam", role: "supervisor" }];
+/** What a caller says who has more to say than any of this lasts. */
+const PATIENT = join(ROOM, "patient.wav");
 /** Where no bot answers, callers go straight to the queue; without a recognizer nothing depends on how fast this machine is. */
 const STRAIGHT = `[[entry]]\nname = "main"\ncalled = ["1000"]\nqueue = "service"\nask_topic = false\n[[queue]]\nname = "service"\ntitle = "our service"\nring_secs = 30.0\n`
   + `[[queue]]\nname = "office"\ntitle = "the office"\n[[agent]]\nname = "ana"\nqueues = ["service"]\n[[agent]]\nname = "ben"\nqueues = ["service"]\n`
@@ -26,15 +28,15 @@ async function withGateway(tables, act) {
   const gateway = await serve(tables), pages = [];
   try {
     const ask = await people(gateway, USERS);
-    const sits = async (name, then) => {
-      const page = await open(browser, { line: false });
+    const sits = async (name, then, from = browser) => {
+      const page = await open(from, { line: false });
       page.setDefaultTimeout(PATIENCE);
       await page.context().addInitScript(ears);
       pages.push(page);
       await signIn(gateway, page, name, then);
       return page;
     };
-    const onDuty = async (name) => { const page = await sits(name, "/desk"); await goOnDuty(page); return page; };
+    const onDuty = async (name, from) => { const page = await sits(name, "/desk", from); await goOnDuty(page); return page; };
     await act({ gateway, ask, sits, onDuty });
     for (const page of pages) assert.deepEqual(page.faults, []);
   } catch (error) {
@@ -50,6 +52,16 @@ const live = (page) => page.waitForSelector(".light.live");
 const accept = async (page) => { await offered(page); await page.keyboard.press("a"); await live(page); };
 const text = (page, selector) => page.locator(selector).textContent();
 
+/** Lets a part of the story last so long, in s: what is heard in it is compared afterwards, and nothing is waited for by it. */
+const span = (secs) => new Promise((done) => setTimeout(done, secs * 1000));
+
+/** For so long, in s, this page hears somebody. */
+async function hears(page, secs) {
+  const enough = span(secs), before = await page.evaluate(() => window.heardFor());
+  await until(`${secs} s of sound`, async () => (await page.evaluate(() => window.heardFor())) > before + secs);
+  await enough;
+}
+
 async function hangUp(page) {
   await page.click("button:has-text('Hang up')");
   await page.click("button:has-text('Press again')");
@@ -62,6 +74,9 @@ async function saves(page) {
   await page.keyboard.press("s");
   await page.waitForSelector(".wrap", { state: "detached" });
 }
+
+/** Leaves what a caller has said and heard as this file. */
+const keep = (call, name) => copyFileSync(join(call.record, readdirSync(call.record).find((one) => one.endsWith(".wav"))), join(ROOM, name));
 
 /** What is kept of the latest call, once it is over. */
 async function kept(ask) {
@@ -89,7 +104,7 @@ test("a caller asks the bot for a person; the agent sees why, and both hear each
   await ana.waitForSelector(".doing.available");
   const { code, said } = await call.report;
   assert.equal(code, 0, said);
-  copyFileSync(join(call.record, readdirSync(call.record).find((name) => name.endsWith(".wav"))), join(ROOM, "caller-heard.wav"));
+  keep(call, "caller-heard.wav");
   const told = await kept(ask);
   assert.equal(told.outcome, "bridged");
   assert.deepEqual(settled(told), ["ana accepted"]);
@@ -123,6 +138,56 @@ test("a visitor at a page and an agent at theirs hear each other", () => withGat
     await saves(ana);
     assert.deepEqual(settled(await kept(ask)), ["ana accepted"]);
     assert.deepEqual(visitor.faults, []);
+  } finally {
+    await other.close();
+  }
+}));
+
+test("an agent puts the caller on hold, mutes, presses keys for them, and talks with a colleague who then takes over", () => withGateway(`${STRAIGHT}[notice.held]\ntext = ""\n`, async ({ gateway, ask, onDuty }) => {
+  const ana = await onDuty("ana"), other = await launch([`--use-file-for-fake-audio-capture=${join(ROOM, "ben.wav")}`]);
+  try {
+    const call = calls(gateway, "1000", [PATIENT], ["--max", "600"]);
+    await accept(ana);
+    const ben = await onDuty("ben", other);
+    await hears(ana, 2);
+    await ana.keyboard.press("h");
+    await ana.waitForSelector(".light.held");
+    await span(3);
+    await ana.keyboard.press("h");
+    await live(ana);
+    await hears(ana, 2);
+    await ana.keyboard.press("m");
+    await ana.waitForSelector(".chip.muted:visible");
+    await hears(ana, 2.5);
+    await ana.keyboard.press("m");
+    await ana.waitForSelector(".chip.muted", { state: "hidden" });
+    await hears(ana, 2);
+    await ana.keyboard.press("k");
+    await ana.click(".pad button:text-is('4')");
+    await ana.keyboard.press("#");
+    await ana.waitForSelector(".typed:text-is('4#')");
+    await ana.keyboard.press("t");
+    await ana.click("button:has-text('Colleague')");
+    await ana.fill("input[aria-label=Colleague]", "ben");
+    await ana.click("button:has-text('Talk to them first')");
+    await offered(ben);
+    await ben.keyboard.press("a");
+    await ben.waitForSelector("text=A colleague asks you first");
+    await ana.waitForSelector("text=You talk with ben");
+    await Promise.all([hears(ana, 2.5), hears(ben, 2.5)]);
+    await ana.click("button:has-text('Put them through')");
+    await saves(ana);
+    await live(ben);
+    await hears(ben, 2.5);
+    await heard(ana, join(ROOM, "ana-heard.wav"));
+    await heard(ben, join(ROOM, "ben-heard.wav"));
+    call.hangUp();
+    await ben.waitForSelector("text=The caller hung up");
+    await saves(ben);
+    const { said } = await call.report;
+    assert.equal(JSON.parse(said).keys_heard, "4#", said);
+    keep(call, "patient-heard.wav");
+    assert.deepEqual(settled(await kept(ask)), ["ana accepted", "ben accepted"]);
   } finally {
     await other.close();
   }
@@ -162,7 +227,7 @@ const inCall = (act) => withGateway(STRAIGHT, async (site) => {
   const ana = await site.sits("ana", "/desk"), network = await tunnelled(ana);
   try {
     await goOnDuty(ana);
-    const call = calls(site.gateway, "1000", [sample("gets-loud")], ["--max", "600"]);
+    const call = calls(site.gateway, "1000", [PATIENT], ["--max", "600"]);
     await accept(ana);
     await act({ ...site, ana, ben: await site.onDuty("ben"), call, network });
     call.hangUp();

@@ -46,7 +46,7 @@ const fn rule(method: &'static str, path: &'static str, right: Right) -> Rule {
 }
 
 /// Every route of the API.
-pub const RIGHTS: [Rule; 57] = [
+pub const RIGHTS: [Rule; 58] = [
     rule("GET", "/openapi.json", Right::Anyone),
     rule("POST", "/session", Right::Anyone),
     rule("DELETE", "/session", Right::Anyone),
@@ -98,6 +98,7 @@ pub const RIGHTS: [Rule; 57] = [
     rule("POST", "/live/calls/{id}/handoff", LIVE),
     rule("GET", "/triggers", READERS),
     rule("PUT", "/triggers/{name}", WATCHERS),
+    rule("GET", "/visit/rtc", Right::Visitor),
     rule("POST", "/visit", Right::Visitor),
     rule("GET", "/visit/live", Right::Visitor),
     rule("POST", "/visit/restart", Right::Visitor),

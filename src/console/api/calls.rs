@@ -77,6 +77,7 @@ impl Heard {
 /// Which calls.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Which {
     /// Only those that began before this call.
     before: Option<String>,

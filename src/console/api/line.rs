@@ -145,7 +145,7 @@ async fn close_ear(State(console): State<Arc<Console>>, owner: Listener) -> Stat
 
 /// What browsers need to reach us, as RTCPeerConnection takes it.
 #[derive(Debug, Serialize, ToSchema)]
-struct Rtc {
+pub(super) struct Rtc {
     /// STUN and TURN servers.
     ice_servers: Vec<IceServerView>,
 }
@@ -163,6 +163,13 @@ struct IceServerView {
     credential: Option<String>,
 }
 
+impl Rtc {
+    /// As it is configured, passwords of TURN servers included.
+    pub(super) fn of(console: &Console) -> Rtc {
+        Rtc { ice_servers: console.webrtc.ice_servers().iter().map(IceServerView::of).collect() }
+    }
+}
+
 impl IceServerView {
     fn of(server: &IceServer) -> IceServerView {
         let (username, credential) = server.credentials.as_ref().map(|(name, password)| (name.clone(), password.reveal().to_owned())).unzip();
@@ -173,5 +180,5 @@ impl IceServerView {
 /// What browsers need to reach us.
 #[utoipa::path(get, path = "/rtc", tag = "desk", responses((status = 200, description = "For RTCPeerConnection.", body = Rtc)))]
 async fn find_rtc(State(console): State<Arc<Console>>, _person: Person) -> Json<Rtc> {
-    Json(Rtc { ice_servers: console.webrtc.ice_servers().iter().map(IceServerView::of).collect() })
+    Json(Rtc::of(&console))
 }

@@ -48,6 +48,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<Console>> {
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct ByPage {
     /// Given by the page on which an agent's calls ring; the feed of a user whose role is `agent` always is.
     desk: Option<String>,

@@ -338,6 +338,7 @@ async fn delete_key(State(console): State<Arc<Console>>, person: Person, Path(na
 /// Which acts.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Before {
     /// Only those before this number.
     before: Option<i64>,

@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::line::{SdpOffer, described, not_answered};
+use super::line::{Rtc, SdpOffer, described, not_answered};
 use crate::base::Key;
 use crate::console::Console;
 use crate::console::access::From;
@@ -30,6 +30,7 @@ use crate::edge::webrtc;
 
 pub(super) fn router() -> OpenApiRouter<Arc<Console>> {
     OpenApiRouter::new()
+        .routes(routes!(find_servers))
         .routes(routes!(begin))
         .routes(routes!(feed))
         .routes(routes!(restart))
@@ -49,6 +50,23 @@ impl FromRequestParts<Arc<Console>> for Visitor {
         let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Refusal::NoToken)?;
         console.visits.find(token).map(Visitor)
     }
+}
+
+/// Which entry.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ByEntry {
+    /// Its name; it must take calls from browsers (`browser = true`).
+    entry: String,
+}
+
+/// What a visitor's browser needs to reach us: as agents' browsers are told, wherever an entry takes calls from browsers.
+#[utoipa::path(get, path = "/visit/rtc", tag = "visit", params(ByEntry), responses((status = 200, description = "For RTCPeerConnection.", body = Rtc)))]
+async fn find_servers(State(console): State<Arc<Console>>, asked: Result<Query<ByEntry>, QueryRejection>) -> Result<Json<Rtc>, Refusal> {
+    let Query(ByEntry { entry }) = asked?;
+    console.gateway.web_number(&entry).ok_or(Refusal::Unknown("entry for browsers"))?;
+    Ok(Json(Rtc::of(&console)))
 }
 
 /// Whom a visitor calls.
@@ -88,6 +106,7 @@ async fn begin(State(console): State<Arc<Console>>, From(from): From, Body(asked
 /// Which visitor.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct ByToken {
     /// As POST /visit gave it.
     token: String,

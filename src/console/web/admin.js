@@ -48,10 +48,10 @@ function when(at) {
   return el("span", { title: moment(at) }, ago(at, Date.now()));
 }
 
-/** @param {string[]} heads @param {import("./lib/dom.js").Child[][]} rows */
+/** On a narrow page each row is a card, and what a cell is stands before it. @param {string[]} heads @param {import("./lib/dom.js").Child[][]} rows */
 function table(heads, rows) {
-  return el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": `Table: ${heads[0]}` }, el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((head) => (head ? el("th", { scope: "col" }, head) : el("td", {}))))),
-    el("tbody", {}, ...rows.map((cells) => el("tr", {}, ...cells.map((cell) => el("td", {}, cell)))))));
+  return el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": `Table: ${heads[0]}` }, el("table", { class: "cards" }, el("thead", {}, el("tr", {}, ...heads.map((head) => (head ? el("th", { scope: "col" }, head) : el("td", {}))))),
+    el("tbody", {}, ...rows.map((cells) => el("tr", {}, ...cells.map((cell, n) => el("td", { "data-head": heads[n] || null }, cell)))))));
 }
 
 /** A button that is pressed twice. @param {string} word @param {() => Promise<unknown>} act @param {() => unknown} after @param {string} about */

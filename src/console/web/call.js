@@ -80,7 +80,7 @@ function follow(audio, transcript, curve) {
 
 /** @param {Handoff} handoff */
 function handoffCard(handoff) {
-  const offers = (handoff.offers ?? []).map((offer) => el("li", {}, el("span", { class: "hint" }, `${clock(offer.at_s)} `), el("strong", {}, titles.agent(offer.agent)), ` ${OFFERS[offer.outcome] ?? words(offer.outcome)}`));
+  const offers = (handoff.offers ?? []).map((offer) => el("li", {}, el("span", { class: "hint" }, `${clock(offer.at_s)} `), el("strong", {}, titles.agent(offer.agent)), ` ${OFFERS[offer.outcome] ?? words(offer.outcome)}`, offer.reason ? `: “${offer.reason}”` : null));
   const packet = handoff.packet;
   return el("section", { class: "stack tight" }, el("h2", {}, handoff.mode === "shadow" ? "Would have handed off" : "Handoff", el("span", { class: "hint" }, ` at ${clock(handoff.at_s)}`)),
     el("p", {}, capital(handoff.reason)), el("p", { class: "hint" }, `${capital(words(handoff.trigger))} · mostly: ${signalName(handoff.kind).toLowerCase()}${handoff.queue ? ` · to ${titles.queue(handoff.queue)}` : ""}`),

@@ -115,7 +115,9 @@ async function begin() {
   try {
     const stream = await devices.microphone();
     level = new Level(stream);
-    await line.open(stream, []);
+    // Without them it may go well all the same; what else is wrong, calling says.
+    const { ice_servers: servers } = await api.visitRtc(entry).catch(() => ({ ice_servers: [] }));
+    await line.open(stream, servers);
     began = Date.now();
     feed?.close();
     feed = new Feed({ message: hear, reset: () => {}, state: (state) => (state === "signed_out" ? over() : state === "lost" && isOn() && !leaving ? warn("⇅", "The captions are cut off for a moment. You still hear each other.") : warn()) }, `/api/v1/visit/live?token=${encodeURIComponent(token)}`);

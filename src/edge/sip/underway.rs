@@ -1,6 +1,6 @@
 //! What is under way: calls that we dial, and legs that are not over.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rsipstack::dialog::DialogId;
@@ -18,7 +18,7 @@ pub(super) struct Dialled {
 
 impl Drop for Dialled {
     fn drop(&mut self) {
-        self.inner.dialled.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.inner.dialled.lock().remove(&self.key);
     }
 }
 
@@ -37,13 +37,13 @@ impl Inner {
     /// A call is being dialled until what is returned is dropped.
     pub(super) fn dials(self: &Arc<Self>, dialog: &DialogId) -> Dialled {
         let key = (dialog.call_id.clone(), dialog.local_tag.clone());
-        self.dialled.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        self.dialled.lock().insert(key.clone());
         Dialled { inner: self.clone(), key }
     }
 
     pub(super) fn is_dialled(&self, dialog: &DialogId) -> bool {
         let key = (dialog.call_id.clone(), dialog.local_tag.clone());
-        self.dialled.lock().unwrap_or_else(PoisonError::into_inner).contains(&key)
+        self.dialled.lock().contains(&key)
     }
 
     /// A leg goes on until what is returned is dropped.

@@ -444,7 +444,7 @@
     call.handoffs.forEach((h) => steps(h).forEach(([when, strong, text]) => items.push([when, 3, step("⇢", when, strong, text)])));
     data.courses.forEach((c) => {
       c.positions.filter((p) => p.position > 1).forEach((p) => items.push([p.at_s, 3, step("⇢", p.at_s, `Place ${p.position} in the queue.`, p.expected_wait_s === null ? "" : ` Wait of up to ${Math.round(p.expected_wait_s)} s expected.`)]));
-      c.settled.forEach((o) => items.push([o.at_s, 3, step("⇢", o.at_s, `${o.agent} ${OFFERS[o.outcome] || o.outcome}.`, "")]));
+      c.settled.forEach((o) => items.push([o.at_s, 3, step("⇢", o.at_s, `${o.agent} ${OFFERS[o.outcome] || o.outcome}.`, o.reason ? ` “${o.reason}”` : "")]));
       c.one_way.forEach((o) => items.push([o.at_s, 4, step("✕", o.at_s, `No sound from the ${o.from}.`, "", "fault")]));
     });
     data.faults.forEach((f) => items.push([f.at_s, 4, step("✕", f.at_s, "Trouble. ", f.what, "fault")]));
@@ -556,7 +556,7 @@
     if (h.asked === "offer") add("Caller's answer", { yes: "yes, a person please", no: "no, stays with the bot", silent: "none" }[h.consent] || "none yet");
     add("Queue", h.queue);
     if (h.notice) add("Notice", `${h.notice.text ? `“${h.notice.text}”` : "a recording"} ${clock(h.notice.start_s)}${h.notice.end_s === null ? "" : ` to ${clock(h.notice.end_s)}`}`);
-    if (h.offers && h.offers.length) list.append(el("dt", {}, "Asked"), el("dd", {}, el("ul", {}, ...h.offers.map((o) => el("li", {}, `${o.agent} ${OFFERS[o.outcome] || "was still being asked"} (asked ${clock(o.at_s)})`)))));
+    if (h.offers && h.offers.length) list.append(el("dt", {}, "Asked"), el("dd", {}, el("ul", {}, ...h.offers.map((o) => el("li", {}, `${o.agent} ${OFFERS[o.outcome] || "was still being asked"} (asked ${clock(o.at_s)})${o.reason ? `: “${o.reason}”` : ""}`)))));
     else if (h.t_s[0] !== null) add("Asked", "nobody could be asked");
     if (h.outcome) add("End", `${ENDS[h.outcome] || h.outcome}${h.ended_by ? `; ended by ${BY[h.ended_by] || h.ended_by}` : ""}${h.ended_s === null ? "" : ` at ${clock(h.ended_s)}`}.`);
     section.append(list, el("h3", {}, "Clocks"));

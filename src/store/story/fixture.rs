@@ -102,7 +102,8 @@ impl Journal {
 
     pub(crate) fn settle(&mut self, secs: f64, offer: u32, agent: &str, outcome: OfferOutcome) -> &mut Self {
         let handoff = self.handoffs() - 1;
-        self.at(secs, Happening::OfferSettled { handoff, offer, agent: agent.into(), outcome, reason: None })
+        let reason = (outcome == OfferOutcome::Declined).then(|| "Not my topic".to_owned());
+        self.at(secs, Happening::OfferSettled { handoff, offer, agent: agent.into(), outcome, reason })
     }
 
     pub(crate) fn handoff_ended(&mut self, secs: f64, outcome: HandoffOutcome, by: EndedBy) -> &mut Self {

@@ -114,6 +114,8 @@ pub struct Offer {
     pub alerted: Option<Time>,
     /// When and how it ended.
     pub settled: Option<(Time, OfferOutcome)>,
+    /// Why they declined, in their words, redacted.
+    pub reason: Option<String>,
 }
 
 /// A place in the queue.

@@ -13,6 +13,8 @@ fn a_bridged_call_is_told_whole() {
     assert_eq!(handoff.clocks.0, [25.4, 25.6, 27.42, 27.42, 31.42, 31.5, 31.52].map(|t| Some(s(t))));
     let notice = handoff.notice.as_ref().expect("it was spoken");
     assert_eq!((notice.text.as_deref(), notice.start, notice.end), (Some("I am getting a person for you."), s(25.6), Some(s(28.1))));
+    let reasons: Vec<_> = handoff.offers.iter().map(|o| o.reason.as_deref()).collect();
+    assert_eq!(reasons, [Some("Not my topic"), None]);
     let offers: Vec<_> = handoff.offers.iter().map(|o| (&*o.agent.0, o.at, o.settled.map(|(_, how)| how))).collect();
     assert_eq!(offers, [("agent-1", s(25.42), Some(OfferOutcome::Declined)), ("agent-2", s(27.42), Some(OfferOutcome::Accepted))]);
     assert_eq!(handoff.accepted_by(), Some(&"agent-2".into()));

@@ -32,7 +32,7 @@
  * @typedef {{name: string, mode: "transfer"|"offer"|"off", queue: string|null}} Trigger
  * @typedef {{id: string, began: string, ended: string|null, called: string|null, caller: string|null, entry: string|null,
  *   outcome: string|null, agent: string|null, headline: string|null, frustration_peak: number|null, handoffs: number}} CallRow
- * @typedef {{agent: string, at_s: number, outcome: string}} OfferTold
+ * @typedef {{agent: string, at_s: number, outcome: string, reason?: string}} OfferTold
  * @typedef {{trigger: string, kind: string, mode: string, at_s: number, t_s: (number|null)[], reason: string, queue: string|null,
  *   offers: OfferTold[]|null, clocks_ms: Record<string, number|null>|null, packet: Record<string, any>|null, outcome: string|null,
  *   ended_by: string|null}} Handoff
@@ -217,6 +217,8 @@ export const api = {
   /** @param {string} name @param {string} mode */
   setTrigger: (name, mode) => request("PUT", `/triggers/${at(name)}`, { mode }),
 
+  /** @param {string} entry @returns {Promise<{ice_servers: RTCIceServer[]}>} */
+  visitRtc: (entry) => request("GET", `/visit/rtc${query({ entry })}`),
   /** @param {string} entry @param {string} sdp @returns {Promise<{sdp: string, token: string}>} */
   visit: (entry, sdp) => request("POST", "/visit", { entry, sdp }),
   /** @param {string} token @param {string} sdp @returns {Promise<{sdp: string}>} */
