@@ -128,16 +128,7 @@ fn step(world: &mut World, (kind, which, size): Draw) {
         }
         31 => agent_talks(world, which),
         32 => world.input(CallInput::Command(command(world, which))),
-        33 if which % 8 == 5 => {
-            let leg = leg(world, which);
-            world.input(CallInput::TakenOver(leg));
-        }
-        33 if which % 8 == 1 => {
-            let leg = leg(world, which / 8);
-            world.input(CallInput::Referred(leg, "sip:desk@example.com".into()));
-        }
-        33 if which % 4 == 3 => world.input(CallInput::PutThrough),
-        33 => world.input(CallInput::Moved(which.is_multiple_of(2))),
+        33 => elsewhere(world, which),
         34 => world.desk_input(DeskInput::Presence { agent: agent(which), presence: presence(which) }),
         35 => world.desk_input(DeskInput::Line { agent: agent(which), up: which.is_multiple_of(2) }),
         36 => world.input(CallInput::Desk(stale_news(which))),
@@ -160,6 +151,17 @@ fn step(world: &mut World, (kind, which, size): Draw) {
         49 => world.input(CallInput::PersonFound(offer(world, which))),
         _ => world.tick(),
     }
+}
+
+/// Something comes of a transfer, or a phone asks for one.
+fn elsewhere(world: &mut World, which: u8) {
+    let input = match which % 8 {
+        5 => CallInput::TakenOver(leg(world, which)),
+        1 => CallInput::Referred(leg(world, which / 8), "sip:desk@example.com".into()),
+        3 | 7 => CallInput::PutThrough,
+        _ => CallInput::Moved(which.is_multiple_of(2)),
+    };
+    world.input(input);
 }
 
 /// What an agent who is in the call says goes into the transcript.

@@ -266,18 +266,7 @@ impl Watchdog {
     }
 
     fn on_record(&mut self, happening: &Happening, now: Time) {
-        let decides = matches!(
-            happening,
-            Happening::StageEntered { .. }
-                | Happening::Held { .. }
-                | Happening::Invited { .. }
-                | Happening::InviteEnded { .. }
-                | Happening::HandoffEnded { .. }
-                | Happening::LegLeft { .. }
-        );
-        if let Some(asked) = self.forbidden.as_ref().filter(|_| decides) {
-            self.broken(2, now, format!("{happening:?} follows from what is not theirs to ask: {asked}"));
-        }
+        self.on_decided(happening, now);
         match happening {
             Happening::StageEntered { stage } => {
                 if self.stage == Some(*stage) {
@@ -338,6 +327,22 @@ impl Watchdog {
             Happening::PlaybackStarted { purpose: Purpose::Goodbye, .. } => self.may_hang_up = true,
             Happening::CallEnded { .. } => self.ended = true,
             _ => self.on_agent_did(happening, now),
+        }
+    }
+
+    /// Nothing follows from what is not theirs to ask.
+    fn on_decided(&mut self, happening: &Happening, now: Time) {
+        let decides = matches!(
+            happening,
+            Happening::StageEntered { .. }
+                | Happening::Held { .. }
+                | Happening::Invited { .. }
+                | Happening::InviteEnded { .. }
+                | Happening::HandoffEnded { .. }
+                | Happening::LegLeft { .. }
+        );
+        if let Some(asked) = self.forbidden.as_ref().filter(|_| decides) {
+            self.broken(2, now, format!("{happening:?} follows from what is not theirs to ask: {asked}"));
         }
     }
 

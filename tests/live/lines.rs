@@ -120,7 +120,7 @@ pub fn has(finished: &Finished, what: impl Fn(&Happening) -> bool) -> bool {
 
 /// When a clock of a handoff was reached, in s.
 fn clock(finished: &Finished, handoff: u32, clock: HandoffClock) -> Option<f64> {
-    let is_it = |kind: &Happening| matches!(kind, Happening::ClockReached { handoff: of, clock: is } if *of == handoff && *is == clock);
+    let is_it = |kind: &Happening| matches!(kind, Happening::ClockReached { handoff: of, clock: is, .. } if *of == handoff && *is == clock);
     finished.records.iter().find(|record| is_it(&record.kind)).map(|record| record.at.as_secs_f64())
 }
 
