@@ -74,12 +74,12 @@ impl Cast {
         let said = [&self.ana[..], &self.ben, &self.caller, &self.music];
         let [ana, ben, caller, music] = [0, 1, 2, 3].map(Heard::From);
         let heard = |name: &str, channel| Course::of(&read(&room.join(name), channel), &said);
-        let talk_hold_talk = [(ana, 1.5), (music, 2.0), (ana, 1.5)];
-        let mute_talk_consult_talk = [(Heard::Nothing, 2.0), (ana, 1.5), (music, 2.0), (ben, 1.5)];
+        let talk_hold_talk = [(ana, 1.2), (music, 2.0), (ana, 1.2)];
+        let mute_talk_consult_talk = [(Heard::Nothing, 2.0), (ana, 1.2), (music, 2.0), (ben, 1.2)];
         let both = [&talk_hold_talk[..], &mute_talk_consult_talk].concat();
         heard("patient-heard.wav", ChannelChoice::Right).must_be("the caller hears", &both);
-        heard("ana-heard.wav", ChannelChoice::Mix).must_be("the agent hears", &[(caller, 1.5), (Heard::Nothing, 2.0), (caller, 1.5), (ben, 1.5)]);
-        heard("ben-heard.wav", ChannelChoice::Mix).must_be("the colleague hears", &[(ana, 1.5), (caller, 1.5)]);
+        heard("ana-heard.wav", ChannelChoice::Mix).must_be("the agent hears", &[(caller, 1.2), (Heard::Nothing, 2.0), (caller, 1.2), (ben, 1.2)]);
+        heard("ben-heard.wav", ChannelChoice::Mix).must_be("the colleague hears", &[(ana, 1.2), (caller, 1.2)]);
     }
 }
 

@@ -114,7 +114,11 @@ impl Course {
     fn whose(piece: &[i16], searches: &mut [Search]) -> Option<Heard> {
         match rms(piece) {
             quiet if quiet < NOTHING_RMS => Some(Heard::Nothing),
-            loud if loud >= LOUD_RMS => searches.iter_mut().position(|search| search.find(piece).is_some()).map(Heard::From),
+            loud if loud >= LOUD_RMS => {
+                // Voices may share a word: whose is most alike has said it.
+                let found = searches.iter_mut().enumerate().filter_map(|(n, search)| search.best(piece).map(|(alike, _)| (alike, n)));
+                found.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, n)| Heard::From(n))
+            }
             _ => None,
         }
     }
@@ -128,7 +132,7 @@ impl Course {
             let others = |window: &[Option<Heard>]| window.iter().flatten().filter(|heard| *heard != what).count();
             let is_it = |window: &[Option<Heard>]| {
                 let found = window.iter().filter(|heard| **heard == Some(*what)).count();
-                found * 3 >= pieces * 2 && others(window) <= pieces / 8
+                found * 3 >= pieces * 2 && others(window) <= pieces / 4
             };
             let found = self.0[rest.clone()].windows(pieces).position(is_it);
             let Some(at) = found else { panic!("{who}: number {n}, {what:?} for {secs} s, is not in {}", self.told()) };
@@ -173,6 +177,11 @@ impl Search {
 
     /// Where it is, if it is there.
     fn find(&mut self, piece: &[i16]) -> Option<usize> {
+        self.best(piece).map(|(_, at)| at)
+    }
+
+    /// How alike it is, from [`ALIKE`] to 1, and where.
+    fn best(&mut self, piece: &[i16]) -> Option<(f64, usize)> {
         let mut product = transformed(&mut self.planner, piece, self.len);
         product.iter_mut().zip(&self.spectrum).for_each(|(x, said)| *x = said * x.conj());
         let mut correlation = vec![0.0; self.len];
@@ -183,7 +192,7 @@ impl Search {
             let energy = self.energy_before[at + PIECE] - self.energy_before[at];
             (energy >= PIECE as f64 * LOUD_RMS * LOUD_RMS / 4.0).then(|| (correlation[at].abs() / (norm * energy.sqrt()), at))
         });
-        alike.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(alike, _)| *alike >= ALIKE).map(|(_, at)| at)
+        alike.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(alike, _)| *alike >= ALIKE)
     }
 }
 

@@ -178,7 +178,7 @@ test("an agent puts the caller on hold, mutes, presses keys for them, and talks 
     await ana.click("button:has-text('Put them through')");
     await saves(ana);
     await live(ben);
-    await hears(ben, 2.5);
+    await hears(ben, 3.5);
     await heard(ana, join(ROOM, "ana-heard.wav"));
     await heard(ben, join(ROOM, "ben-heard.wav"));
     call.hangUp();
