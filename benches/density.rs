@@ -41,8 +41,8 @@ use tokio::task::JoinSet;
 const RECORDINGS: [&str; 4] = ["calm-served-by-the-bot", "asks-for-a-person", "gets-loud", "repeats-the-question"];
 /// From the last pick-up to the measurement: greetings, notices and briefings are over.
 const SETTLING: Duration = Duration::from_secs(15);
-/// New calls a second.
-const RATE: f64 = 25.0;
+/// From one new call to the next: no multiple of a tick, for callers do not come in step, and calls that do would all tick at once.
+const EVERY: Duration = Duration::from_millis(43);
 
 /// Which load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -118,9 +118,9 @@ async fn step(args: &Args, calls: usize) -> anyhow::Result<String> {
     let mut served = Served::start(args.what, calls, agents.address(), args)?;
     let before = served.usage()?;
     let mut parties = JoinSet::new();
-    let mut pace = tokio::time::interval(Duration::from_secs_f64(1.0 / RATE));
+    let mut pace = tokio::time::interval(EVERY);
     let mut begun = 0;
-    let settled = tokio::time::sleep(Duration::from_secs_f64(calls as f64 / RATE) + SETTLING);
+    let settled = tokio::time::sleep(EVERY.mul_f64(calls as f64) + SETTLING);
     tokio::pin!(settled);
     loop {
         tokio::select! {

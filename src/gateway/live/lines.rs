@@ -421,7 +421,8 @@ impl Lines {
     pub(super) fn sit_down(&self, agent: &AgentId, (call, leg): (CallId, LegId), inbox: &Sender<News>) -> Option<Seat> {
         let (breaks, broken) = oneshot::channel();
         let (plan, wire) = self.with(agent, |person| {
-            let sound = person.line.as_ref().filter(|(_, state)| *state == LineState::Up)?.0.attach().ok()?;
+            // As the line says itself: what was told of it here may be of a moment ago.
+            let sound = person.line.as_ref().filter(|(line, _)| line.is_up())?.0.attach().ok()?;
             person.calls.push(InCall { call, leg, inbox: inbox.clone(), breaks: Some(breaks) });
             person.lost = None;
             Some(sound)
