@@ -2,6 +2,8 @@
 //!
 //! `SEGUE_BLESS=1 cargo test --test console` writes the golden document anew.
 
+use std::collections::BTreeSet;
+
 use crate::certificates::Certificates;
 use crate::console::{PATIENCE, Site};
 use reqwest::{Client, Method, Response};
@@ -140,10 +142,11 @@ fn the_document_of_the_api_is_as_it_was_agreed() {
 }
 
 #[test]
-fn parameters_of_a_path_and_no_others_stand_in_it() {
-    let document = segue::console::openapi();
+fn parameters_of_a_path_and_no_others_stand_in_it_and_no_name_comes_twice() {
+    let (document, mut names) = (segue::console::openapi(), BTreeSet::new());
     for (path, item) in document["paths"].as_object().unwrap() {
         for operation in item.as_object().unwrap().values() {
+            assert!(names.insert(operation["operationId"].to_string()), "{path}: {operation}");
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 let in_path = path.contains(&format!("{{{}}}", parameter["name"].as_str().unwrap()));
                 assert_eq!(parameter["in"], if in_path { "path" } else { "query" }, "{path}: {parameter}");

@@ -113,7 +113,11 @@ export async function people(gateway, users) {
     const response = await ask("POST", "/users", { password: PASSWORD, ...user });
     assert.equal(response.status, 201, await response.text());
   }
-  return async (path) => (await ask("GET", path)).json();
+  return async (path, method = "GET", body = undefined) => {
+    const response = await ask(method, path, body);
+    assert.ok(response.ok, `${method} ${path}: ${response.status}`);
+    return method === "GET" ? response.json() : undefined;
+  };
 }
 
 /** Signs in at the page. */

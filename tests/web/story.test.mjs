@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { copyFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test as plays } from "node:test";
 import { launch, open } from "./browser.mjs";
 import { ears, heard } from "./ears.mjs";
 import { PATIENCE, ROOM, calls, goOnDuty, people, sample, serve, signIn, tunnelled, until } from "./gateway.mjs";
@@ -18,6 +18,10 @@ const PATIENT = join(ROOM, "patient.wav");
 const STRAIGHT = `[[entry]]\nname = "main"\ncalled = ["1000"]\nqueue = "service"\nask_topic = false\n[[queue]]\nname = "service"\ntitle = "our service"\nring_secs = 30.0\n`
   + `[[queue]]\nname = "office"\ntitle = "the office"\n[[agent]]\nname = "ana"\nqueues = ["service"]\n[[agent]]\nname = "ben"\nqueues = ["service"]\n`
   + `[[agent]]\nname = "carla"\nqueues = ["office"]\n[speech]\nrecognizer = "off"\n[gateway]\nline_grace_secs = 15.0\n`;
+
+/** Each has a gateway of its own and mostly waits for sound: two play at a time. */
+const stories = [];
+const test = (name, act) => stories.push({ name, act });
 
 let browser;
 before(async () => { browser = await launch([`--use-file-for-fake-audio-capture=${join(ROOM, "agent.wav")}`]); });
@@ -193,17 +197,23 @@ test("an agent puts the caller on hold, mutes, presses keys for them, and talks 
   }
 }));
 
-test("the caller goes back to the bot, is brought back by a supervisor, goes on to another queue and hangs up there", () => withGateway("", async ({ gateway, ask, sits, onDuty }) => {
+test("the caller goes back to the bot, is brought back by a supervisor, goes on to another queue and hangs up there", () => withGateway("[speech]\nrecognizer = \"off\"\n", async ({ gateway, ask, sits, onDuty }) => {
   const [ana, carla, sam] = [await onDuty("ana"), await onDuty("carla"), await sits("sam", "/wall")];
+  // Nobody but the supervisor brings a person here, however long anything takes.
+  for (const { name } of await ask("/triggers")) await ask(`/triggers/${name}`, "PUT", { mode: "off" });
+  const bringsPerson = async () => {
+    await sam.waitForSelector(".rows li:has-text('bot')");
+    await sam.click(".rows li");
+    await sam.click("button:has-text('Bring a person')");
+  };
   const call = calls(gateway, "1000", [sample("asks-for-a-person")], ["--pace", "turns", "--max", "600"]);
+  await bringsPerson();
   await accept(ana);
   await ana.keyboard.press("b");
   await ana.keyboard.type("They want to know where their order is.");
   await ana.click("button:has-text('Give the caller back')");
   await saves(ana);
-  await sam.waitForSelector(".rows li:has-text('bot')");
-  await sam.click(".rows li");
-  await sam.click("button:has-text('Bring a person')");
+  await bringsPerson();
   await accept(ana);
   await ana.keyboard.press("t");
   await ana.selectOption("select[aria-label=Queue]", "office");
@@ -288,3 +298,5 @@ test("an agent who closes the page is replaced by the next", () => inCall(async 
   const told = await kept(ask);
   assert.deepEqual(settled(told), ["ana accepted", "ben accepted"]);
 }));
+
+describe("the story", { concurrency: 2 }, () => stories.forEach(({ name, act }) => plays(name, act)));

@@ -89,21 +89,21 @@ struct LiveDesk {
 }
 
 /// Queues and agents. `X-Segue-Seq` says as of which number of the live feed.
-#[utoipa::path(get, path = "/live/desk", tag = "wall", responses((status = 200, description = "As they are now.", body = LiveDesk)))]
+#[utoipa::path(get, path = "/live/desk", operation_id = "find_live_desk", tag = "wall", responses((status = 200, description = "As they are now.", body = LiveDesk)))]
 async fn find_desk(State(console): State<Arc<Console>>) -> impl IntoResponse {
     let (desk, seq) = console.feed.look(|world, now| LiveDesk { queues: world.queues(now), agents: world.agents() });
     (AppendHeaders([(SEQ, seq)]), Json(desk))
 }
 
 /// The wall. `X-Segue-Seq` says as of which number of the live feed.
-#[utoipa::path(get, path = "/live/calls", tag = "wall", responses((status = 200, description = "Calls that go on, or were over a moment ago.", body = [WallRow])))]
+#[utoipa::path(get, path = "/live/calls", operation_id = "list_live_calls", tag = "wall", responses((status = 200, description = "Calls that go on, or were over a moment ago.", body = [WallRow])))]
 async fn list_calls(State(console): State<Arc<Console>>) -> impl IntoResponse {
     let (rows, seq) = console.feed.look(|world, now| world.rows(now));
     (AppendHeaders([(SEQ, seq)]), Json(rows))
 }
 
 /// A call that goes on, in full. `X-Segue-Seq` says as of which number of the live feed.
-#[utoipa::path(get, path = "/live/calls/{id}", tag = "wall", params(("id" = String, Path)), responses((status = 200, description = "The call.", body = LiveCallView)))]
+#[utoipa::path(get, path = "/live/calls/{id}", operation_id = "find_live_call", tag = "wall", params(("id" = String, Path)), responses((status = 200, description = "The call.", body = LiveCallView)))]
 async fn find_call(State(console): State<Arc<Console>>, Path(id): Path<String>) -> Result<impl IntoResponse, Refusal> {
     let id = call_id(&id)?;
     let (call, seq) = console.feed.look(|world, now| world.call(id, now));

@@ -114,7 +114,7 @@ struct ByToken {
 
 /// What happens in a visitor's call, by WebSocket: `caption` and `state`, in messages as of the live feed. The page speaks first:
 /// `{"resume": seq}`, or `{}` for everything from the call's beginning.
-#[utoipa::path(get, path = "/visit/live", tag = "visit", params(ByToken), responses((status = 101, description = "Messages of type LiveMessage follow.")))]
+#[utoipa::path(get, path = "/visit/live", operation_id = "visit_feed", tag = "visit", params(ByToken), responses((status = 101, description = "Messages of type LiveMessage follow.")))]
 async fn feed(
     State(console): State<Arc<Console>>,
     asked: Result<Query<ByToken>, QueryRejection>,
@@ -159,7 +159,7 @@ async fn person(State(console): State<Arc<Console>>, Visitor(visit): Visitor) ->
 }
 
 /// Hangs up.
-#[utoipa::path(post, path = "/visit/hang_up", tag = "visit", responses((status = 202, description = "Asked of the call.")))]
+#[utoipa::path(post, path = "/visit/hang_up", operation_id = "end_visit", tag = "visit", responses((status = 202, description = "Asked of the call.")))]
 async fn hang_up(Visitor(visit): Visitor) -> StatusCode {
     visit.line.close();
     StatusCode::ACCEPTED
@@ -174,7 +174,7 @@ struct PressedKey {
 }
 
 /// Presses a key.
-#[utoipa::path(post, path = "/visit/key", tag = "visit", request_body = PressedKey, responses((status = 202, description = "Asked of the call.")))]
+#[utoipa::path(post, path = "/visit/key", operation_id = "press_visit_key", tag = "visit", request_body = PressedKey, responses((status = 202, description = "Asked of the call.")))]
 async fn press_key(Visitor(visit): Visitor, Body(asked): Body<PressedKey>) -> Result<StatusCode, Refusal> {
     let mut labels = asked.key.chars();
     let key = labels.next().filter(|label| labels.next().is_none() && !label.is_ascii_alphabetic()).and_then(Key::new);

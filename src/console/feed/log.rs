@@ -10,6 +10,9 @@ use crate::base::{AgentId, CallId};
 use crate::console::projection::{Audience, Told};
 use crate::console::views::{Event, LiveMessage, Topic};
 
+/// No more text is kept than this, in octets: what is told of hundreds of agents at once is long.
+const MAX_OCTETS: usize = 32 << 20;
+
 /// One thing that was told, as it is sent.
 #[derive(Debug)]
 pub(in crate::console) struct Item {
@@ -24,6 +27,8 @@ pub(in crate::console) struct Log {
     /// The number of the next item.
     next: u64,
     keep: usize,
+    /// Of all texts together.
+    octets: usize,
 }
 
 /// What was asked for is not kept any more, or never was.
@@ -33,7 +38,7 @@ pub(super) struct Lost;
 impl Log {
     /// Numbers begin after `first`.
     pub(super) fn new(first: u64, keep: usize) -> Log {
-        Log { items: VecDeque::new(), next: first + 1, keep: keep.max(1) }
+        Log { items: VecDeque::new(), next: first + 1, keep: keep.max(1), octets: 0 }
     }
 
     /// The number of the latest item.
@@ -45,10 +50,11 @@ impl Log {
         let seq = self.next;
         self.next += 1;
         let item = Arc::new(Item { seq, to: told.to, text: text(seq, now, told.topic, told.call, told.event) });
-        if self.items.len() >= self.keep {
-            self.items.pop_front();
-        }
+        self.octets += item.text.len();
         self.items.push_back(item.clone());
+        while self.items.len() > self.keep || (self.octets > MAX_OCTETS && self.items.len() > 1) {
+            self.octets -= self.items.pop_front().map_or(0, |old| old.text.len());
+        }
         item
     }
 
@@ -142,6 +148,17 @@ mod tests {
             assert_eq!(seqs(&log, lost, &all, 9), Err(Lost), "{lost}");
         }
         assert_eq!(seqs(&log, 102, &Watcher::default(), 9), Ok((vec![], 106)), "who may know nothing has still seen all");
+    }
+
+    #[test]
+    fn long_texts_leave_room_for_fewer() {
+        let mut log = Log::new(0, 1_000);
+        let long = Told { to: Audience::All, topic: Topic::System, call: None, event: Event::Notice { text: "x".repeat(MAX_OCTETS / 10) } };
+        for _ in 0..30 {
+            log.push(long.clone(), Timestamp::UNIX_EPOCH);
+        }
+        assert_eq!(seqs(&log, 10, &Watcher::default(), 99), Err(Lost));
+        assert_eq!(seqs(&log, 21, &Watcher::default(), 99), Ok(((22..=30).collect(), 30)));
     }
 
     #[test]
