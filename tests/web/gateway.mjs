@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** The program, as cargo has built it. */
-export const SEGUE = process.env.SEGUE_BIN ?? join(ROOT, "target/debug/segue");
+export const SEGUE = resolve(process.env.SEGUE_BIN ?? join(ROOT, "target/debug/segue"));
 /** What calls leave behind goes there. */
 export const ROOM = process.env.SEGUE_ROOM ?? join(ROOT, "target/web-tests/room");
 /** Nothing here takes longer, in ms: machines that test are slow. */

@@ -201,12 +201,9 @@ test("the caller goes back to the bot, is brought back by a supervisor, goes on 
   const [ana, carla, sam] = [await onDuty("ana"), await onDuty("carla"), await sits("sam", "/wall")];
   // Nobody but the supervisor brings a person here, however long anything takes.
   for (const { name } of await ask("/triggers")) await ask(`/triggers/${name}`, "PUT", { mode: "off" });
-  const bringsPerson = async () => {
-    await sam.waitForSelector(".rows li:has-text('bot')");
-    await sam.click(".rows li");
-    await sam.click("button:has-text('Bring a person')");
-  };
+  const bringsPerson = () => sam.click("button:has-text('Bring a person')");
   const call = calls(gateway, "1000", [sample("asks-for-a-person")], ["--pace", "turns", "--max", "600"]);
+  await sam.click(".rows li");
   await bringsPerson();
   await accept(ana);
   await ana.keyboard.press("b");
