@@ -14,10 +14,10 @@ mod likeness;
 mod peers;
 
 mod access;
+mod browser_pages;
+mod browser_story;
 mod calls;
 mod feed;
 mod projection;
 mod site;
-mod story;
 mod visits;
-mod web;

@@ -1,5 +1,5 @@
 // The whole story with nothing made up: a caller by SIP, the real gateway, agents in a real browser with recordings as their
-// microphones. What each side heard is left in SEGUE_ROOM; tests/console/story.rs compares it with what the other said.
+// microphones. What each side heard is left in SEGUE_ROOM; tests/console/browser_story.rs compares it with what the other said.
 
 import assert from "node:assert/strict";
 import { copyFileSync, readdirSync } from "node:fs";

@@ -6,9 +6,9 @@ use std::path::Path;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use segue::sound::recording::ChannelChoice;
 
+use crate::browser_pages::tried;
 use crate::likeness::{Course, Heard, Likeness, read, speech};
 use crate::peers::Room;
-use crate::web::tried;
 
 /// Samples in a second of what is written here.
 const HZ: usize = 8_000;
