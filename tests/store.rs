@@ -22,18 +22,16 @@ mod served;
 #[path = "store/upgraded.rs"]
 mod upgraded;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use calls::{call, in_json, last, moment, nth, replayed, whole};
 use databases::{Cluster, rows_of, sqlite};
+use peers::{PATIENCE, until_so};
 use segue::base::{CallOutcome, Record};
 use segue::replay::result::{ReplayFacts, ReplayObject};
 use segue::replay::time_map::TimeMap;
 use segue::store::{AgentDay, Began, GATEWAY_LOST, Store, StoreError, StoreTable, WrapUp};
 use sqlx::Row as _;
-
-/// Nothing here takes longer on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 macro_rules! suite {
     ($($(#[$why:meta])* $place:ident::$name:ident),* $(,)?) => {
@@ -87,15 +85,6 @@ async fn opened(table: &StoreTable) -> Store {
 
 async fn written(store: &Store) {
     assert!(store.flush(PATIENCE).await, "what was handed over is not written: {:?}", store.counts());
-}
-
-/// Until it is so.
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 mod kept {
@@ -372,7 +361,7 @@ mod kept {
 /// What is handed over while the database is away: more than may wait.
 async fn too_much(store: &Store) {
     whole(store, 2, moment(2), (None, "ana"), 12);
-    until("it is noticed", || store.counts().is_away).await;
+    until_so("the database's absence", || store.counts().is_away).await;
     store.begin(Began { call: call(3), at: moment(3), recordings: None });
     let flood: Vec<Record> = (0..20_000).map(|seq| nth(call(3), seq, None, "ana")).collect();
     flood.iter().for_each(|record| store.record(record));

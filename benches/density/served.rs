@@ -20,6 +20,8 @@ pub struct Served {
     child: Child,
     /// Where it is called.
     pub address: SocketAddr,
+    /// Its configuration, log and store.
+    dir: PathBuf,
     log: PathBuf,
 }
 
@@ -74,7 +76,7 @@ impl Served {
         command.args([env!("CARGO_BIN_EXE_segue"), "-vv", "serve", "--config"]).arg(&config);
         // Its store lies there too.
         let child = command.current_dir(&dir).env("NO_COLOR", "1").stdout(Stdio::null()).stderr(std::fs::File::create(&log)?).spawn()?;
-        let served = Served { child, address, log };
+        let served = Served { child, address, dir, log };
         // What is said of pages comes after.
         let last_words = if what == What::Lines { "/welcome?key=" } else { "serving" };
         for _ in 0..200 {
@@ -119,7 +121,8 @@ impl Served {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        Ok(())
+        // Its store is tens of megabytes after some hundred calls.
+        std::fs::remove_dir_all(&self.dir).context("its directory")
     }
 }
 

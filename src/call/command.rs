@@ -1,10 +1,10 @@
 //! What people do to a running call, and the supervisor who watches it.
 
-use crate::base::{AgentId, EndedBy, Happening, Party, QueueId, Time};
+use crate::base::{AgentId, EndedBy, QueueId, Time};
 
 use super::offer::by_hand;
 use super::stage::{Bridged, Stage};
-use super::{Call, Command, Effect, HeardBy, Supervisor};
+use super::{Call, Command, HeardBy, Supervisor};
 
 impl Call {
     pub(super) fn on_command(&mut self, command: Command, now: Time) {
@@ -60,9 +60,7 @@ impl Call {
             self.odd += 1;
             return;
         }
-        let leg = self.next_leg();
-        self.record(Happening::LegJoined { leg, party: Party::Supervisor, agent: Some(supervisor.clone()) });
-        self.out.push_back(Effect::Join { leg, agent: supervisor.clone(), offer: None });
+        let leg = self.join(supervisor.clone(), None);
         self.supervisor = Some(Supervisor { leg, who: supervisor, heard_by: HeardBy::Nobody });
     }
 

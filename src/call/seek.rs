@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::{AgentId, EndedBy, HandoffClock, Happening, Key, LegId, OfferId, OfferOutcome, PlaybackId, Purpose, TicketId, Time, secs};
+use crate::base::{AgentId, EndedBy, HandoffClock, Happening, Key, LegId, OfferId, OfferOutcome, Party, PlaybackId, Purpose, TicketId, Time, secs};
 use crate::handoff::desk::{DeskInput, DeskOutput, Seek};
 use crate::handoff::notice::{self, NoticeFacts};
 use crate::handoff::packet::{self, ContextPacket, HandoffFacts};
@@ -304,12 +304,13 @@ impl Call {
         }
     }
 
-    /// A leg for an agent's line.
+    /// A leg for a line: of an agent by an offer, of a supervisor without one.
     pub(super) fn join(&mut self, agent: AgentId, offer: Option<OfferId>) -> LegId {
         let leg = self.next_leg();
+        let party = if offer.is_some() { Party::Agent } else { Party::Supervisor };
         // Whoever reads the record may command the call at once: their line is in it before that.
         self.out.push_back(Effect::Join { leg, agent: agent.clone(), offer });
-        self.record(Happening::LegJoined { leg, party: crate::base::Party::Agent, agent: Some(agent) });
+        self.record(Happening::LegJoined { leg, party, agent: Some(agent) });
         leg
     }
 

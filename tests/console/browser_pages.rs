@@ -2,7 +2,7 @@
 //! should and the story plays (`tests/web`). The server's part is a stand-in (`tests/standins/console.mjs`), but for the demo, which
 //! is all real.
 //!
-//! Needs node (20 or newer; `tests/run` installs one), npm's registry once, and for two of them chromium; what is missing is said, and its
+//! Needs node (20 or newer; `tests/run` installs one), npm's registry once, and for most of them chromium; what is missing is said, and its
 //! tests skipped.
 
 use std::path::{Path, PathBuf};
