@@ -27,11 +27,21 @@ let browser;
 before(async () => { browser = await launch([`--use-file-for-fake-audio-capture=${join(ROOM, "agent.wav")}`]); });
 after(() => browser?.close());
 
+/** The latest calls as the gateway keeps them, for whoever has to find out what went wrong. */
+async function told(ask) {
+  try {
+    return JSON.stringify(await Promise.all((await ask("/calls?limit=5")).map(({ id }) => ask(`/calls/${id}`))), null, 1);
+  } catch (error) {
+    return `none are told: ${error.message}`;
+  }
+}
+
 /** A gateway with people, for as long as `act` takes. */
 async function withGateway(tables, act) {
   const gateway = await serve(tables), pages = [];
+  let ask;
   try {
-    const ask = await people(gateway, USERS);
+    ask = await people(gateway, USERS);
     const sits = async (name, then, from = browser) => {
       const page = await open(from, { line: false });
       page.setDefaultTimeout(PATIENCE);
@@ -44,7 +54,7 @@ async function withGateway(tables, act) {
     await act({ gateway, ask, sits, onDuty });
     for (const page of pages) assert.deepEqual(page.faults, []);
   } catch (error) {
-    throw new Error(`${error.stack}\nThe gateway said:\n${gateway.log()}`);
+    throw new Error(`${error.stack}\nThe gateway said:\n${gateway.log()}\nIts calls:\n${await told(ask)}`);
   } finally {
     await Promise.all(pages.map((page) => page.context().close()));
     await gateway.stop();
