@@ -391,6 +391,7 @@ impl Call {
                     }
                 }
             }
+            Heard::EarLate => self.on_ear_late(now),
             Heard::Turn(turn) => self.on_caller_turn(turn, now),
             Heard::NoInput => self.on_no_input(now),
             Heard::Key(key) => self.on_caller_key(key, now),
@@ -426,7 +427,7 @@ impl Call {
                 self.on_briefed_key(leg, key);
                 self.on_agent_key(leg, key, now);
             }
-            Heard::SpeechBegan(_) | Heard::BargeIn | Heard::NoInput | Heard::Signal(_) | Heard::Score(_) => {}
+            Heard::SpeechBegan(_) | Heard::BargeIn | Heard::EarLate | Heard::NoInput | Heard::Signal(_) | Heard::Score(_) => {}
         }
     }
 

@@ -4,6 +4,7 @@
 //! offer is answered the edge hands over a socket with a [`MediaPlan`], and whoever drives the call's sound owns it from
 //! then on. What is *not* here: who is called and why (gateway), and what is heard (listen).
 
+pub mod priority;
 pub mod rtp;
 pub mod sip;
 pub mod webrtc;

@@ -40,6 +40,13 @@ impl Call {
         matches!(self.stage, Stage::Bridged(_) | Stage::Moving(_))
     }
 
+    /// What the caller has said is not known yet: they need not wait in silence for it.
+    pub(super) fn on_ear_late(&mut self, now: Time) {
+        if matches!(self.stage, Stage::Greeting | Stage::WithBot) {
+            self.expect_sound(now.back(COMFORT_AFTER), now);
+        }
+    }
+
     pub(super) fn on_no_input(&mut self, now: Time) {
         if matches!(self.stage, Stage::Greeting | Stage::WithBot) {
             self.tell_bot(BotEvent::NoInput, now);

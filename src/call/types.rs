@@ -97,6 +97,8 @@ pub enum Heard {
     SpeechBegan(Time),
     /// The party talks over what is played.
     BargeIn,
+    /// The party has said something, and what it was is not known yet.
+    EarLate,
     /// A turn is over.
     Turn(Turn),
     /// The bot's question got no answer.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::Ending;
 use super::terminal::{LOOK, WELL, complain, hint};
 use crate::base::Key;
+use crate::edge::priority::go_first;
 use crate::edge::sip::table::{SipTable, SrtpPolicy, read_bind};
 use crate::edge::sip::{Dialling, SipEdge};
 use crate::replay::caller::probe::Voice;
@@ -127,7 +128,10 @@ pub fn run(args: &CallArgs) -> anyhow::Result<Ending> {
             return Ok(Ending::Bad);
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let sound_first = || {
+        go_first();
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().on_thread_start(sound_first).build()?;
     let reports = runtime.block_on(round::carry_out(&plan))?;
     let summary = Summary { reports: &reports, wanted: args.calls as usize };
     if !args.json {

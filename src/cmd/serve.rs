@@ -27,9 +27,6 @@ const AUDIBLE_LOSS: f64 = 0.02;
 /// On leaving, the store may take so long for the last records.
 const LAST_RECORDS: Duration = Duration::from_secs(5);
 
-/// By how much threads that don't move sound are nicer: a third of the time of one that does, where both want the same core.
-const ENGINES_NICE: i32 = 5;
-
 /// Take phone calls: SIP in, bot, handoff, agents on their phones
 #[derive(Debug, Args)]
 #[command(after_help = "Signals: SIGTERM or Ctrl-C takes no new calls and lets running ones finish (again: ends them, callers are told);\n\
@@ -56,14 +53,8 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<Ending> {
     for fault in kit.missing().iter().filter(|fault| fault.organ() == Organ::Bot) {
         hint(&fault.to_string());
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().on_thread_start(step_back).build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(&config, kit, file))
-}
-
-/// Engines, signalling and pages wait when sound is due: its threads keep the process's own priority.
-fn step_back() {
-    // Where that is not allowed all are equal.
-    let _ = rustix::process::nice(ENGINES_NICE);
 }
 
 /// The configuration and what it is made into; `None` if there are mistakes, which have then been told.

@@ -377,6 +377,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
                 ListenOutput::Partial(_) => continue,
                 ListenOutput::SpeechBegan { at } => Heard::SpeechBegan(at),
                 ListenOutput::BargeIn => Heard::BargeIn,
+                ListenOutput::EarLate => Heard::EarLate,
                 ListenOutput::TurnEnded(turn) => Heard::Turn(turn),
                 ListenOutput::NoInput => Heard::NoInput,
                 ListenOutput::Key(key) => Heard::Key(key),

@@ -16,6 +16,7 @@ mod pair;
 pub mod pages;
 pub mod phones;
 mod table;
+mod threads;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,13 +24,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::LocalSet;
 
 use crate::base::{AgentId, CallId, Problems, Record, secs};
 use crate::call::{CallInput, Command};
+use crate::edge::priority::go_first;
 use crate::edge::{Invited, LegCommand};
 use crate::handoff::trigger::{Does, TriggerTable};
 use crate::store::Store;
@@ -45,6 +46,7 @@ use lines::{Lines, NotNow};
 use pace::Pace;
 use pages::Pages;
 use phones::PhoneBook;
+use threads::Engines;
 
 pub use table::LiveTable;
 
@@ -72,6 +74,7 @@ pub struct Gateway {
     is_shut: AtomicBool,
     emptied: Notify,
     lateness: Arc<Lateness>,
+    engines: Engines,
     around: Around,
 }
 
@@ -99,7 +102,7 @@ pub enum GatewayError {
 
 impl Gateway {
     /// Starts everything; calls that are over come out of the receiver, and must be taken. Must run inside the runtime
-    /// in which engines are to work.
+    /// in which signalling is to work; engines get threads of their own.
     ///
     /// # Errors
     /// A directory or a thread can't be made.
@@ -131,6 +134,7 @@ impl Gateway {
             is_shut: AtomicBool::new(false),
             emptied: Notify::new(),
             lateness,
+            engines: Engines::start().map_err(GatewayError::Thread)?,
             around,
         };
         let mut admissions = Vec::new();
@@ -332,7 +336,7 @@ impl Gateway {
         let wall = self.around.wall.clone().unwrap_or_else(|| jiff::Timestamp::now().to_zoned(kit.zone(&called)));
         let data = data.into_iter().map(|(name, value)| (name, value.0)).collect();
         let arrival = Arrival { call, called: called.clone(), caller: caller.map(|caller| caller.0.chars().take(MAX_CALLER).collect()), data, wall };
-        let Some((mut plan, mut equipment)) = kit.admit(arrival, rate, None, Handle::current()) else {
+        let Some((mut plan, mut equipment)) = kit.admit(arrival, rate, None, self.engines.handle()) else {
             tracing::info!(reference, %from, called, "refused: no entry has this number");
             refuse(&leg.commands, LegCommand::Refuse { status: 404, retry_after_s: None, contact: None });
             return None;
@@ -377,6 +381,7 @@ fn refuse(commands: &Sender<LegCommand>, refusal: LegCommand) {
 
 /// A thread that moves the sound of its calls, each a task of its own, as long as there is a gateway.
 fn sound_thread(gateway: &Weak<Gateway>, mut admitted: Receiver<Admission>, finished: &Sender<Finished>) {
+    go_first();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

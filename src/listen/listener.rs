@@ -266,6 +266,7 @@ impl Listener {
                     self.out.push(ListenOutput::OpenUtterance(id, first));
                 }
                 Step::Close(id) => self.out.push(ListenOutput::CloseUtterance(id)),
+                Step::Late => self.out.push(ListenOutput::EarLate),
                 Step::Ended(turn, say) => self.on_turn_ended(turn, &say, now),
             }
         }

@@ -36,7 +36,8 @@ pub struct ListenTable {
     pub max_utterance_secs: f64,
     /// A longer turn is cut in two. At least `max_utterance_secs`.
     pub max_turn_secs: f64,
-    /// A turn ends without the final result when the recognizer takes longer than this.
+    /// A turn ends without the final result when the recognizer takes longer than this. One that is late but still finds
+    /// words is waited for three times more, while the caller hears a comfort tone.
     pub final_limit_secs: f64,
     /// Partial transcripts come at most this often.
     pub partial_every_secs: f64,

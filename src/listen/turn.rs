@@ -48,6 +48,8 @@ pub enum Step {
     Open(UtteranceId, Time),
     /// An utterance is over.
     Close(UtteranceId),
+    /// The recognizer is late, and is waited for once more because it still finds words.
+    Late,
     /// A turn is over.
     Ended(Turn, Say),
 }
@@ -250,12 +252,16 @@ impl TurnTaking {
         self.end_if_over(asked, now, timers);
     }
 
-    /// The recognizer took too long.
+    /// The recognizer took too long. While it still finds words it is only slow (a busy machine), and gets more time.
     pub fn on_final_late(&mut self, asked: bool, now: Time, timers: &mut Timers<Why>) {
-        if let Floor::Taken(draft) = &mut self.floor {
-            draft.lose_pending();
-            self.end_if_over(asked, now, timers);
+        let Floor::Taken(draft) = &mut self.floor else { return };
+        if draft.is_pending() && draft.waits_once_more() {
+            timers.set(Why::FinalLate, self.rules.final_limit, now);
+            self.steps.push_back(Step::Late);
+            return;
         }
+        draft.lose_pending();
+        self.end_if_over(asked, now, timers);
     }
 
     /// No frame came for a while.

@@ -250,6 +250,8 @@ pub enum ListenOutput {
     CloseUtterance(UtteranceId),
     /// A partial transcript of the current turn.
     Partial(String),
+    /// The party has said something, and the recognizer is late with it.
+    EarLate,
     /// A turn is over.
     TurnEnded(Turn),
     /// The bot's question got no answer within its patience.

@@ -118,6 +118,7 @@ fn step(world: &mut World, (kind, which, size): Draw) {
             }
         }
         27 => world.input(CallInput::Heard(LegId::CALLER, Heard::Key(Key::new(['1', '2', '0', '#', '5'][usize::from(which % 5)]).expect("a key")))),
+        28 if size % 2 == 0 => world.input(CallInput::Heard(LegId::CALLER, Heard::EarLate)),
         28 => world.input(CallInput::Heard(LegId::CALLER, Heard::NoInput)),
         29 => world.input(CallInput::Heard(LegId::CALLER, Heard::BargeIn)),
         30 => {

@@ -664,6 +664,19 @@ fn a_caller_is_not_handed_back_where_there_is_no_bot() {
 }
 
 #[test]
+fn who_is_not_understood_yet_hears_that_they_are_waited_for() {
+    let mut world = World::with_bot(Setup::default());
+    world.run(secs(10));
+    let tones =
+        |world: &World| world.records.iter().filter(|(_, kind)| matches!(kind, Happening::PlaybackStarted { purpose: Purpose::Comfort, .. })).count();
+    let before = tones(&world);
+    world.input(CallInput::Heard(LegId::CALLER, Heard::EarLate));
+    world.run(Duration::from_millis(100));
+    assert_eq!(tones(&world), before + 1);
+    well(world);
+}
+
+#[test]
 fn a_message_is_as_long_as_the_caller_speaks() {
     let mut world = World::with_bot(Setup { agents: 0, caller: None, ..Setup::default() });
     world.caller_asks_for_a_person();

@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use webrtc::runtime::{AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime};
 
 use super::port::Share;
+use crate::edge::priority::go_first;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -27,7 +28,10 @@ impl Thread {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (handle, ends) = (runtime.handle().clone(), CancellationToken::new());
         let ended = ends.clone();
-        std::thread::Builder::new().name(name.to_owned()).spawn(move || runtime.block_on(ended.cancelled()))?;
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            go_first();
+            runtime.block_on(ended.cancelled());
+        })?;
         Ok(Thread { handle, _ends: ends.drop_guard() })
     }
 

@@ -6,6 +6,9 @@ use crate::listen::types::{Hypothesis, Turn};
 
 use super::Answer;
 
+/// A recognizer that is late but still finds words is waited for so many times more.
+const LATE_WAITS: u32 = 3;
+
 /// A turn while it is being said.
 #[derive(Debug)]
 pub(super) struct Draft {
@@ -14,6 +17,9 @@ pub(super) struct Draft {
     pub(super) last_sound: Time,
     pub(super) talk: Talk,
     pub(super) pieces: Vec<Piece>,
+    /// True if a guess has changed since the recognizer was last waited for.
+    has_news: bool,
+    late_waits: u32,
 }
 
 /// Whether there is sound right now.
@@ -50,7 +56,7 @@ pub(super) enum Result {
 
 impl Draft {
     pub(super) fn new(n: u32, start: Time, now: Time) -> Self {
-        Draft { n, start, last_sound: now, talk: Talk::Speaking, pieces: Vec::new() }
+        Draft { n, start, last_sound: now, talk: Talk::Speaking, pieces: Vec::new(), has_news: false, late_waits: 0 }
     }
 
     pub(super) fn open(&self) -> Option<&Piece> {
@@ -68,6 +74,7 @@ impl Draft {
         let State::Open(guess) = &mut piece.state else { return None };
         piece.state = State::Pending(std::mem::take(guess));
         piece.to = last_sound.max(piece.from);
+        self.has_news = false;
         Some(piece.id)
     }
 
@@ -82,6 +89,7 @@ impl Draft {
             return Answer::Same;
         }
         *guess = heard;
+        self.has_news = true;
         Answer::Taken
     }
 
@@ -95,6 +103,13 @@ impl Draft {
                 Answer::Taken
             }
         }
+    }
+
+    /// True if the recognizer has found more words since it was asked for its final result, or since this was last asked.
+    pub(super) fn waits_once_more(&mut self) -> bool {
+        let waits = std::mem::take(&mut self.has_news) && self.late_waits < LATE_WAITS;
+        self.late_waits += u32::from(waits);
+        waits
     }
 
     pub(super) fn lose_pending(&mut self) {

@@ -102,6 +102,31 @@ fn a_turn_does_not_wait_for_ever_for_its_text() {
 }
 
 #[test]
+fn a_recognizer_that_is_late_but_finds_words_is_waited_for() {
+    let late = |bench: &Bench| bench.told.iter().filter(|(_, told)| matches!(told, ListenOutput::EarLate)).count();
+    let mut bench = Bench::caller();
+    bench.script.push_back(None);
+    bench.sound(1_000, true);
+    bench.silence(600);
+    for n in 0..5 {
+        bench.give(ListenInput::Partial(UtteranceId(0), heard(&format!("one more word, {n}"))));
+        bench.silence(1_500);
+    }
+    let turn = bench.turns().pop().expect("a turn, for nobody waits for ever");
+    assert_eq!((turn.0, turn.1.text, late(&bench)), (at(7_500), None, 3));
+
+    let mut bench = Bench::caller();
+    bench.script.push_back(None);
+    bench.sound(1_000, true);
+    bench.silence(600);
+    bench.give(ListenInput::Partial(UtteranceId(0), heard("a person")));
+    bench.silence(2_000);
+    assert_eq!((bench.turns().len(), late(&bench)), (0, 1));
+    bench.give(ListenInput::Final(UtteranceId(0), heard("a person please")));
+    assert_eq!(bench.texts(), [Some("a person please".to_owned())]);
+}
+
+#[test]
 fn what_the_recognizer_rejects_is_no_text() {
     let mut bench = Bench::caller();
     bench.script.push_back(None);
