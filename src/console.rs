@@ -32,7 +32,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::routing::get;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -106,7 +106,7 @@ pub(crate) struct Console {
     gateway: Arc<Gateway>,
     webrtc: WebRtcEdge,
     visits: Arc<Visits>,
-    desk: DeskTables,
+    desk: RwLock<Arc<DeskTables>>,
     feed: Feed,
     /// Who may come in by a link, once: by what is kept of its key.
     invited: Mutex<BTreeMap<String, String>>,
@@ -129,6 +129,11 @@ impl Console {
                 lines.disconnect(&owner);
             }
         }
+    }
+
+    /// Queues and agents, as they are now.
+    pub(crate) fn desk(&self) -> Arc<DeskTables> {
+        self.desk.read().clone()
     }
 
     fn invited(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
@@ -190,6 +195,15 @@ impl Served {
         self.certificate.as_ref().map_or(Ok(()), Certificate::renew)
     }
 
+    /// Other queues and agents, from now on.
+    pub fn renew_desk(&self, desk: DeskTables) {
+        *self.console.desk.write() = desk.clone().into();
+        self.console.feed.change(|world, now| {
+            world.renew(desk);
+            world.flush(now)
+        });
+    }
+
     /// `/readyz` says no from now on; everything else goes on.
     pub fn drain(&self) {
         self.console.is_stopping.store(true, Ordering::Relaxed);
@@ -231,7 +245,7 @@ pub async fn open(bind: SocketAddr, table: &ConsoleTable, parts: Parts) -> Resul
         heard: api::Heard::default(),
         visits: Arc::new(Visits::new(table.max_visitors)),
         people,
-        desk,
+        desk: RwLock::new(desk.into()),
         invited: Mutex::default(),
         authority: base.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or(rest).to_owned()),
         base: base.trim_end_matches('/').to_owned(),

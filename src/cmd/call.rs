@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::Ending;
 use super::terminal::{LOOK, WELL, complain, hint};
 use crate::base::Key;
-use crate::edge::priority::go_first;
+use crate::edge::go_first;
 use crate::edge::sip::table::{SipTable, SrtpPolicy, read_bind};
 use crate::edge::sip::{Dialling, SipEdge};
 use crate::replay::caller::probe::Voice;

@@ -1,7 +1,6 @@
 //! What `segue serve`, `segue demo` and `segue replay --realtime` have in common: from a configuration to a gateway that
 //! takes calls, and phones to call it with.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use crate::config::Config;
 use crate::console::people::People;
 use crate::console::{self, ConsoleTable, Parts, Served};
 use crate::edge::sip::digest::Credentials;
-use crate::edge::sip::table::{PhoneTable, SipTable, SrtpPolicy};
+use crate::edge::sip::table::{SipTable, SrtpPolicy};
 use crate::edge::sip::trunk::TrunkPeer;
 use crate::edge::sip::trunk::table::TrunkTable;
 use crate::edge::sip::{Peers, SipEdge};
@@ -26,7 +25,7 @@ use crate::edge::{Invited, Ports};
 use crate::gateway::Kit;
 use crate::gateway::live::call::Finished;
 use crate::gateway::live::pages::Pages;
-use crate::gateway::live::phones::{PhoneBook, Place};
+use crate::gateway::live::phones::{PhoneBook, Place, Places};
 use crate::gateway::live::{Around, Gateway};
 use crate::replay::result::{ReplayFacts, ReplayObject};
 use crate::replay::time_map::TimeMap;
@@ -85,8 +84,7 @@ async fn open_with(config: &Config, kit: Kit, wall: Option<jiff::Zoned>, store: 
     speak_ahead(config, &kit).await;
     let (calls, ringing) = channel(RINGING);
     let ports = Arc::new(ports(&config.sip));
-    let (mut places, accounts) = places(&config.phone)?;
-    places.extend(config.acd.iter().map(|acd| (AgentId::from(acd.name.as_str()), vec![Place::Dialled(acd.target.clone(), acd.trunks.clone())])));
+    let (places, accounts) = places(config)?;
     let peers = Peers { accounts, trunks: trunks(&config.trunk)? };
     let sip = SipEdge::open_with(&config.sip, peers, ports, calls).await.context("sip")?;
     let webrtc = WebRtcEdge::open(&config.webrtc)?;
@@ -185,13 +183,14 @@ fn trunks(tables: &[TrunkTable]) -> anyhow::Result<Vec<TrunkPeer>> {
     tables.iter().enumerate().map(peer).collect()
 }
 
-type Places = BTreeMap<AgentId, Vec<Place>>;
-
-/// Where agents are rung, and by what their phones register.
-fn places(phones: &[PhoneTable]) -> anyhow::Result<(Places, Vec<Credentials>)> {
+/// Where agents and ACDs are rung, and by what their phones register.
+///
+/// # Errors
+/// A phone's password can't be read.
+pub fn places(config: &Config) -> anyhow::Result<(Places, Vec<Credentials>)> {
     let mut places = Places::new();
     let mut accounts = Vec::new();
-    for (n, phone) in phones.iter().enumerate() {
+    for (n, phone) in config.phone.iter().enumerate() {
         let places = places.entry(AgentId::from(phone.agent.as_str())).or_default();
         places.extend(phone.contact.clone().map(|contact| Place::Dialled(contact, phone.trunks.clone())));
         if let Some(account) = phone.account().with_context(|| format!("phone[{n}]"))? {
@@ -199,5 +198,7 @@ fn places(phones: &[PhoneTable]) -> anyhow::Result<(Places, Vec<Credentials>)> {
             accounts.push(account);
         }
     }
+    let acds = config.acd.iter();
+    places.extend(acds.map(|acd| (AgentId::from(acd.name.as_str()), vec![Place::Dialled(acd.target.clone(), acd.trunks.clone())])));
     Ok((places, accounts))
 }

@@ -15,6 +15,7 @@ use crate::config::{BUILT_IN, Config};
 use crate::console::Served;
 use crate::edge::sip::{SipCounts, SipEdge};
 use crate::edge::webrtc::PortCounts;
+use crate::gateway::live::Gateway;
 use crate::gateway::live::call::Finished;
 use crate::gateway::live::lateness::{Lateness, Ticks};
 use crate::replay::verdict::{clock, verdict};
@@ -79,7 +80,7 @@ async fn serve(config: &Config, kit: crate::gateway::Kit, file: Option<&Path>) -
                 Asked::Stop => break,
                 Asked::Reload => {
                     renew(console.as_ref());
-                    reload(config, &gateway, &sip, file).await;
+                    reload(config, &gateway, &sip, console.as_ref(), file).await;
                 }
             },
         }
@@ -241,7 +242,7 @@ fn on_the_line(call: &Finished) -> String {
     format!(" The network lost {:.0} % of what the caller said, and of late {:.0} % of what they were to hear.", lost * 100.0, theirs * 100.0)
 }
 
-async fn reload(old: &Config, gateway: &crate::gateway::live::Gateway, sip: &SipEdge, file: Option<&Path>) {
+async fn reload(old: &Config, gateway: &Gateway, sip: &SipEdge, console: Option<&Served>, file: Option<&Path>) {
     if let Err(error) = sip.renew_certificate() {
         complain(&format!("{error}; the certificate before it stays in force"));
     }
@@ -249,13 +250,19 @@ async fn reload(old: &Config, gateway: &crate::gateway::live::Gateway, sip: &Sip
         complain("the configuration has mistakes; the old one stays in force");
         return;
     };
+    let (places, accounts) = match live::places(&config) {
+        Ok(phones) => phones,
+        Err(error) => return complain(&format!("{error:#}; the old configuration stays in force")),
+    };
     live::speak_ahead(&config, &kit).await;
-    match gateway.reload(kit) {
-        Ok(()) => match fixed(old, &config).join(", ") {
-            none if none.is_empty() => tracing::info!("the configuration was read again"),
-            these => tracing::warn!("the configuration was read again, but changes of these need a restart: {these}"),
-        },
-        Err(why) => complain(&why),
+    gateway.reload(kit, places);
+    sip.renew_accounts(accounts);
+    if let Some(console) = console {
+        console.renew_desk(config.desk());
+    }
+    match fixed(old, &config).join(", ") {
+        none if none.is_empty() => tracing::info!("the configuration was read again"),
+        these => tracing::warn!("the configuration was read again, but changes of these need a restart: {these}"),
     }
 }
 
@@ -264,7 +271,6 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
     let changed = [
         ("sip", old.sip != new.sip),
         ("webrtc", old.webrtc != new.webrtc),
-        ("phone", old.phone != new.phone),
         ("trunk", old.trunk != new.trunk),
         ("gateway", old.gateway != new.gateway),
         ("store", old.store != new.store),

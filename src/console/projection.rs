@@ -115,6 +115,16 @@ impl Projection {
         }
     }
 
+    /// Other queues and agents, from now on; who is gone is shown as long as they are on a call.
+    pub fn renew(&mut self, tables: DeskTables) {
+        let is_listed = |id: &AgentId| tables.agents.iter().any(|agent| *agent.name == *id.0);
+        self.agents.retain(|id, desk| is_listed(id) || desk.is_busy());
+        for agent in &tables.agents {
+            self.agents.entry(AgentId::from(agent.name.as_str())).or_default();
+        }
+        self.tables = tables.into();
+    }
+
     /// One thing happened in a call.
     pub fn on_record(&mut self, record: &Record, now: Timestamp) -> Vec<Told> {
         let id = record.subject;
@@ -216,9 +226,10 @@ impl Projection {
 
     /// An agent's desk.
     pub fn desk(&self, agent: &AgentId, now: Timestamp) -> Option<Desk> {
-        let table = self.agent_table(agent)?;
         let desk = self.agents.get(agent)?;
-        let (queues, other_queues) = self.queues(now).into_iter().partition(|queue| serves(table, &queue.name));
+        // Who is in the tables no more may be on a call still.
+        let table = self.agent_table(agent);
+        let (queues, other_queues) = self.queues(now).into_iter().partition(|queue| table.is_some_and(|table| serves(table, &queue.name)));
         let offer = desk.offers.first().and_then(|(call, n)| self.offer(*call, *n, now));
         let on = desk.on.as_ref();
         let call = on.and_then(|on| Some((on, self.calls.get(&on.call)?)));

@@ -287,6 +287,11 @@ impl SipEdge {
         Ok(())
     }
 
+    /// Phones may register by these accounts from now on, and no others; those that have by another are not there any more.
+    pub fn renew_accounts(&self, accounts: Vec<Credentials>) {
+        self.inner.phones.renew(accounts);
+    }
+
     /// Rings somebody; everything that comes of it comes as events of the leg.
     pub fn dial(&self, dialling: Dialling) -> Leg {
         self.inner.dial(dialling)

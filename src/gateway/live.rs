@@ -30,8 +30,8 @@ use tokio::task::LocalSet;
 
 use crate::base::{AgentId, CallId, Problems, Record, secs};
 use crate::call::{CallInput, Command};
-use crate::edge::priority::go_first;
-use crate::edge::{Invited, LegCommand};
+use crate::edge::{Invited, LegCommand, go_first};
+use crate::handoff::desk::DeskInput;
 use crate::handoff::trigger::{Does, TriggerTable};
 use crate::store::Store;
 
@@ -45,7 +45,7 @@ use lateness::Lateness;
 use lines::{Lines, NotNow};
 use pace::Pace;
 use pages::Pages;
-use phones::PhoneBook;
+use phones::{PhoneBook, Places};
 use threads::Engines;
 
 pub use table::LiveTable;
@@ -167,17 +167,14 @@ impl Gateway {
         self.admit(invited, self.active() % self.threads.len().max(1))
     }
 
-    /// Other calls begin with this kit from now on; running ones keep theirs.
-    ///
-    /// # Errors
-    /// Queues, agents or hours are others, which needs a restart.
-    pub fn reload(&self, kit: Kit) -> Result<(), String> {
+    /// Other calls begin with this kit from now on, and running ones keep theirs; but queues and agents are for all calls, and
+    /// so is where agents are rung.
+    pub fn reload(&self, kit: Kit, places: Places) {
         let mut current = self.kit.write();
-        if current.tables().desk != kit.tables().desk {
-            return Err("queues, agents or hours have changed, which needs a restart; nothing was changed".into());
-        }
+        // Before those who are new can be rung.
+        self.shared.desk.tell(DeskInput::Tables(kit.tables().desk.clone().into()));
+        self.shared.phones.renew(places);
         *current = Arc::new(kit);
-        Ok(())
     }
 
     /// The triggers in force for calls that begin now.
@@ -288,7 +285,7 @@ impl Gateway {
 
     /// Tells the desk whose phones can be rung, now and whenever one registers or is gone.
     fn announce_phones(gateway: &Arc<Gateway>) {
-        let mut registered = gateway.shared.phones.registered();
+        let (mut registered, mut places) = (gateway.shared.phones.registered(), gateway.shared.phones.places());
         let mut reachable = BTreeSet::new();
         let mut announce = move |gateway: &Gateway, registered: &BTreeSet<String>| {
             let now = gateway.shared.phones.reachable(registered);
@@ -300,8 +297,12 @@ impl Gateway {
         announce(gateway, &registered.borrow_and_update());
         let gateway = Arc::downgrade(gateway);
         tokio::spawn(async move {
-            while registered.changed().await.is_ok() {
-                let Some(gateway) = gateway.upgrade() else { return };
+            loop {
+                let changed = tokio::select! {
+                    changed = registered.changed() => changed,
+                    changed = places.changed() => changed,
+                };
+                let (Ok(()), Some(gateway)) = (changed, gateway.upgrade()) else { return };
                 announce(&gateway, &registered.borrow_and_update());
             }
         });

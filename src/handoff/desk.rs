@@ -16,6 +16,7 @@ mod agents;
 mod hours;
 mod inputs;
 mod queue;
+mod renew;
 mod routing;
 pub mod tables;
 mod tickets;
@@ -57,6 +58,8 @@ pub struct Desk {
     counters: DeskCounters,
     out: VecDeque<DeskOutput>,
     now: Time,
+    /// Until when agents who have just come into the tables may say that they are here.
+    settling_until: Time,
 }
 
 /// Somebody is to be called back.
@@ -119,6 +122,7 @@ impl Desk {
             counters: DeskCounters::default(),
             out: VecDeque::new(),
             now: Time::ZERO,
+            settling_until: Time::ZERO,
         }
     }
 
@@ -138,6 +142,7 @@ impl Desk {
             DeskInput::Line { agent, up } => self.on_line(&agent, up),
             DeskInput::Callback { ticket, queue, number } => self.on_callback(ticket, queue, number),
             DeskInput::CallbackDone { ticket } => self.on_callback_done(ticket),
+            DeskInput::Tables(tables) => self.on_tables(&tables),
             DeskInput::Tick => {}
         }
         self.expire(|deadline| deadline <= now);
@@ -183,9 +188,9 @@ impl Desk {
         self.tickets.keys().filter(|ticket| ticket.call == call).copied().collect()
     }
 
-    /// What every agent is doing, in the order of the tables.
+    /// What every agent is doing; those who are in the tables no more stay as long as they are on a call.
     pub fn agents(&self) -> impl Iterator<Item = (&AgentId, AgentState)> {
-        self.agents.iter().map(|a| (&a.id, a.state()))
+        self.agents.iter().filter(|a| !a.is_closed || !a.busy.is_empty()).map(|a| (&a.id, a.state()))
     }
 
     /// What an agent has said of themselves, or was put on for what they did.
@@ -194,7 +199,7 @@ impl Desk {
     }
 
     fn queue(&self, id: &QueueId) -> Option<(usize, &Queue)> {
-        self.queues.iter().enumerate().find(|(_, q)| q.id == *id)
+        self.queues.iter().enumerate().find(|(_, q)| q.id == *id && !q.is_closed)
     }
 
     fn waiting_in(&self, queue: usize) -> usize {

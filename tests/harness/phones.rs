@@ -101,8 +101,11 @@ pub fn part(longest_secs: u64) -> Part {
     }
 }
 
+/// An agent who takes the call by key, and presses it again as people do: on a busy machine the first one may come before
+/// anybody listens for it. On the call it means nothing.
 pub fn accepts(after: Duration, part: Part) -> Part {
-    Part { keys: vec![(after, Key::new('1').unwrap())], ..part }
+    let again = [0, 3, 8].map(|secs| (after + Duration::from_secs(secs), Key::new('1').unwrap()));
+    Part { keys: again.to_vec(), ..part }
 }
 
 /// A call to this target, in one codec.

@@ -54,6 +54,12 @@ impl Served {
         assert!(is_said, "it does not say `{what}`, but\n{}", *self.log.borrow());
     }
 
+    /// Until it has said so this often.
+    pub async fn says_times(&mut self, what: &str, times: usize) {
+        let is_said = matches!(timeout(PATIENCE, self.log.wait_for(|log| log.matches(what).count() >= times)).await, Ok(Ok(_)));
+        assert!(is_said, "it does not say `{what}` {times} times, but\n{}", *self.log.borrow());
+    }
+
     /// The word that comes after this in what it says.
     pub async fn word_after(&mut self, what: &str) -> String {
         self.says(what).await;

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use crate::phones::{PATIENCE, dialling, phone};
 use crate::served::Served;
 use segue::edge::sip::SipEdge;
-use segue::edge::{Leg, LegCommand, LegEvent, MediaSockets, Wire};
+use segue::edge::{Invited, Leg, LegCommand, LegEvent, MediaSockets, Wire};
 use segue::sound::codec::Codec;
+use tokio::sync::mpsc::Receiver;
 
 /// A second of sound.
 const SECOND: usize = 50;
@@ -124,10 +125,35 @@ async fn a_changed_configuration_is_read_while_a_call_goes_on_and_a_spoiled_one_
     served.says("the old one stays in force").await;
     assert_eq!(status_of(&phone, &served.target("2000")).await, 200);
     served.reload(|text| text.replace("called = 3000", "called = [\"3000\"]").replace("service", "sales"));
-    served.says("which needs a restart").await;
-    assert_eq!(status_of(&phone, &served.target("3000")).await, 404, "the caller's queue is not taken away");
+    served.says_times("the configuration was read again", 2).await;
+    assert_eq!(status_of(&phone, &served.target("3000")).await, 200);
     call.hears(SECOND).await;
     call.hangs_up().await;
+}
+
+/// Whose phone rings next.
+async fn rings(rung: &mut Receiver<Invited>) -> (String, Leg) {
+    let invited = tokio::time::timeout(PATIENCE, rung.recv()).await.unwrap().unwrap();
+    invited.leg.commands.send(LegCommand::Ring).await.unwrap();
+    (invited.called, invited.leg)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_agents_are_read_while_a_caller_waits_who_is_theirs_from_then_on() {
+    let (phone, mut rung) = phone().await;
+    let served = served("agents", 48_700, &phone, "").await;
+    let mut call = stands(&phone, &served.target("1000")).await;
+    let (name, mut leg) = rings(&mut rung).await;
+    assert_eq!(name, "nobody");
+    served.reload(|text| text.replace("nobody", "dora"));
+    let (name, mut dora) = rings(&mut rung).await;
+    assert_eq!(name, "dora");
+    while !matches!(next(&mut leg).await, LegEvent::Gone(_)) {}
+    dora.commands.send(LegCommand::Answer).await.unwrap();
+    call.hears(SECOND).await;
+    call.hangs_up().await;
+    while !matches!(next(&mut dora).await, LegEvent::Gone(_)) {}
+    assert!(served.log.borrow().contains("the configuration was read again"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

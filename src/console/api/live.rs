@@ -195,7 +195,7 @@ async fn hand_off(
     Body(asked): Body<ToQueue>,
 ) -> Result<StatusCode, Refusal> {
     if let Some(queue) = &asked.queue
-        && !console.desk.queues.iter().any(|table| table.name == *queue)
+        && !console.desk().queues.iter().any(|table| table.name == *queue)
     {
         return Err(Refusal::bad("queue", "There is no queue of this name."));
     }

@@ -63,8 +63,9 @@ pub(super) struct Me {
 impl Me {
     pub(super) fn of(person: &Person, console: &Console) -> Me {
         let agent = person.agent.as_ref().map(|agent| agent.0.to_string());
-        let table = console.desk.agents.iter().find(|table| Some(&table.name) == agent.as_ref());
-        let all = || console.desk.queues.iter().map(|queue| queue.name.clone()).collect();
+        let desk = console.desk();
+        let table = desk.agents.iter().find(|table| Some(&table.name) == agent.as_ref());
+        let all = || desk.queues.iter().map(|queue| queue.name.clone()).collect();
         let queues = table.map(|table| if table.queues.iter().any(|queue| queue == ANY) { all() } else { table.queues.clone() });
         Me { name: person.name.clone(), title: person.title.clone(), role: person.role, agent, queues: queues.unwrap_or_default() }
     }
@@ -392,7 +393,7 @@ fn checked_role(role: Role) -> Result<Role, Refusal> {
 
 fn checked_agent(console: &Console, agent: Option<String>) -> Result<Option<String>, Refusal> {
     let Some(agent) = agent else { return Ok(None) };
-    let is_known = console.desk.agents.iter().any(|table| AgentId::from(table.name.as_str()) == AgentId::from(agent.as_str()));
+    let is_known = console.desk().agents.iter().any(|table| AgentId::from(table.name.as_str()) == AgentId::from(agent.as_str()));
     if is_known { Ok(Some(agent)) } else { Err(Refusal::bad("agent", "There is no agent of this name in the configuration ([[agent]]).")) }
 }
 

@@ -97,6 +97,11 @@ impl AgentDesk {
         }
     }
 
+    /// Whether any call is theirs, still to be wrapped up or not.
+    pub(super) fn is_busy(&self) -> bool {
+        self.on.is_some()
+    }
+
     /// Whether this call is theirs, still to be wrapped up or not.
     pub(super) fn has(&self, call: CallId) -> bool {
         self.on.as_ref().is_some_and(|on| on.call == call)

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use rsipstack::sip::{Header, Request, StatusCode};
 use rsipstack::transaction::transaction::Transaction;
 use tokio::sync::watch;
@@ -26,7 +26,7 @@ const EXPIRY: Duration = Duration::from_secs(1);
 
 /// Phones that register here.
 pub(super) struct Phones {
-    accounts: BTreeMap<String, Credentials>,
+    accounts: RwLock<BTreeMap<String, Credentials>>,
     authority: Mutex<Authority>,
     registrar: Mutex<Registrar>,
     guard: Guard,
@@ -39,13 +39,25 @@ impl Phones {
         let bounds = Bounds { min_secs: table.register_min_secs, max_secs: table.register_max_secs };
         let algorithms = table.digests.iter().map(|digest| digest.algorithm()).collect();
         Phones {
-            accounts: accounts.into_iter().map(|account| (account.username.clone(), account)).collect(),
+            accounts: RwLock::new(by_name(accounts)),
             authority: Mutex::new(Authority::new(&table.realm, algorithms)),
             registrar: Mutex::new(Registrar::new(bounds)),
             guard: Guard::new(table.calls_per_second).banning(table.ban_after, Duration::from_secs(u64::from(table.ban_secs))),
             reachable: watch::Sender::new(BTreeSet::new()),
             opened: Instant::now(),
         }
+    }
+
+    /// These accounts, and no others, from now on; who registered by another, or with another password, is forgotten.
+    pub fn renew(&self, accounts: Vec<Credentials>) {
+        let accounts = by_name(accounts);
+        let before = std::mem::replace(&mut *self.accounts.write(), accounts.clone());
+        let reachable = {
+            let mut registrar = self.registrar();
+            registrar.retain(|name| accounts.get(name).is_some_and(|account| before.get(name) == Some(account)));
+            registrar.reachable()
+        };
+        self.tell(reachable);
     }
 
     pub fn contacts(&self, name: &str) -> Vec<String> {
@@ -84,7 +96,7 @@ impl Phones {
         let method = request.method.to_string();
         let mut denied = Denied::Unknown;
         for value in values(request, "authorization") {
-            match self.authority().verify(&value, (&method, &uri), |name| self.accounts.get(name).cloned(), now) {
+            match self.authority().verify(&value, (&method, &uri), |name| self.accounts.read().get(name).cloned(), now) {
                 Ok(name) => return Ok(name),
                 Err(why) => denied = why,
             }
@@ -107,7 +119,7 @@ impl Phones {
 
     /// A REGISTER, as it is answered.
     fn on_register(&self, request: &Request, from: SocketAddr, transport: &str) -> (StatusCode, Vec<Header>) {
-        if self.accounts.is_empty() {
+        if self.accounts.read().is_empty() {
             return (StatusCode::Forbidden, Vec::new());
         }
         if let Verdict::Refuse { tell } = self.guard.call(from.ip(), Instant::now()) {
@@ -143,6 +155,10 @@ impl Phones {
             Answer::OutOfOrder => (StatusCode::ServerInternalError, Vec::new()),
         }
     }
+}
+
+fn by_name(accounts: Vec<Credentials>) -> BTreeMap<String, Credentials> {
+    accounts.into_iter().map(|account| (account.username.clone(), account)).collect()
 }
 
 /// Answers a REGISTER.

@@ -149,6 +149,11 @@ impl Registrar {
         });
     }
 
+    /// Forgets the phones of all other users.
+    pub fn retain(&mut self, stays: impl Fn(&str) -> bool) {
+        self.users.retain(|name, _| stays(name));
+    }
+
     /// The URIs at which a user's phones are dialled, the preferred ones first.
     pub fn contacts(&self, name: &str, now: Time) -> Vec<String> {
         let bindings = self.users.get(name).into_iter().flatten();

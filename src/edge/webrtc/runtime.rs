@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use webrtc::runtime::{AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime};
 
 use super::port::Share;
-use crate::edge::priority::go_first;
+use crate::edge::go_first;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 

@@ -48,7 +48,9 @@ impl Told {
     fn must_come(&self) -> bool {
         match self {
             Told::Ended(_) | Told::Page(..) | Told::Left(_) => true,
-            Told::Message(message) => matches!(message, DeskInput::Release { .. } | DeskInput::Cancel { .. } | DeskInput::Line { .. }),
+            Told::Message(message) => {
+                matches!(message, DeskInput::Release { .. } | DeskInput::Cancel { .. } | DeskInput::Line { .. } | DeskInput::Tables(_))
+            }
             Told::Began(..) | Told::PhoneIsUp(_) => false,
         }
     }
@@ -245,6 +247,10 @@ impl DeskService {
                 };
                 self.becomes(agent, presence);
             }
+            Told::Message(DeskInput::Tables(tables)) => {
+                self.desk.handle(DeskInput::Tables(tables), self.now());
+                self.show_who_is_here();
+            }
             Told::Message(message) => self.desk.handle(message, self.now()),
             Told::Page(agent, true) => drop(self.pages.insert(agent)),
             Told::Page(agent, false) => drop(self.pages.remove(&agent)),
@@ -311,6 +317,21 @@ impl DeskService {
             }
         }
         self.tell_views();
+    }
+
+    /// Shows whoever is new, and nobody who is gone.
+    fn show_who_is_here(&self) {
+        let since = jiff::Timestamp::now();
+        self.agents.send_if_modified(|agents| {
+            let new = |(agent, state): (&AgentId, AgentState)| {
+                let now = agents.get(agent).cloned().unwrap_or(AgentNow { state, presence: Presence::Offline, since });
+                (agent.clone(), now)
+            };
+            let here: BTreeMap<AgentId, AgentNow> = self.desk.agents().map(new).collect();
+            let is_news = !here.keys().eq(agents.keys());
+            *agents = here.into();
+            is_news
+        });
     }
 
     /// Shows how an agent is to whoever watches.

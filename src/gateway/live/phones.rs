@@ -1,6 +1,7 @@
 //! The phones of agents: who is rung where.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -22,11 +23,13 @@ pub enum Place {
     Registered(String),
 }
 
+/// Where all agents are rung.
+pub type Places = BTreeMap<AgentId, Vec<Place>>;
+
 /// The phones of all agents.
-#[derive(Clone)]
 pub struct PhoneBook {
     sip: SipEdge,
-    places: BTreeMap<AgentId, Vec<Place>>,
+    places: watch::Sender<Arc<Places>>,
     codecs: Vec<Codec>,
     from: String,
     srtp: bool,
@@ -34,8 +37,18 @@ pub struct PhoneBook {
 
 impl PhoneBook {
     /// A book of these places; phones see calls from `from` (a `sip:` URI) where the caller's number is unknown.
-    pub fn new(sip: SipEdge, places: BTreeMap<AgentId, Vec<Place>>, (codecs, srtp): (Vec<Codec>, bool), from: String) -> Self {
-        PhoneBook { sip, places, codecs, from, srtp }
+    pub fn new(sip: SipEdge, places: Places, (codecs, srtp): (Vec<Codec>, bool), from: String) -> Self {
+        PhoneBook { sip, places: watch::Sender::new(places.into()), codecs, from, srtp }
+    }
+
+    /// Agents are rung at these places from now on; phones that ring go on ringing.
+    pub fn renew(&self, places: Places) {
+        self.places.send_replace(places.into());
+    }
+
+    /// Where agents are rung, now and whenever that is renewed.
+    pub fn places(&self) -> watch::Receiver<Arc<Places>> {
+        self.places.subscribe()
     }
 
     /// The agents who have a phone that can be rung, if these names are registered. One that is dialled is always there.
@@ -44,7 +57,7 @@ impl PhoneBook {
             Place::Dialled(..) => true,
             Place::Registered(name) => registered.contains(name),
         };
-        self.places.iter().filter(|(_, places)| places.iter().any(is_there)).map(|(agent, _)| agent.clone()).collect()
+        self.places.borrow().iter().filter(|(_, places)| places.iter().any(is_there)).map(|(agent, _)| agent.clone()).collect()
     }
 
     /// The names that are registered, now and whenever that changes.
@@ -59,8 +72,8 @@ impl PhoneBook {
 
     /// Rings all of an agent's phones at once, with the headers by which the context packet is found.
     pub fn ring(&self, agent: &AgentId, caller: Option<&str>, headers: &[(String, String)]) -> Vec<Leg> {
-        let places = self.places.get(agent).into_iter().flatten();
-        let targets = places.flat_map(|place| match place {
+        let places = Arc::clone(&self.places.borrow());
+        let targets = places.get(agent).into_iter().flatten().flat_map(|place| match place {
             Place::Dialled(target, trunks) => vec![(target.clone(), trunks.clone())],
             Place::Registered(name) => self.sip.contacts(name).into_iter().map(|target| (target, Vec::new())).collect(),
         });

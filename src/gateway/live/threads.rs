@@ -2,7 +2,7 @@
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::edge::priority::go_first;
+use crate::edge::go_first;
 
 /// How nice engines are where sound can't go first: they get a third of the time of a thread that moves sound.
 const ENGINES_NICE: i32 = 5;

@@ -22,6 +22,8 @@ pub(super) struct Agent {
     pub(super) ring: Option<Duration>,
     /// False for an ACD: it needs no time after a call, and no break when nobody answered.
     pub(super) is_person: bool,
+    /// True if they are in the tables no more.
+    pub(super) is_closed: bool,
     pub(super) presence: Presence,
     pub(super) line: Line,
     /// What occupies them, each taking one place of their capacity.
@@ -73,6 +75,7 @@ impl Agent {
             capacity: table.capacity as usize,
             ring: None,
             is_person: true,
+            is_closed: false,
             presence: Presence::Offline,
             line: Line::Never,
             busy: Vec::new(),

@@ -122,6 +122,10 @@ impl Desk {
 
     pub(super) fn on_presence(&mut self, agent: &AgentId, presence: Presence) {
         let Some(index) = self.agent_index(agent) else { return };
+        if self.agents[index].is_closed {
+            self.counters.unknown_agents += 1;
+            return;
+        }
         let agent = &mut self.agents[index];
         if agent.presence == presence {
             self.counters.repeated += 1;
@@ -214,7 +218,7 @@ impl Desk {
     }
 
     /// All open offers of an agent who goes away.
-    fn leave_offers(&mut self, agent: usize, outcome: OfferOutcome) {
+    pub(super) fn leave_offers(&mut self, agent: usize, outcome: OfferOutcome) {
         let open: Vec<(TicketId, OpenOffer)> =
             self.tickets.iter().flat_map(|(id, t)| t.offers().iter().map(|o| (*id, *o))).filter(|(_, o)| o.agent == agent).collect();
         for (ticket, offer) in open {

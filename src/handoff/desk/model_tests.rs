@@ -61,13 +61,24 @@ fn ticket(dice: &mut Dice) -> TicketId {
     TicketId { call: CallId(uuid::Uuid::from_u128(dice.roll(CALLS as usize) as u128)), n: dice.pick(&[0, 0, 1, 2]) }
 }
 
+/// Other tables: some agents and queues are gone, or there again. Nobody may have less at once than before.
+fn other_tables(dice: &mut Dice) -> DeskTables {
+    let mut tables = tables(dice);
+    tables.agents.iter_mut().for_each(|agent| agent.capacity = 2);
+    tables.agents.retain(|_| dice.roll(4) > 0);
+    if dice.roll(3) == 0 {
+        tables.queues.swap_remove(dice.roll(2));
+    }
+    tables
+}
+
 fn input(dice: &mut Dice, seen: &[OfferId], now: Time) -> DeskInput {
     let offer = |dice: &mut Dice| match seen.len() {
         0 => OfferId { call: ticket(dice).call, n: 7 },
         n if dice.roll(4) > 0 => seen[n - 1 - dice.roll(n.min(3))],
         _ => dice.pick(seen),
     };
-    match dice.roll(16) {
+    match dice.roll(17) {
         0..=3 => DeskInput::Seek(Seek {
             ticket: ticket(dice),
             queue: QueueId::from(dice.pick(&["main", "main", "second", "nowhere"])),
@@ -101,6 +112,7 @@ fn input(dice: &mut Dice, seen: &[OfferId], now: Time) -> DeskInput {
         },
         13 => DeskInput::Line { agent: agent(dice), up: dice.roll(4) > 0 },
         14 => DeskInput::Callback { ticket: ticket(dice), queue: "main".into(), number: Pii("1".into()) },
+        15 => DeskInput::Tables(other_tables(dice).into()),
         _ => DeskInput::Tick,
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Queue {
     pub(super) overflow: Option<usize>,
     pub(super) wrap_up: Duration,
     pub(super) handle_time: HandleTime,
+    /// True if it is in the tables no more.
+    pub(super) is_closed: bool,
 }
 
 impl Queue {
@@ -39,6 +41,7 @@ impl Queue {
             overflow: table.overflow.as_ref().and_then(|o| names.iter().position(|n| n == o)),
             wrap_up: secs(table.wrap_up_secs),
             handle_time: HandleTime::default(),
+            is_closed: false,
         }
     }
 }

@@ -83,7 +83,8 @@ impl Desk {
         let id = ticket.seek.ticket;
         let hope =
             self.agents.iter().enumerate().any(|(n, agent)| self.may_ask(n, agent, ticket) && (agent.takes_calls() || agent.may_be_back(self.now)));
-        if !hope && !self.waits_for_one(ticket) {
+        let may_come = self.now < self.settling_until && !self.queues[ticket.queue].is_closed;
+        if !hope && !may_come && !self.waits_for_one(ticket) {
             return Some(DeskOutput::NobodyOnDuty { ticket: id });
         }
         (self.now >= self.gives_up_at(ticket)).then_some(DeskOutput::GaveUp { ticket: id })
@@ -148,7 +149,7 @@ impl Desk {
     }
 
     /// When something happens by itself next: an offer's deadline, the end of a wrap-up, of a wait, of the time in
-    /// which a caller waits for one agent only, or of the time in which a lost line may come back.
+    /// which a caller waits for one agent only, or in which a lost line may come back, or new agents may come.
     pub(super) fn next_deadline(&self) -> Option<Time> {
         let offers = self.tickets.values().flat_map(|t| t.offers()).map(|o| o.deadline);
         let wrap_ups = self.agents.iter().flat_map(|a| &a.busy).filter_map(|b| match b {
@@ -158,6 +159,7 @@ impl Desk {
         let unasked = || self.tickets.values().filter(|t| t.is_waiting() && t.offers().is_empty());
         let waits = unasked().flat_map(|t| [Some(self.gives_up_at(t)), t.seek.prefer_until]).flatten();
         let lines = self.agents.iter().filter_map(Agent::back_by).filter(|_| unasked().next().is_some());
-        offers.chain(wrap_ups).chain(waits).chain(lines).filter(|at| *at > self.now).min()
+        let settled = unasked().next().map(|_| self.settling_until);
+        offers.chain(wrap_ups).chain(waits).chain(lines).chain(settled).filter(|at| *at > self.now).min()
     }
 }

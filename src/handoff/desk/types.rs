@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::tables::DeskTables;
 use crate::base::{AgentId, CallId, OfferId, OfferOutcome, Pii, QueueId, TicketId, Time};
 
 /// What goes into the desk.
@@ -66,6 +67,8 @@ pub enum DeskInput {
         /// The number to call.
         number: Pii<String>,
     },
+    /// Other queues, agents, skills: for whoever seeks or is asked from now on. What goes on goes on.
+    Tables(Box<DeskTables>),
     /// A callback was made, or is not wanted any more.
     CallbackDone {
         /// Whose ticket it was.

@@ -96,13 +96,14 @@ fn target(console: &Console, to: To, own: &AgentId) -> Result<Target, Refusal> {
 
 /// Another agent, by their name or what people call them.
 fn colleague(console: &Console, name: &str, own: &AgentId) -> Result<AgentId, Refusal> {
-    let others = || console.desk.agents.iter().filter(|agent| *agent.name != *own.0);
+    let desk = console.desk();
+    let others = || desk.agents.iter().filter(|agent| *agent.name != *own.0);
     let found = others().find(|agent| agent.name == name).or_else(|| others().find(|agent| agent.spoken().eq_ignore_ascii_case(name.trim())));
     found.map(|agent| AgentId::from(agent.name.as_str())).ok_or_else(|| Refusal::bad("to.agent", "There is no colleague of this name."))
 }
 
 fn known_queue(console: &Console, name: &str) -> Result<QueueId, Refusal> {
-    let is_known = console.desk.queues.iter().any(|queue| queue.name == name);
+    let is_known = console.desk().queues.iter().any(|queue| queue.name == name);
     if is_known { Ok(QueueId::from(name)) } else { Err(Refusal::bad("to.queue", "There is no queue of this name.")) }
 }
 
