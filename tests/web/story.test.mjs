@@ -19,9 +19,10 @@ const STRAIGHT = `[[entry]]\nname = "main"\ncalled = ["1000"]\nqueue = "service"
   + `[[queue]]\nname = "office"\ntitle = "the office"\n[[agent]]\nname = "ana"\nqueues = ["service"]\n[[agent]]\nname = "ben"\nqueues = ["service"]\n`
   + `[[agent]]\nname = "carla"\nqueues = ["office"]\n[speech]\nrecognizer = "off"\n[gateway]\nline_grace_secs = 15.0\n`;
 
-/** Each has a gateway of its own and mostly waits for sound: two play at a time. */
+/** Each has a gateway of its own and mostly waits for sound: two play at a time. SEGUE_STORIES says which, "talk" or "lost"; or all. */
 const stories = [];
-const test = (name, act) => stories.push({ name, act });
+let about = "talk";
+const test = (name, act) => stories.push({ name, act, about });
 
 let browser;
 before(async () => { browser = await launch([`--use-file-for-fake-audio-capture=${join(ROOM, "agent.wav")}`]); });
@@ -239,6 +240,8 @@ test("the caller goes back to the bot, is brought back by a supervisor, goes on 
   assert.equal(told.handoffs[0].outcome, "handed_back");
 }));
 
+about = "lost";
+
 /** A call without a bot, with Ana on it and Ben on duty; Ana's line may be cut. */
 const inCall = (act) => withGateway(STRAIGHT, async (site) => {
   const ana = await site.sits("ana", "/desk"), network = await tunnelled(ana);
@@ -306,4 +309,5 @@ test("an agent who closes the page is replaced by the next", () => inCall(async 
   assert.deepEqual(settled(told), ["ana accepted", "ben accepted"]);
 }));
 
-describe("the story", { concurrency: 2 }, () => stories.forEach(({ name, act }) => plays(name, act)));
+const wanted = process.env.SEGUE_STORIES;
+describe("the story", { concurrency: 2 }, () => stories.filter((story) => !wanted || story.about === wanted).forEach(({ name, act }) => plays(name, act)));
