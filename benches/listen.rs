@@ -12,7 +12,7 @@ use segue::listen::signal::raised_volume::{RaisedVolume, RaisedVolumeTable};
 use segue::listen::signal::repeat::{Comparison, SoundSketch, TurnSound};
 use segue::listen::table::ListenTable;
 use segue::listen::types::{ListenInput, ListenOutput, ListenerSeat, Scene};
-use segue::listen::vad::SpeechDetector;
+use segue::listen::vad::Hearing;
 use segue::sound::dtmf::DtmfDetector;
 use segue::sound::recording::{ChannelChoice, Recording};
 
@@ -60,7 +60,7 @@ fn caller() -> Vec<Frame> {
 }
 
 /// Everything that listens on one leg, over a whole call: what a frame costs on average.
-#[divan::bench(args = [Party::Caller, Party::Agent])]
+#[divan::bench(args = [Party::Caller, Party::Agent], sample_count = 20_000)]
 fn whole_listener(bencher: Bencher, party: Party) {
     let frames = caller();
     let seat = ListenerSeat { party, rate: Rate::Hz8000 };
@@ -83,11 +83,12 @@ fn keys_in_band(bencher: Bencher, hz: u32) {
     });
 }
 
+/// With the pitch that it looks at.
 #[divan::bench(args = RATES)]
 fn voice_activity(bencher: Bencher, hz: u32) {
-    let mut detector = SpeechDetector::new(rate(hz));
+    let mut hearing = Hearing::without_colour(rate(hz));
     each_frame(bencher, rate(hz), |frame| {
-        black_box(detector.push(frame, true));
+        black_box(hearing.push(frame));
     });
 }
 

@@ -68,6 +68,8 @@ pub struct Effort {
     pitch: Pitch,
     /// `None` where nobody asks for colours.
     spectrum: Option<Box<Spectrum>>,
+    /// The last frame, without hum and offset.
+    samples: [f32; SAMPLES],
     /// Mean square of the frame before.
     power_before: f32,
     /// Levels and colours that wait for their pitch, a ring.
@@ -93,6 +95,7 @@ impl Effort {
             hum: Section::high_pass(HUM_HZ, BUTTERWORTH_Q, RATE_HZ),
             pitch: Pitch::new(RATE_HZ),
             spectrum: None,
+            samples: [0.0; SAMPLES],
             power_before: 0.0,
             waiting: [(SILENCE_DB, Colour::default()); LATE_FRAMES + 1],
             rested: [None; LATE_FRAMES + 1],
@@ -109,10 +112,14 @@ impl Effort {
     /// it finds everything as if the last [`LATE_FRAMES`] had been looked at, so what is decided from then on is right.
     pub fn push_above(&mut self, frame: &Frame, floor_db: f32) -> FrameEffort {
         let mut samples = [0.0; SAMPLES];
+        // A copy of one's own stays in registers.
+        let mut hum = self.hum;
         for (x, &raw) in samples.iter_mut().zip(self.resample.push(frame)) {
-            *x = self.hum.filter(raw);
+            *x = hum.filter(raw);
         }
-        self.hum.settle();
+        hum.settle();
+        self.hum = hum;
+        self.samples = samples;
         let power = mean_square(&samples);
         let level_db = level_db(0.5 * (power + self.power_before));
         self.power_before = power;
@@ -133,6 +140,11 @@ impl Effort {
             DecidedFrame { f0_semitones: f0.map(semitones), level_db, tilt: colour.tilt, alpha: colour.alpha, flux: colour.flux }
         });
         FrameEffort { level_db, decided }
+    }
+
+    /// The last 20 ms at 8 kHz in ±1, hum and offset removed.
+    pub(super) fn samples(&self) -> &[f32; SAMPLES] {
+        &self.samples
     }
 
     /// Looks at the frames that were too quiet, oldest first.

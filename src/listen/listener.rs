@@ -81,7 +81,9 @@ pub struct Listener {
     senses: Senses,
     preroll: Preroll,
     turns: TurnTaking,
+    /// The turn under way, while it may be told to be a repeat: nobody looks for any while a person listens.
     sketch: SoundSketch,
+    is_sketched: bool,
     watch: Watch,
     played: Played,
     asked: Asked,
@@ -166,6 +168,7 @@ impl Listener {
             preroll: Preroll::new(kept, before),
             turns: TurnTaking::new(table, lags),
             sketch: SoundSketch::new(seat.rate),
+            is_sketched: false,
             watch: Watch::new(table),
             played: Played::Never,
             asked: Asked::Nothing,

@@ -11,7 +11,7 @@ use crate::line::{Line, Seeded};
 use segue::base::{Rate, Time};
 use segue::listen::signal::raised_volume::{RaisedVolume, RaisedVolumeTable};
 use segue::listen::signal::repeat::{Comparison, RepeatTable, SoundSketch, TurnSound};
-use segue::listen::{effort::Effort, vad::SpeechDetector};
+use segue::listen::vad::Hearing;
 
 struct Turn {
     text: String,
@@ -171,15 +171,14 @@ fn number(digits: &[&Vec<Vec<f32>>], which: usize, take: usize) -> Vec<f32> {
 }
 
 fn raised_voices(turns: &[Vec<f32>]) -> usize {
-    let (mut effort, mut detector) = (Effort::new(Rate::Hz8000), SpeechDetector::new(Rate::Hz8000));
+    let mut hearing = Hearing::new(Rate::Hz8000);
     let mut raised = RaisedVolume::new(&RaisedVolumeTable::default());
     let (mut millis, mut hits) = (0, 0);
     for (n, turn) in turns.iter().enumerate() {
         raised.turn_began(Time::from_millis(millis));
         for frame in crate::line::frames(turn, Line::plain(0.0), n as u64) {
             millis += 20;
-            let heard = effort.push(&frame);
-            let speech = detector.push(&frame, heard.voiced());
+            let (speech, heard) = hearing.push(&frame);
             raised.push(&heard, speech, Time::from_millis(millis));
             hits += usize::from(raised.window(Time::from_millis(millis)).is_some());
         }

@@ -7,7 +7,7 @@ use segue::base::{Frame, Rate, Time};
 use segue::listen::effort::Effort;
 use segue::listen::signal::raised_volume::{RaisedVolume, RaisedVolumeTable};
 use segue::listen::signal::repeat::SoundSketch;
-use segue::listen::vad::{Hearing, SpeechDetector};
+use segue::listen::vad::Hearing;
 
 /// A voice-like buzz with pauses.
 fn frame(rate: Rate, n: usize) -> Frame {
@@ -25,7 +25,6 @@ fn frame(rate: Rate, n: usize) -> Frame {
 fn no_frame_of_listening_allocates() {
     for rate in [Rate::Hz8000, Rate::Hz16000] {
         let frames: Vec<Frame> = (0..2_000).map(|n| frame(rate, n)).collect();
-        let mut detector = SpeechDetector::new(rate);
         let mut effort = Effort::new(rate);
         let mut raised = RaisedVolume::new(&RaisedVolumeTable { threshold_s: 10.0, threshold_z: 10.0, ..RaisedVolumeTable::default() });
         let mut sketch = SoundSketch::new(rate);
@@ -36,11 +35,10 @@ fn no_frame_of_listening_allocates() {
         let mut listen = |frame: &Frame| {
             now += Duration::from_millis(20);
             let heard = effort.push(frame);
-            let speech = detector.push(frame, heard.voiced());
             raised.push(&heard, true, now);
             assert_eq!(raised.window(now), None);
             sketch.push(frame);
-            hearing.push(frame);
+            let (speech, _) = hearing.push(frame);
             voiced += usize::from(heard.voiced());
             spoken += usize::from(speech);
         };

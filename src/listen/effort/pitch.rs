@@ -40,8 +40,10 @@ const JUMP_COST: f32 = 0.35;
 const VOICING_COST: f32 = 0.15;
 /// Frames between a sound and its decision.
 pub const LATE_FRAMES: usize = 5;
-/// A stretch with less than this share of the remembered energy is digital silence to the correlation.
-const SILENT_SHARE: f64 = 1e-9;
+/// Waves are correlated as whole numbers up to this: the energy of a window is still below 2³¹.
+const PEAK: f32 = 3_600.0;
+/// A wave with this peak is digital silence: far below one 16-bit step.
+const NOTHING: f32 = 1e-9;
 
 /// Follows the pitch.
 #[derive(Clone, Debug)]
@@ -77,50 +79,58 @@ impl Pitch {
         for wave in [&mut *low, &mut *envelope] {
             wave.copy_within(HOP.., 0);
         }
-        for (n, &x) in samples.iter().enumerate() {
-            let l = self.low_pass.iter_mut().fold(x, |y, section| section.filter(y));
-            let e = self.envelope.filter(x.abs());
-            if n % 2 == 0 && n / 2 < HOP {
-                low[HISTORY - HOP + n / 2] = l;
-                envelope[HISTORY - HOP + n / 2] = e;
-            }
+        // Copies of one's own stay in registers.
+        let ([mut first, mut second, mut third], mut beside) = (self.low_pass, self.envelope);
+        let mut both = |x: f32| (third.filter(second.filter(first.filter(x))), beside.filter(x.abs()));
+        for ((pair, l), e) in samples.chunks_exact(2).zip(&mut low[HISTORY - HOP..]).zip(&mut envelope[HISTORY - HOP..]) {
+            (*l, *e) = both(pair[0]);
+            both(pair[1]);
         }
+        self.low_pass = [first, second, third];
+        self.envelope = beside;
         self.low_pass.iter_mut().for_each(Section::settle);
         self.envelope.settle();
     }
 }
 
 /// Adds half of the wave's normalised cross-correlation at each lag.
+///
+/// In whole numbers, whose products processors add eight at a time in any order.
 fn add_correlation(wave: &[f32; HISTORY], strengths: &mut [f32; LAGS]) {
-    let mut energy_before = [0.0_f64; HISTORY + 1];
-    for (n, &x) in wave.iter().enumerate() {
-        energy_before[n + 1] = energy_before[n] + f64::from(x) * f64::from(x);
-    }
-    let silent = energy_before[HISTORY] * SILENT_SHARE;
-    let energy = |from: usize| energy_before[from + WINDOW] - energy_before[from];
-    let now = energy(MAX_LAG);
-    if now <= silent {
-        return;
-    }
-    for (strength, lag) in strengths.iter_mut().zip(MIN_LAG..) {
-        let then = energy(MAX_LAG - lag);
-        if then > silent {
-            let product = dot(&wave[MAX_LAG..], &wave[MAX_LAG - lag..MAX_LAG - lag + WINDOW]);
-            *strength += 0.5 * product / ((now * then).sqrt() as f32);
+    let wave = whole(wave);
+    let newest = wave[MAX_LAG..].first_chunk::<WINDOW>().expect("the window is remembered");
+    let now: i32 = newest.iter().map(|&x| square(x)).sum();
+    let mut energies = [0.0_f32; LAGS];
+    let mut then = now;
+    for lag in 1..=MAX_LAG {
+        then += square(wave[MAX_LAG - lag]) - square(wave[HISTORY - lag]);
+        if lag >= MIN_LAG {
+            energies[lag - MIN_LAG] = then as f32;
         }
+    }
+    let mut products = [0.0_f32; LAGS];
+    for (product, lag) in products.iter_mut().zip(MIN_LAG..) {
+        let then = wave[MAX_LAG - lag..].first_chunk::<WINDOW>().expect("each lag lies within what is remembered");
+        *product = newest.iter().zip(then).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum::<i32>() as f32;
+    }
+    let now = now as f32;
+    for ((strength, product), then) in strengths.iter_mut().zip(products).zip(energies) {
+        // Without any energy there is no product either.
+        *strength += 0.5 * product / (now * then).sqrt().max(1.0);
     }
 }
 
-/// The sum of products, in eight partial sums so that it can be vectorised.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let mut sums = [0.0; LANES];
-    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum()
+fn square(x: i16) -> i32 {
+    i32::from(x) * i32::from(x)
+}
+
+/// The wave with its peak at [`PEAK`], rounded.
+fn whole(wave: &[f32; HISTORY]) -> [i16; HISTORY] {
+    let peak = wave.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
+    let scale = if peak > NOTHING { PEAK / peak } else { 0.0 };
+    // Added to this, a small number is rounded, and its lowest bits are those of the whole number.
+    const ROUNDER: f32 = 12_582_912.0;
+    wave.map(|x| (x * scale + ROUNDER).to_bits() as i16)
 }
 
 /// One thing that a frame may be.

@@ -44,13 +44,12 @@ impl Scratch {
     }
 }
 
-/// The percentile (0..1) of the values, between neighbours by their distance; sorts them. `None` if there are none.
+/// The percentile (0..1) of the values, between neighbours by their distance; changes their order. `None` if there are none.
 pub(in crate::listen) fn percentile(values: &mut [f32], at: f32) -> Option<f32> {
-    values.sort_unstable_by(f32::total_cmp);
     let place = at * values.len().checked_sub(1)? as f32;
-    let below = place.floor() as usize;
-    let above = (below + 1).min(values.len() - 1);
-    Some(values[below] + (values[above] - values[below]) * (place - below as f32))
+    let (_, &mut below, above) = values.select_nth_unstable_by(place.floor() as usize, f32::total_cmp);
+    let above = above.iter().copied().min_by(f32::total_cmp).unwrap_or(below);
+    Some(below + (above - below) * (place - place.floor()))
 }
 
 impl Voice {

@@ -1,6 +1,7 @@
 //! What the listener does with each input, and at each deadline that is not turn taking's own.
 
-use crate::base::{Fault, Frame, Key, Time, UtteranceId};
+use crate::base::{Fault, Frame, Key, SignalKind, Time, UtteranceId};
+use crate::listen::signal::counts;
 use crate::listen::signal::repeat::Verdict;
 use crate::listen::signal::words::Say;
 use crate::listen::turn::Answer;
@@ -34,7 +35,7 @@ impl Listener {
             self.preroll.give(|frame| out.push(ListenOutput::Recognize(id, frame)));
         }
         if let Some(turn) = self.turns.turn().filter(|_| self.is_scored()) {
-            if before == Some(turn) {
+            if before == Some(turn) && self.is_sketched {
                 self.sketch.push(&frame);
             }
             if let Some(hit) = self.evidence.raised.window(now) {
@@ -63,8 +64,11 @@ impl Listener {
         self.turn_is_loud = false;
         self.on_answered();
         self.sketch.clear();
+        self.is_sketched = self.is_scored() && counts(SignalKind::Repeat, self.scene);
         if self.is_scored() {
             self.evidence.raised.turn_began(at);
+        }
+        if self.is_sketched {
             let sketch = &mut self.sketch;
             self.preroll.since(at).for_each(|frame| sketch.push(frame));
         }
@@ -82,7 +86,6 @@ impl Listener {
         if !self.is_scored() {
             return;
         }
-        let place = self.place(now);
         let hit = self.evidence.raised.turn_ended(now);
         self.turn_is_loud |= hit.is_some();
         if let Some(hit) = hit {
@@ -92,13 +95,11 @@ impl Listener {
         for signal in self.evidence.hear(&turn, say, answers.as_deref()) {
             self.tell(signal, now);
         }
-        if place.scene != Scene::Gone {
-            self.compare_sound(n, now);
-        }
+        self.compare_sound(n, now);
     }
 
     fn compare_sound(&mut self, turn: u32, now: Time) {
-        let Some(mut sound) = self.sketch.finish() else { return };
+        let Some(mut sound) = self.sketch.finish().filter(|_| self.is_sketched) else { return };
         sound.angry = self.turn_is_loud;
         let Some(mut comparison) = self.evidence.recent.compare(turn, sound, now) else { return };
         let evidence = &self.evidence;
@@ -242,6 +243,7 @@ impl Listener {
             return;
         }
         self.scene = scene;
+        self.is_sketched &= counts(SignalKind::Repeat, scene);
         self.asked = Asked::Nothing;
         self.timers.clear(Why::Patience);
         self.timers.clear(Why::Silence);
