@@ -27,7 +27,7 @@ use crate::sound::rtp::{HEADER, MAX_DATAGRAM, Packet};
 /// How often the other side's goodbye is looked for: the library tells of it only seconds later.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The same while the line is up and in no call: there are many such lines, and nobody waits for news of them.
-const LOOK_WHILE_IDLE_EVERY: Duration = Duration::from_secs(2);
+const LOOK_WHILE_IDLE_EVERY: Duration = Duration::from_secs(1);
 /// A line that is not up after this will never be.
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 /// A restart that is not agreed on within this has failed.
