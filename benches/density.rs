@@ -27,7 +27,7 @@ mod served;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -112,7 +112,7 @@ fn main() -> anyhow::Result<()> {
 /// One row.
 async fn step(args: &Args, calls: usize) -> anyhow::Result<String> {
     let speech = speech()?;
-    let origin = Instant::now();
+    let origin = SystemTime::now();
     let (callers, _) = Load::open(Codec::Pcmu, speech.clone(), origin).await?;
     let (agents, mut rung) = Load::open(if args.what == What::Mixed { Codec::Pcma } else { Codec::Pcmu }, speech, origin).await?;
     let mut served = Served::start(args.what, calls, agents.address(), args)?;
