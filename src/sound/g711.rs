@@ -13,7 +13,8 @@ const SIGN: u8 = 0x80;
 /// Below this A-law is linear.
 const ALAW_LINEAR: i32 = 256;
 
-static ULAW: [i16; 256] = {
+/// What each µ-law byte means.
+pub static ULAW: [i16; 256] = {
     let mut table = [0; 256];
     let mut code = 0;
     while code < 256 {
@@ -23,7 +24,8 @@ static ULAW: [i16; 256] = {
     table
 };
 
-static ALAW: [i16; 256] = {
+/// What each A-law byte means.
+pub static ALAW: [i16; 256] = {
     let mut table = [0; 256];
     let mut code = 0;
     while code < 256 {

@@ -99,9 +99,11 @@ impl Inlet {
             self.append(got, wanted);
         }
         let mut frame = Frame::silence(self.rate);
-        for (to, from) in frame.samples_mut().iter_mut().zip(self.fifo.drain(..wanted)) {
-            *to = from;
-        }
+        let (first, second) = self.fifo.as_slices();
+        let n = first.len().min(wanted);
+        frame.samples_mut()[..n].copy_from_slice(&first[..n]);
+        frame.samples_mut()[n..].copy_from_slice(&second[..wanted - n]);
+        self.fifo.drain(..wanted);
         self.is_quiet = frame.samples().iter().all(|sample| sample.unsigned_abs() < QUIET_PEAK);
         Some(frame)
     }

@@ -43,7 +43,8 @@ impl Section {
     /// Filters one sample.
     pub(in crate::listen) fn filter(&mut self, x: f32) -> f32 {
         let y = self.b[0] * x + self.memory[0];
-        self.memory[0] = self.b[1] * x - self.a[0] * y + self.memory[1];
+        // What does not wait for `y` comes first.
+        self.memory[0] = (self.b[1] * x + self.memory[1]) - self.a[0] * y;
         self.memory[1] = self.b[2] * x - self.a[1] * y;
         y
     }

@@ -23,7 +23,9 @@ impl Listener {
             self.on_key(key, Source::InBand, now);
         }
         sensed.speech &= now >= self.tone_until;
-        self.preroll.push(now.back(FRAME), frame);
+        if self.ear || self.may_repeat() {
+            self.preroll.push(now.back(FRAME), frame);
+        }
         if self.is_scored() {
             self.evidence.raised.push(&sensed.effort, sensed.speech, now);
         }
@@ -64,7 +66,7 @@ impl Listener {
         self.turn_is_loud = false;
         self.on_answered();
         self.sketch.clear();
-        self.is_sketched = self.is_scored() && counts(SignalKind::Repeat, self.scene);
+        self.is_sketched = self.may_repeat();
         if self.is_scored() {
             self.evidence.raised.turn_began(at);
         }
@@ -96,6 +98,11 @@ impl Listener {
             self.tell(signal, now);
         }
         self.compare_sound(n, now);
+    }
+
+    /// Whether a turn that is said again would be told.
+    fn may_repeat(&self) -> bool {
+        self.is_scored() && counts(SignalKind::Repeat, self.scene)
     }
 
     fn compare_sound(&mut self, turn: u32, now: Time) {
@@ -243,7 +250,7 @@ impl Listener {
             return;
         }
         self.scene = scene;
-        self.is_sketched &= counts(SignalKind::Repeat, scene);
+        self.is_sketched &= self.may_repeat();
         self.asked = Asked::Nothing;
         self.timers.clear(Why::Patience);
         self.timers.clear(Why::Silence);

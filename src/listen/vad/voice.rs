@@ -37,6 +37,11 @@ const EDGES: [usize; BANDS + 2] = [
 /// (498 of 500 frames; with it none, and no more speech is missed).
 const NARROW_NOISE_DB: f32 = -50.0;
 
+/// After a score above this the next window is only looked at for the sake of those that follow: the score keeps for it. The
+/// network's memory fades more slowly then, which changes nothing that can be measured (clean, noisy and among other voices),
+/// and nearly a third of its work is saved.
+const SURELY: f32 = 0.8;
+
 /// Says how much the last 48 ms are a voice.
 pub(super) struct Voice {
     predictor: DefaultPredictor,
@@ -55,6 +60,8 @@ pub(super) struct Voice {
     /// What each line counts for in its bands, band by band.
     weights: Box<[f32]>,
     score: f32,
+    /// The last window has the score of the one before.
+    is_kept: bool,
 }
 
 /// One band: its lines, as far as there are any, and the noise in it.
@@ -90,6 +97,7 @@ impl Voice {
             bands,
             weights,
             score: 0.0,
+            is_kept: false,
         }
     }
 
@@ -131,7 +139,10 @@ impl Voice {
             *feature = (sound + band.noise + NOTHING).ln();
         }
         self.predictor.normalize(newest);
-        self.score = self.predictor.predict(&self.features, &mut self.input);
+        self.is_kept = !self.is_kept && self.score > SURELY;
+        if !self.is_kept {
+            self.score = self.predictor.predict(&self.features, &mut self.input);
+        }
     }
 }
 

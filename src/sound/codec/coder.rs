@@ -117,7 +117,7 @@ pub struct Decoder {
 }
 
 enum DecoderInner {
-    G711 { decode: fn(u8) -> i16, resampler: FrameResampler },
+    G711 { meaning: &'static [i16; 256], resampler: FrameResampler },
     G722 { decoder: G722Decoder, resampler: FrameResampler, wide: Box<[i16; MAX_DECODED]> },
     Opus(opus::Decoder),
 }
@@ -128,10 +128,10 @@ impl Decoder {
     /// # Errors
     /// Opus can't be set up.
     pub fn new(codec: Codec, rate: Rate) -> Result<Decoder, CodecError> {
-        let g711 = |decode| DecoderInner::G711 { decode, resampler: FrameResampler::new(Rate::Hz8000, rate) };
+        let g711 = |meaning| DecoderInner::G711 { meaning, resampler: FrameResampler::new(Rate::Hz8000, rate) };
         let inner = match codec {
-            Codec::Pcmu => g711(g711::ulaw_decode as fn(u8) -> i16),
-            Codec::Pcma => g711(g711::alaw_decode as fn(u8) -> i16),
+            Codec::Pcmu => g711(&g711::ULAW),
+            Codec::Pcma => g711(&g711::ALAW),
             Codec::G722 => DecoderInner::G722 {
                 decoder: G722Decoder::with_options(Bitrate::Mode1_64000, false, false),
                 resampler: FrameResampler::new(Rate::Hz16000, rate),
@@ -148,7 +148,7 @@ impl Decoder {
     /// What is no payload of the codec, or too long.
     pub fn decode(&mut self, payload: &[u8], out: &mut [i16; MAX_DECODED]) -> Result<usize, CodecError> {
         match &mut self.inner {
-            DecoderInner::G711 { decode, resampler } => {
+            DecoderInner::G711 { meaning, resampler } => {
                 let most = if self.rate == Rate::Hz8000 { MAX_DECODED } else { MAX_DECODED / 2 };
                 if payload.is_empty() || payload.len() > most {
                     return Err(CodecError { codec: "G.711", what: format!("{} octets", payload.len()) });
@@ -157,7 +157,7 @@ impl Decoder {
                 for chunk in payload.chunks(Rate::Hz8000.frame_samples()) {
                     let mut samples = [0; MAX_FRAME_SAMPLES];
                     for (to, &code) in samples.iter_mut().zip(chunk) {
-                        *to = decode(code);
+                        *to = meaning[usize::from(code)];
                     }
                     let frame = resampler.push(&Frame::from_samples(Rate::Hz8000, &samples[..chunk.len()]));
                     let n = chunk.len() * self.rate.hz() as usize / Rate::Hz8000.hz() as usize;
