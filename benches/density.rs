@@ -22,6 +22,8 @@ mod console;
 mod lines;
 #[path = "density/load.rs"]
 mod load;
+#[path = "density/relay.rs"]
+mod relay;
 #[path = "density/served.rs"]
 mod served;
 
@@ -32,6 +34,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context as _;
 use clap::Parser;
 use load::Load;
+use relay::Relay;
 use segue::sound::codec::Codec;
 use segue::sound::recording::{ChannelChoice, Recording};
 use served::{Served, Usage};
@@ -57,6 +60,8 @@ enum What {
     Relay,
     /// No gateway between them: what the load itself adds to delays
     Direct,
+    /// rtpengine in the gateway's place, in user space: what forwarding costs who does nothing else
+    Rtpengine,
     /// No calls: agents on duty, each with a line in WebRTC
     Lines,
 }
@@ -116,7 +121,9 @@ async fn step(args: &Args, calls: usize) -> anyhow::Result<String> {
     let (callers, _) = Load::open(Codec::Pcmu, speech.clone(), origin).await?;
     let (agents, mut rung) = Load::open(if args.what == What::Mixed { Codec::Pcma } else { Codec::Pcmu }, speech, origin).await?;
     let mut served = Served::start(args.what, calls, agents.address(), args)?;
+    let relay = if args.what == What::Rtpengine { Some(Arc::new(Relay::at(served.address).await?)) } else { None };
     let before = served.usage()?;
+    let target = if matches!(args.what, What::Direct | What::Rtpengine) { agents.address() } else { served.address };
     let mut parties = JoinSet::new();
     let mut pace = tokio::time::interval(EVERY);
     let mut begun = 0;
@@ -125,10 +132,10 @@ async fn step(args: &Args, calls: usize) -> anyhow::Result<String> {
     loop {
         tokio::select! {
             _ = pace.tick(), if begun < calls => {
-                parties.spawn(callers.clone().call(if args.what == What::Direct { agents.address() } else { served.address }));
+                parties.spawn(callers.clone().call(target, relay.clone()));
                 begun += 1;
             }
-            Some(invited) = rung.recv() => { parties.spawn(agents.clone().attend(invited.leg)); }
+            Some(invited) = rung.recv() => { parties.spawn(agents.clone().attend(invited.leg, relay.clone())); }
             () = &mut settled => break,
         }
     }

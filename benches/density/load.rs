@@ -27,6 +27,8 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{Receiver, channel};
 
+use super::relay::Relay;
+
 /// Octets of 20 ms of G.711.
 const PAYLOAD: usize = 160;
 /// One packet in so many carries its moment.
@@ -81,22 +83,22 @@ impl Load {
         self.sip.local()
     }
 
-    /// Calls, and talks until the call is over or this is dropped.
-    pub async fn call(self: Arc<Self>, target: SocketAddr) {
+    /// Calls, and talks until the call is over or this is dropped; by way of a relay, if there is one.
+    pub async fn call(self: Arc<Self>, target: SocketAddr, relay: Option<Arc<Relay>>) {
         let dialling =
             Dialling::new(format!("sip:1000@{target}"), format!("sip:load@{}", self.sip.local()), vec![self.codec], Duration::from_secs(60));
         let leg = self.sip.dial(dialling);
-        self.talk(leg, false).await;
+        self.talk(leg, false, relay).await;
     }
 
     /// Picks up a phone, takes the call by key, and talks until it is over.
-    pub async fn attend(self: Arc<Self>, leg: Leg) {
+    pub async fn attend(self: Arc<Self>, leg: Leg, relay: Option<Arc<Relay>>) {
         let _ = leg.commands.send(LegCommand::Ring).await;
         let _ = leg.commands.send(LegCommand::Answer).await;
-        self.talk(leg, true).await;
+        self.talk(leg, true, relay).await;
     }
 
-    async fn talk(self: Arc<Self>, mut leg: Leg, accepts: bool) {
+    async fn talk(self: Arc<Self>, mut leg: Leg, accepts: bool, relay: Option<Arc<Relay>>) {
         let mut media: Option<(MediaPlan, UdpSocket)> = None;
         loop {
             match leg.events.recv().await {
@@ -110,7 +112,13 @@ impl Load {
             }
         }
         self.answered.fetch_add(1, Ordering::Relaxed);
-        if let Some((plan, rtp)) = media {
+        if let Some((mut plan, rtp)) = media {
+            if let (Some(relay), Ok(own)) = (&relay, rtp.local_addr()) {
+                match relay.way(own, plan.remote).await {
+                    Ok(way) => plan.remote = way,
+                    Err(error) => return eprintln!("{error:#}"),
+                }
+            }
             let party = Party::new(&self, plan, rtp, accepts);
             tokio::select! {
                 () = party.run() => {}

@@ -15,6 +15,10 @@ const KERNEL_HZ: f64 = 100.0;
 /// Fields of `/proc/PID/stat` after the name: user and system time.
 const STAT_TIMES: (usize, usize) = (11, 12);
 
+/// Where its sockets are.
+const FIRST_PORT: &str = "50000";
+const LAST_PORT: &str = "65000";
+
 /// A gateway.
 pub struct Served {
     child: Child,
@@ -69,16 +73,25 @@ impl Served {
         let dir = std::env::temp_dir().join(format!("segue-density-{}", std::process::id()));
         std::fs::create_dir_all(&dir)?;
         let (config, log) = (dir.join("segue.toml"), dir.join("log"));
-        std::fs::write(&config, configuration(what, calls, address, agents))?;
         let mut command = Command::new("taskset");
         command.args(["-c", &args.core.to_string()]);
         command.args(args.under.iter().flat_map(|under| under.split_whitespace()));
-        command.args([env!("CARGO_BIN_EXE_segue"), "-vv", "serve", "--config"]).arg(&config);
+        if what == What::Rtpengine {
+            command.args(["rtpengine", "--foreground", "--log-stderr", "--table", "-1", "--num-threads", "1", "--interface", "127.0.0.1"]);
+            command.args(["--port-min", FIRST_PORT, "--port-max", LAST_PORT, "--listen-ng", &address.to_string()]);
+        } else {
+            std::fs::write(&config, configuration(what, calls, address, agents))?;
+            command.args([env!("CARGO_BIN_EXE_segue"), "-vv", "serve", "--config"]).arg(&config);
+        }
         // Its store lies there too.
         let child = command.current_dir(&dir).env("NO_COLOR", "1").stdout(Stdio::null()).stderr(std::fs::File::create(&log)?).spawn()?;
         let served = Served { child, address, dir, log };
-        // What is said of pages comes after.
-        let last_words = if what == What::Lines { "/welcome?key=" } else { "serving" };
+        let last_words = match what {
+            // What is said of pages comes after.
+            What::Lines => "/welcome?key=",
+            What::Rtpengine => "Startup complete",
+            What::Bot | What::Listened | What::Mixed | What::Relay | What::Direct => "serving",
+        };
         for _ in 0..200 {
             if std::fs::read_to_string(&served.log)?.contains(last_words) {
                 return Ok(served);
@@ -136,7 +149,7 @@ impl Drop for Served {
 fn configuration(what: What, calls: usize, address: SocketAddr, agents: SocketAddr) -> String {
     let bot = concat!(env!("CARGO_MANIFEST_DIR"), "/config/bots/mercury.toml");
     let mut text = format!(
-        "[sip]\nbind = [\"udp:{address}\"]\nrtp_first_port = 50000\nrtp_last_port = 65000\ncalls_per_second = 10000\n\
+        "[sip]\nbind = [\"udp:{address}\"]\nrtp_first_port = {FIRST_PORT}\nrtp_last_port = {LAST_PORT}\ncalls_per_second = 10000\n\
          [gateway]\nmax_calls = 10000\nmedia_threads = 1\n[speech]\nrecognizer = \"off\"\n\
          [notice.transfer]\ntext = \"One moment.\"\n[[queue]]\nname = \"service\"\nmax_waiting = 10000\n[[entry]]\nname = \"main\"\nqueue = \"service\"\n"
     );
@@ -145,7 +158,7 @@ fn configuration(what: What, calls: usize, address: SocketAddr, agents: SocketAd
         What::Relay => text += "listen_bridged = false\n",
         // People are made anew for each step.
         What::Lines => text += "[store]\nurl = \"\"\n[console]\nbind = \"127.0.0.1:0\"\nsign_in_address_attempts = 100000\n",
-        What::Listened | What::Mixed | What::Direct => {}
+        What::Listened | What::Mixed | What::Direct | What::Rtpengine => {}
     }
     if what == What::Bot {
         let _ = write!(text, "[bot.mercury]\nfile = \"{bot}\"\n[[agent]]\nname = \"nobody\"\n");

@@ -8,7 +8,7 @@
 
 pub(super) mod filter;
 mod pitch;
-mod spectrum;
+pub(super) mod spectrum;
 pub mod stats;
 
 use crate::base::{Frame, Rate};
@@ -91,7 +91,7 @@ impl Effort {
     /// The same, but tilt, alpha ratio and flux of each frame stay 0: for a party whose effort nobody judges.
     pub fn without_colour(rate: Rate) -> Self {
         Effort {
-            resample: Resample::new(rate, Rate::Hz8000),
+            resample: Resample::new(rate),
             hum: Section::high_pass(HUM_HZ, BUTTERWORTH_Q, RATE_HZ),
             pitch: Pitch::new(RATE_HZ),
             spectrum: None,

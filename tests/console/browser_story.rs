@@ -59,13 +59,15 @@ struct Cast {
 }
 
 impl Cast {
-    fn new(ana: &[i16]) -> Cast {
+    fn new() -> Cast {
         let music = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio/prompts/hold.flac");
+        let ana = speech(&["gets-loud", "fraud", "calm-served-by-the-bot", "order-by-keys"]);
         let (ben, caller) = (speech(&["nobody-on-duty"]), speech(&["repeats-the-question", "asks-for-a-person"]));
-        Cast { ana: ana.to_vec(), ben, caller, music: read(&music, ChannelChoice::Left) }
+        Cast { ana, ben, caller, music: read(&music, ChannelChoice::Left) }
     }
 
     fn write(&self, room: &Path) {
+        write(&room.join("agent.wav"), &self.ana);
         write(&room.join("ben.wav"), &self.ben);
         write(&room.join("patient.wav"), &self.caller.repeat(PATIENT * HZ / self.caller.len()));
     }
@@ -89,17 +91,12 @@ impl Cast {
 fn played(stories: &str, room: &Path, cast: &Cast) -> bool {
     static STAGE: Mutex<()> = Mutex::new(());
     let _stage = STAGE.lock();
-    write(&room.join("agent.wav"), &cast.ana);
     cast.write(room);
     tried(
         "story.test.mjs",
         true,
         &[("SEGUE_BIN", Path::new(env!("CARGO_BIN_EXE_segue"))), ("SEGUE_ROOM", room), ("SEGUE_STORIES", Path::new(stories))],
     )
-}
-
-fn agent() -> Vec<i16> {
-    speech(&["gets-loud", "fraud", "calm-served-by-the-bot", "order-by-keys"])
 }
 
 #[test]
@@ -111,12 +108,12 @@ fn a_story_from_the_bot_to_an_agent_in_a_browser_in_which_each_hears_what_the_ot
     let visitor = speech(&["repeats-the-question", "gets-loud", "asks-for-a-person"]);
     write(&file("caller.wav"), &caller);
     write(&file("visitor.wav"), &visitor);
-    let (agent, cast) = (agent(), Cast::new(&agent()));
+    let cast = Cast::new();
     if played("talk", room.path(), &cast) {
         Likeness::of(&caller, &read(&file("agent-heard.wav"), ChannelChoice::Mix)).must_be_good("the agent's page hears the caller");
-        Likeness::of(&agent, &read(&file("caller-heard.wav"), ChannelChoice::Right)).must_be_good("the caller hears the agent's microphone");
+        Likeness::of(&cast.ana, &read(&file("caller-heard.wav"), ChannelChoice::Right)).must_be_good("the caller hears the agent's microphone");
         Likeness::of(&visitor, &read(&file("agent-heard-visitor.wav"), ChannelChoice::Mix)).must_be_good("the agent's page hears the visitor's");
-        Likeness::of(&agent, &read(&file("visitor-heard.wav"), ChannelChoice::Mix)).must_be_good("the visitor's page hears the agent's");
+        Likeness::of(&cast.ana, &read(&file("visitor-heard.wav"), ChannelChoice::Mix)).must_be_good("the visitor's page hears the agent's");
         cast.must_be_heard(room.path());
     }
 }
@@ -124,5 +121,5 @@ fn a_story_from_the_bot_to_an_agent_in_a_browser_in_which_each_hears_what_the_ot
 #[test]
 fn an_agent_in_a_browser_whose_page_or_network_is_lost_has_the_same_caller_again_or_is_replaced() {
     let room = Room::new("lost");
-    played("lost", room.path(), &Cast::new(&agent()));
+    played("lost", room.path(), &Cast::new());
 }

@@ -50,8 +50,7 @@ impl Served {
 
     /// Until it has said so.
     pub async fn says(&mut self, what: &str) {
-        let is_said = matches!(timeout(PATIENCE, self.log.wait_for(|log| log.contains(what))).await, Ok(Ok(_)));
-        assert!(is_said, "it does not say `{what}`, but\n{}", *self.log.borrow());
+        self.says_times(what, 1).await;
     }
 
     /// Until it has said so this often.

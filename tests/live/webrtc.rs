@@ -185,7 +185,7 @@ async fn a_goodbye_is_noticed_at_once_on_both_sides() {
     let (began, mut state) = (Instant::now(), line.state());
     browser.close().await;
     state.wait_for(|state| *state == LineState::Gone).await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     assert!(line.attach().is_err());
     drop(line);
     let (browser, line) = connected(&edge, Codec::Opus).await;

@@ -26,8 +26,6 @@ use crate::sound::rtp::{HEADER, MAX_DATAGRAM, Packet};
 
 /// How often the other side's goodbye is looked for: the library tells of it only seconds later.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// The same while the line is up and in no call: there are many such lines, and nobody waits for news of them.
-const LOOK_WHILE_IDLE_EVERY: Duration = Duration::from_secs(1);
 /// A line that is not up after this will never be.
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 /// A restart that is not agreed on within this has failed.
@@ -257,10 +255,12 @@ async fn speak(mut from_leg: Receiver<Vec<u8>>, track: Arc<TrackLocalStaticRTP>,
 /// Looks for the other side's goodbye, and closes the connection when the line is gone.
 async fn watch_over(peer: Arc<dyn PeerConnection>, sender: Arc<dyn RtpSender>, ear: Arc<Ear>) {
     let mut state = ear.state.subscribe();
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let begun = Instant::now();
     loop {
         tokio::select! {
-            () = tokio::time::sleep(ear.looks_after()) => {
+            _ = look.tick() => {
                 let dtls = match sender.transport().await {
                     Ok(Some(transport)) => transport.state().await.ok(),
                     Ok(None) | Err(_) => None,
@@ -299,12 +299,6 @@ impl Ear {
     /// While it looks for a way, as after a restart, the library does not tell that nothing comes any more.
     fn looks_in_vain(&self) -> bool {
         self.checking.lock().is_some_and(|since| since.elapsed() > INTERRUPTED_AFTER)
-    }
-
-    /// How long until the other side's goodbye is looked for again.
-    fn looks_after(&self) -> Duration {
-        let is_in_call = self.leg.lock().as_ref().is_some_and(|leg| !leg.is_closed());
-        if is_in_call || *self.state.borrow() != LineState::Up { LOOK_EVERY } else { LOOK_WHILE_IDLE_EVERY }
     }
 
     /// What is gone stays gone.

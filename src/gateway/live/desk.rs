@@ -192,11 +192,11 @@ struct DeskService {
 
 impl DeskService {
     fn new(desk: Desk, origin: Instant, no_answer_pause: Duration) -> (DeskService, watch::Receiver<Agents>) {
-        let since = jiff::Timestamp::now();
-        let now = |(agent, state): (&AgentId, AgentState)| (agent.clone(), AgentNow { state, presence: Presence::Offline, since });
-        let (agents, watched) = watch::channel(Arc::new(desk.agents().map(now).collect()));
+        let (agents, watched) = watch::channel(Agents::default());
         let (back, pages, signed_off) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        (DeskService { desk, origin, calls: BTreeMap::new(), back, pages, signed_off, no_answer_pause, agents }, watched)
+        let service = DeskService { desk, origin, calls: BTreeMap::new(), back, pages, signed_off, no_answer_pause, agents };
+        service.show_who_is_here();
+        (service, watched)
     }
 
     async fn run(mut self, mut messages: Receiver<Told>, late: Late) {

@@ -4,9 +4,9 @@
 //! the tables any more stays behind, closed: its queue takes nobody, its agent is off duty, and whoever waits there goes
 //! on to the queue it would have overflowed to, or hears that nobody is there.
 
-use super::Desk;
 use std::time::Duration;
 
+use super::Desk;
 use super::agents::Agent;
 use super::queue::Queue;
 use super::tables::{DeskTables, QueueTable};
@@ -19,8 +19,7 @@ const SETTLING: Duration = Duration::from_secs(2);
 impl Desk {
     pub(super) fn on_tables(&mut self, tables: &DeskTables) {
         self.settling_until = self.now + SETTLING;
-        self.renew_queues(tables);
-        let names: Vec<String> = self.queues.iter().map(|queue| queue.id.to_string()).collect();
+        let names = self.renew_queues(tables);
         let closed: Vec<usize> = (0..self.queues.len()).filter(|queue| self.queues[*queue].is_closed).collect();
         let people = tables.agents.iter().map(|table| Agent::new(table, &names));
         let mut listed: Vec<Agent> = people.chain(tables.acds.iter().map(|table| Agent::acd(table, &names))).collect();
@@ -41,7 +40,8 @@ impl Desk {
         }
     }
 
-    fn renew_queues(&mut self, tables: &DeskTables) {
+    /// The names of all queues, by place, those that are closed too.
+    fn renew_queues(&mut self, tables: &DeskTables) -> Vec<String> {
         let mut names: Vec<String> = self.queues.iter().map(|queue| queue.id.to_string()).collect();
         let is_new = |table: &&QueueTable| !self.queues.iter().any(|queue| *queue.id.0 == *table.name);
         names.extend(tables.queues.iter().filter(is_new).map(|table| table.name.clone()));
@@ -55,6 +55,7 @@ impl Desk {
                 (None, None) => {}
             }
         }
+        names
     }
 }
 

@@ -54,6 +54,11 @@ struct Band {
     slope_weight: f32,
 }
 
+/// Sample `n` of a Hann window of so many, periodic.
+pub(in crate::listen) fn hann(n: usize, of: usize) -> f32 {
+    0.5 - 0.5 * (2.0 * PI * n as f32 / of as f32).cos()
+}
+
 impl Spectrum {
     pub(super) fn new() -> Self {
         let fft = RealFftPlanner::new().plan_fft_forward(POINTS);
@@ -61,7 +66,7 @@ impl Spectrum {
         Spectrum {
             fft,
             scratch,
-            window: std::array::from_fn(|n| 0.5 - 0.5 * (2.0 * PI * n as f32 / WINDOW as f32).cos()),
+            window: std::array::from_fn(|n| hann(n, WINDOW)),
             history: [0.0; WINDOW],
             input: [0.0; POINTS],
             lines: [Complex::default(); POINTS / 2 + 1],

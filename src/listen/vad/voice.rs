@@ -13,6 +13,7 @@ use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::base::Rate;
+use crate::listen::effort::spectrum::hann;
 
 /// Samples of the window at 16 kHz.
 const WINDOW: usize = 768;
@@ -169,8 +170,4 @@ fn bands(lines: usize, scale: f32, noise_power: f32) -> ([Band; BANDS], Box<[f32
 fn emphasis(line: usize) -> f32 {
     let turn = 2.0 * PI * line as f32 / POINTS as f32;
     1.0 + PRE_EMPHASIS * PRE_EMPHASIS - 2.0 * PRE_EMPHASIS * turn.cos()
-}
-
-fn hann(n: usize, of: usize) -> f32 {
-    0.5 - 0.5 * (2.0 * PI * n as f32 / of as f32).cos()
 }

@@ -96,7 +96,7 @@ impl SoundSketch {
         let scratch = fft.make_scratch_vec();
         let angle = |n: usize| 2.0 * std::f32::consts::PI * n as f32 / (WINDOW - 1) as f32;
         SoundSketch {
-            resample: Resample::new(rate, Rate::Hz8000),
+            resample: Resample::new(rate),
             hum: Section::high_pass(HUM_HZ, std::f32::consts::FRAC_1_SQRT_2, Rate::Hz8000.hz() as f32),
             fft,
             scratch,
