@@ -35,14 +35,17 @@ impl Relay {
     pub async fn way(&self, from: SocketAddr, to: SocketAddr) -> anyhow::Result<SocketAddr> {
         let pair = [from.min(to), from.max(to)];
         let mut ways = self.ways.lock().await;
-        if !ways.contains_key(&pair) {
-            let call = format!("{}-{}", pair[0].port(), pair[1].port());
-            let to_first = self.ask("offer", &[("call-id", &call), ("from-tag", "first"), ("sdp", &sdp(pair[0]))]).await?;
-            let answer = [("call-id", &*call), ("from-tag", "first"), ("to-tag", "second"), ("sdp", &sdp(pair[1]))];
-            let to_second = self.ask("answer", &answer).await?;
-            ways.insert(pair, [to_second, to_first]);
-        }
-        Ok(ways[&pair][usize::from(from != pair[0])])
+        let way = match ways.get(&pair) {
+            Some(way) => *way,
+            None => {
+                let call = format!("{}-{}", pair[0].port(), pair[1].port());
+                let to_first = self.ask("offer", &[("call-id", &call), ("from-tag", "first"), ("sdp", &sdp(pair[0]))]).await?;
+                let answer = [("call-id", &*call), ("from-tag", "first"), ("to-tag", "second"), ("sdp", &sdp(pair[1]))];
+                let to_second = self.ask("answer", &answer).await?;
+                *ways.entry(pair).or_insert([to_second, to_first])
+            }
+        };
+        Ok(way[usize::from(from != pair[0])])
     }
 
     async fn ask(&self, command: &str, what: &[(&str, &str)]) -> anyhow::Result<SocketAddr> {
