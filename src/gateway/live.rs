@@ -11,6 +11,7 @@ mod edge;
 pub mod journal;
 pub mod lateness;
 pub mod lines;
+mod moderation;
 mod pace;
 mod pair;
 pub mod pages;
@@ -43,6 +44,7 @@ use edge::Shared;
 use journal::Journal;
 use lateness::Lateness;
 use lines::{Lines, NotNow};
+use moderation::moderated;
 use pace::Pace;
 use pages::Pages;
 use phones::{PhoneBook, Places};
@@ -383,7 +385,7 @@ fn refuse(commands: &Sender<LegCommand>, refusal: LegCommand) {
 /// A thread that moves the sound of its calls, each a task of its own, as long as there is a gateway.
 fn sound_thread(gateway: &Weak<Gateway>, mut admitted: Receiver<Admission>, finished: &Sender<Finished>) {
     go_first();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().on_thread_park(moderated()).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "a thread for sound has no runtime; its calls are refused");

@@ -1,0 +1,100 @@
+//! How often a thread for sound looks for packets: where many come, not for each one.
+//!
+//! To wake up for a packet costs more than to pass it on. A thread that keeps waking up lets packets gather for a moment
+//! before it looks again, as network cards do (interrupt moderation); one that has little to do looks at once.
+
+use std::num::NonZeroU64;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+/// Packets gather for so long at most: little beside the 20 ms that each stands for.
+const GATHER: Duration = Duration::from_micros(125);
+/// Looks are counted for so long.
+const WINDOW: Duration = Duration::from_millis(10);
+/// So many looks in a window, about those of 100 calls, and packets gather from then on.
+const OFTEN: u32 = 100;
+/// So few, while packets gather, and they do no more.
+const SELDOM: u32 = 20;
+/// How late a sleeping thread may be woken, in ns; otherwise it is 50 µs.
+const SLACK_NS: u64 = 1_000;
+
+/// Before the thread that this is made on waits for what comes next, this is to be called.
+pub(super) fn moderated() -> impl Fn() + Send + Sync + 'static {
+    // Where it can't be said, packets gather for a little longer.
+    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(SLACK_NS));
+    let moderation = Mutex::new(Moderation::new(Instant::now()));
+    move || {
+        let pause = moderation.lock().pause(Instant::now());
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Moderation {
+    looked_at: Instant,
+    window_began: Instant,
+    looks: u32,
+    lets_gather: bool,
+}
+
+impl Moderation {
+    fn new(now: Instant) -> Self {
+        Moderation { looked_at: now, window_began: now, looks: 0, lets_gather: false }
+    }
+
+    /// The thread wants to look again: how long it pauses first.
+    fn pause(&mut self, now: Instant) -> Duration {
+        if now.duration_since(self.window_began) >= WINDOW {
+            self.lets_gather = self.looks >= if self.lets_gather { SELDOM } else { OFTEN };
+            (self.window_began, self.looks) = (now, 0);
+        }
+        self.looks += 1;
+        let pause = if self.lets_gather { (self.looked_at + GATHER).saturating_duration_since(now) } else { Duration::ZERO };
+        self.looked_at = now + pause;
+        pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many looks, and how long all pauses, where for a second a packet comes each `every` and takes 10 µs.
+    fn a_second_of(every: Duration, moderation: &mut Moderation) -> (u32, Duration) {
+        let began = moderation.looked_at;
+        let (mut now, mut next, mut looks, mut paused) = (began, began, 0, Duration::ZERO);
+        while now < began + Duration::from_secs(1) {
+            let pause = moderation.pause(now);
+            looks += 1;
+            paused += pause;
+            now = (now + pause).max(next);
+            while next <= now {
+                next += every;
+                now += Duration::from_micros(10);
+            }
+        }
+        (looks, paused)
+    }
+
+    #[test]
+    fn where_many_packets_come_few_looks_are_enough_and_where_few_come_each_is_looked_for_at_once() {
+        let mut moderation = Moderation::new(Instant::now());
+        let few = Duration::from_micros(200);
+        for (every, least, most, pauses) in [(few, 4_900, 5_100, false), (Duration::from_micros(20), 7_000, 8_500, true)] {
+            let (looks, paused) = a_second_of(every, &mut moderation);
+            assert!((least..=most).contains(&looks) && paused.is_zero() != pauses, "{every:?}: {looks} looks, {paused:?}");
+        }
+    }
+
+    #[test]
+    fn packets_gather_until_they_are_rare() {
+        let mut moderation = Moderation::new(Instant::now());
+        for (every_us, gather) in [(200, false), (50, true), (200, true), (1_000, false), (200, false)] {
+            a_second_of(Duration::from_micros(every_us), &mut moderation);
+            assert_eq!(moderation.lets_gather, gather, "{every_us} µs");
+        }
+    }
+}
