@@ -11,6 +11,7 @@
 
 mod gate;
 mod leveller;
+mod network;
 mod voice;
 
 use crate::base::{Frame, MAX_FRAME_SAMPLES, Rate};

@@ -1,19 +1,20 @@
-//! How much a moment of sound is a voice: earshot's network, on features that are computed here.
+//! How much a moment of sound is a voice: features for the [network](super::network), and its score.
 //!
-//! earshot takes 16 kHz. Of a line that gives 8 kHz half the samples have the same lower half of the spectrum; of the upper
+//! The network was made for 16 kHz. Of a line that gives 8 kHz half the samples have the same lower half of the spectrum; of the upper
 //! half it knows that there is nothing but the even noise that is laid under such a line, because the network knows no empty
-//! band. So nothing is resampled, and the transform is half as long. The features are earshot's own: 40 bands of equal width
+//! band. So nothing is resampled, and the transform is half as long. The features are those of earshot, who made it: 40 bands of equal width
 //! in mel over 48 ms, each 16 ms, their logarithms brought to one length.
 
 use std::f32::consts::PI;
 use std::sync::Arc;
 
-use earshot::{DefaultPredictor, Predictor};
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::base::Rate;
 use crate::listen::effort::spectrum::hann;
+
+use super::network::{BANDS, Network, SPECTRA, normalize};
 
 /// Samples of the window at 16 kHz.
 const WINDOW: usize = 768;
@@ -21,10 +22,6 @@ const WINDOW: usize = 768;
 const POINTS: usize = 1_024;
 /// Samples from one window to the next at 16 kHz.
 const HOP: usize = 256;
-/// Bands of a spectrum.
-const BANDS: usize = 40;
-/// Spectra that the network looks at.
-const SPECTRA: usize = 3;
 /// Of the sample before so much is taken away.
 const PRE_EMPHASIS: f32 = 0.97;
 /// Added before the logarithm.
@@ -45,7 +42,7 @@ const SURELY: f32 = 0.8;
 
 /// Says how much the last 48 ms are a voice.
 pub(super) struct Voice {
-    predictor: DefaultPredictor,
+    network: Network,
     features: [f32; SPECTRA * BANDS],
     fft: Arc<dyn RealToComplex<f32>>,
     window: Box<[f32]>,
@@ -85,7 +82,7 @@ impl Voice {
         };
         let (bands, weights) = bands(points / 2 + 1, (part * part) as f32, noise_power);
         Voice {
-            predictor: DefaultPredictor::new(),
+            network: Network::new(),
             features: [0.0; SPECTRA * BANDS],
             window: (0..window).map(|n| hann(n, window)).collect(),
             history: vec![0.0; window + rate.frame_samples()].into(),
@@ -139,10 +136,10 @@ impl Voice {
             let sound: f32 = own.iter().zip(&power[band.first..]).map(|(weight, power)| weight * power).sum();
             *feature = (sound + band.noise + NOTHING).ln();
         }
-        self.predictor.normalize(newest);
+        normalize(newest);
         self.is_kept = !self.is_kept && self.score > SURELY;
         if !self.is_kept {
-            self.score = self.predictor.predict(&self.features, &mut self.input);
+            self.score = self.network.score(&self.features);
         }
     }
 }
