@@ -9,8 +9,9 @@
 //!
 //! `--what` is `bot` (callers who talk to the bot, fully listened to), `listened` (caller and agent on a bridge, both listened
 //! to, packets forwarded), `mixed` (the same between two codecs, so that every packet is decoded, mixed and coded) or `relay`
-//! (bridged and not listened to), `rtpengine` (that program in the gateway's place, for comparison). No recognizer. `--secs` is how long each step is measured. `lines` is no call at all: so many
-//! agents are on duty at their pages, each with a line in WebRTC on which nobody speaks.
+//! (bridged and not listened to) or `rtpengine` (that program in the gateway's place, for comparison). No recognizer. `--secs`
+//! is how long each step is measured. `lines` is no call at all: so many agents are on duty at their pages, each with a line
+//! in WebRTC on which nobody speaks.
 
 #[allow(clippy::unwrap_used, reason = "a bench may fail by unwrapping")]
 #[path = "../tests/harness/browser.rs"]
