@@ -8,7 +8,7 @@
 //! ```
 //!
 //! `--what` is `bot` (callers who talk to the bot, fully listened to), `listened` (caller and agent on a bridge, both listened
-//! to, packets forwarded), `mixed` (the same between two codecs, so that every packet is decoded, mixed and coded) or `relay`
+//! to, packets forwarded), `mixed` (the same between two codecs, so that every packet is decoded, mixed and coded), `relay`
 //! (bridged and not listened to) or `rtpengine` (that program in the gateway's place, for comparison). No recognizer. `--secs`
 //! is how long each step is measured. `lines` is no call at all: so many agents are on duty at their pages, each with a line
 //! in WebRTC on which nobody speaks.
@@ -23,8 +23,8 @@ mod console;
 mod lines;
 #[path = "density/load.rs"]
 mod load;
-#[path = "density/relay.rs"]
-mod relay;
+#[path = "density/rtpengine.rs"]
+mod rtpengine;
 #[path = "density/served.rs"]
 mod served;
 
@@ -35,7 +35,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context as _;
 use clap::Parser;
 use load::Load;
-use relay::Relay;
+use rtpengine::Rtpengine;
 use segue::sound::codec::Codec;
 use segue::sound::recording::{ChannelChoice, Recording};
 use served::{Served, Usage};
@@ -122,7 +122,7 @@ async fn step(args: &Args, calls: usize) -> anyhow::Result<String> {
     let (callers, _) = Load::open(Codec::Pcmu, speech.clone(), origin).await?;
     let (agents, mut rung) = Load::open(if args.what == What::Mixed { Codec::Pcma } else { Codec::Pcmu }, speech, origin).await?;
     let mut served = Served::start(args.what, calls, agents.address(), args)?;
-    let relay = if args.what == What::Rtpengine { Some(Arc::new(Relay::at(served.address).await?)) } else { None };
+    let relay = if args.what == What::Rtpengine { Some(Arc::new(Rtpengine::at(served.address).await?)) } else { None };
     let before = served.usage()?;
     let target = if matches!(args.what, What::Direct | What::Rtpengine) { agents.address() } else { served.address };
     let mut parties = JoinSet::new();

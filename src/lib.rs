@@ -109,7 +109,7 @@
 //! - [`gateway::live`] has a few *threads for sound*. Each call is a task on one of them, and everything of its machines,
 //!   legs and sockets is touched there and nowhere else; so nothing of a call is locked. Every 20 ms the task takes what
 //!   each leg's jitter buffer gives, drives the machines, and sends what each leg is to hear. A pair of legs that hear each
-//!   other and nothing else is forwarded packet by packet in between.
+//!   other and nothing else is forwarded packet by packet in between; where many packets come, they gather for a moment first.
 //! - Signalling and pages work on other threads, engines on yet others, and all answer through bounded queues. Threads for
 //!   sound go first (`nice`), where the process may say so. The desk is one task that calls send messages to ([`gateway::live::desk`]).
 //! - [`gateway::live::journal`] is one thread that writes records and sound of all calls, so that no call waits for a disk.

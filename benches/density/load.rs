@@ -27,7 +27,7 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::relay::Relay;
+use super::rtpengine::Rtpengine;
 
 /// Octets of 20 ms of G.711.
 const PAYLOAD: usize = 160;
@@ -85,7 +85,7 @@ impl Load {
     }
 
     /// Calls, and talks until the call is over or this is dropped; by way of a relay, if there is one.
-    pub async fn call(self: Arc<Self>, target: SocketAddr, relay: Option<Arc<Relay>>) {
+    pub async fn call(self: Arc<Self>, target: SocketAddr, relay: Option<Arc<Rtpengine>>) {
         let dialling =
             Dialling::new(format!("sip:1000@{target}"), format!("sip:load@{}", self.sip.local()), vec![self.codec], Duration::from_secs(60));
         let leg = self.sip.dial(dialling);
@@ -93,13 +93,13 @@ impl Load {
     }
 
     /// Picks up a phone, takes the call by key, and talks until it is over.
-    pub async fn attend(self: Arc<Self>, leg: Leg, relay: Option<Arc<Relay>>) {
+    pub async fn attend(self: Arc<Self>, leg: Leg, relay: Option<Arc<Rtpengine>>) {
         let _ = leg.commands.send(LegCommand::Ring).await;
         let _ = leg.commands.send(LegCommand::Answer).await;
         self.talk(leg, true, relay).await;
     }
 
-    async fn talk(self: Arc<Self>, mut leg: Leg, accepts: bool, relay: Option<Arc<Relay>>) {
+    async fn talk(self: Arc<Self>, mut leg: Leg, accepts: bool, relay: Option<Arc<Rtpengine>>) {
         let mut media: Option<(MediaPlan, UdpSocket)> = None;
         loop {
             match leg.events.recv().await {

@@ -9,6 +9,8 @@ use crate::base::{Frame, MAX_FRAME_SAMPLES, Rate};
 
 /// Full scale of a 16-bit sample.
 pub(super) const FULL_SCALE: f32 = 32_768.0;
+/// The rate of what comes out.
+const TO: Rate = Rate::Hz8000;
 
 /// Frames at the line's rate become samples in ±1 at 8 kHz.
 pub(super) struct Resample {
@@ -17,8 +19,6 @@ pub(super) struct Resample {
     input: [f32; MAX_FRAME_SAMPLES],
     output: [f32; MAX_FRAME_SAMPLES],
 }
-
-const TO: Rate = Rate::Hz8000;
 
 impl Resample {
     /// From this rate; samples that have the other already pass unchanged and undelayed.

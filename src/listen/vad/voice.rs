@@ -1,9 +1,9 @@
 //! How much a moment of sound is a voice: features for the [network](super::network), and its score.
 //!
-//! The network was made for 16 kHz. Of a line that gives 8 kHz half the samples have the same lower half of the spectrum; of the upper
-//! half it knows that there is nothing but the even noise that is laid under such a line, because the network knows no empty
-//! band. So nothing is resampled, and the transform is half as long. The features are those of earshot, who made it: 40 bands of equal width
-//! in mel over 48 ms, each 16 ms, their logarithms brought to one length.
+//! The network was made for 16 kHz. Of a line that gives 8 kHz half the samples have the same lower half of the spectrum; of
+//! the upper half it is told that there is nothing but the even noise that is laid under such a line, because it knows no
+//! empty band. So nothing is resampled, and the transform is half as long. The features are those of earshot, where the network
+//! comes from: 40 bands of equal width in mel over 48 ms, each 16 ms, their logarithms brought to one length.
 
 use std::f32::consts::PI;
 use std::sync::Arc;
@@ -11,10 +11,9 @@ use std::sync::Arc;
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
+use super::network::{BANDS, Network, SPECTRA, normalize};
 use crate::base::Rate;
 use crate::listen::effort::spectrum::hann;
-
-use super::network::{BANDS, Network, SPECTRA, normalize};
 
 /// Samples of the window at 16 kHz.
 const WINDOW: usize = 768;

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,20 +14,19 @@ use tokio::sync::Mutex;
 /// It answers within this.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// A relay that is asked for ways.
-pub struct Relay {
+/// One that is asked for ways.
+pub struct Rtpengine {
     ng: UdpSocket,
     /// Of each pair of parties, by their addresses: where the first reaches the second, and where the second reaches the first.
     ways: Mutex<BTreeMap<[SocketAddr; 2], [SocketAddr; 2]>>,
-    asked: AtomicU64,
 }
 
-impl Relay {
+impl Rtpengine {
     /// One that is asked here.
-    pub async fn at(address: SocketAddr) -> anyhow::Result<Relay> {
+    pub async fn at(address: SocketAddr) -> anyhow::Result<Rtpengine> {
         let ng = UdpSocket::bind("127.0.0.1:0").await?;
         ng.connect(address).await?;
-        Ok(Relay { ng, ways: Mutex::default(), asked: AtomicU64::new(0) })
+        Ok(Rtpengine { ng, ways: Mutex::default() })
     }
 
     /// Where a party sends what is for the other.
@@ -39,21 +37,21 @@ impl Relay {
             Some(way) => *way,
             None => {
                 let call = format!("{}-{}", pair[0].port(), pair[1].port());
-                let to_first = self.ask("offer", &[("call-id", &call), ("from-tag", "first"), ("sdp", &sdp(pair[0]))]).await?;
-                let answer = [("call-id", &*call), ("from-tag", "first"), ("to-tag", "second"), ("sdp", &sdp(pair[1]))];
-                let to_second = self.ask("answer", &answer).await?;
-                *ways.entry(pair).or_insert([to_second, to_first])
+                let to_first = self.ask("offer", &call, &[("sdp", &sdp(pair[0]))]).await?;
+                let to_second = self.ask("answer", &call, &[("to-tag", "second"), ("sdp", &sdp(pair[1]))]).await?;
+                ways.insert(pair, [to_second, to_first]);
+                [to_second, to_first]
             }
         };
         Ok(way[usize::from(from != pair[0])])
     }
 
-    async fn ask(&self, command: &str, what: &[(&str, &str)]) -> anyhow::Result<SocketAddr> {
+    async fn ask(&self, command: &str, call: &str, what: &[(&str, &str)]) -> anyhow::Result<SocketAddr> {
         let string = |text: &str| format!("{}:{text}", text.len());
-        let message: String = [&("command", command)].into_iter().chain(what).map(|(key, value)| string(key) + &string(value)).collect();
-        // A number that came before is taken for a repetition.
-        let number = self.asked.fetch_add(1, Ordering::Relaxed);
-        self.ng.send(format!("{number} d{message}e").as_bytes()).await?;
+        let who = [("command", command), ("call-id", call), ("from-tag", "first")];
+        let message: String = who.iter().chain(what).map(|(key, value)| string(key) + &string(value)).collect();
+        // What it begins with must not have come before, or it is taken for a repetition.
+        self.ng.send(format!("{command}-{call} d{message}e").as_bytes()).await?;
         let mut datagram = [0; 4_096];
         let length = tokio::time::timeout(ANSWERS_WITHIN, self.ng.recv(&mut datagram)).await.context("rtpengine does not answer")??;
         let answer = String::from_utf8_lossy(&datagram[..length]);
