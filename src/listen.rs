@@ -4,6 +4,7 @@
 //! recognizer's answers come in as inputs) and decisions (the call machine has the triggers).
 
 pub mod effort;
+mod hum;
 pub mod listener;
 mod resample;
 pub mod signal;

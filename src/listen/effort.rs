@@ -6,25 +6,22 @@
 //! too quiet to matter, and catches up with the last such frames once it gets louder. What is *not* here: any judgement
 //! (see `signal::raised_volume`).
 
-pub(super) mod filter;
+mod filter;
 mod pitch;
 pub(super) mod spectrum;
 pub mod stats;
 
 use crate::base::{Frame, Rate};
+use crate::sound::level::mean_square;
 
+use super::hum::HumFilter;
 use super::resample::Resample;
-use filter::Section;
 pub use pitch::LATE_FRAMES;
 use pitch::Pitch;
 use spectrum::{Colour, Spectrum};
 
 /// The rate at which voices are looked at.
 const RATE_HZ: f32 = 8_000.0;
-/// What lies below is hum and offset, no voice.
-const HUM_HZ: f32 = 50.0;
-/// Quality of a Butterworth section.
-const BUTTERWORTH_Q: f32 = std::f32::consts::FRAC_1_SQRT_2;
 /// The frequency from which semitones are counted.
 const SEMITONE_REFERENCE_HZ: f32 = 100.0;
 /// The level of digital silence in dB re full scale, below anything that 16 bits can hold.
@@ -64,7 +61,7 @@ pub struct DecidedFrame {
 /// The front end of vocal effort: frames in, features out.
 pub struct Effort {
     resample: Resample,
-    hum: Section,
+    hum: HumFilter,
     pitch: Pitch,
     /// `None` where nobody asks for colours.
     spectrum: Option<Box<Spectrum>>,
@@ -92,7 +89,7 @@ impl Effort {
     pub fn without_colour(rate: Rate) -> Self {
         Effort {
             resample: Resample::new(rate),
-            hum: Section::high_pass(HUM_HZ, BUTTERWORTH_Q, RATE_HZ),
+            hum: HumFilter::new(Rate::Hz8000),
             pitch: Pitch::new(RATE_HZ),
             spectrum: None,
             samples: [0.0; SAMPLES],
@@ -112,13 +109,8 @@ impl Effort {
     /// it finds everything as if the last [`LATE_FRAMES`] had been looked at, so what is decided from then on is right.
     pub fn push_above(&mut self, frame: &Frame, floor_db: f32) -> FrameEffort {
         let mut samples = [0.0; SAMPLES];
-        // A copy of one's own stays in registers.
-        let mut hum = self.hum;
-        for (x, &raw) in samples.iter_mut().zip(self.resample.push(frame)) {
-            *x = hum.filter(raw);
-        }
-        hum.settle();
-        self.hum = hum;
+        samples.copy_from_slice(self.resample.push(frame));
+        self.hum.run(&mut samples);
         self.samples = samples;
         let power = mean_square(&samples);
         let level_db = level_db(0.5 * (power + self.power_before));
@@ -163,11 +155,6 @@ impl Effort {
         }
         self.pitch.push(samples)
     }
-}
-
-/// The mean of the squares of samples in ±1.
-pub(super) fn mean_square(samples: &[f32]) -> f32 {
-    samples.iter().map(|x| x * x).sum::<f32>() / samples.len().max(1) as f32
 }
 
 /// A mean square in dB re full scale, not below [`SILENCE_DB`].

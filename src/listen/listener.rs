@@ -193,7 +193,7 @@ impl Listener {
     pub fn handle(&mut self, input: ListenInput, now: Time) {
         self.run_timers(now.back(Duration::from_micros(1)), now);
         match input {
-            ListenInput::Audio(frame) => self.on_audio(frame, now),
+            ListenInput::Audio(frame) => self.on_audio(&frame, now),
             ListenInput::Partial(id, heard) => self.on_partial(id, heard, now),
             ListenInput::Final(id, heard) => self.on_final(id, Some(heard), now),
             ListenInput::Unheard(id, _) => self.on_final(id, None, now),

@@ -16,8 +16,8 @@ mod voice;
 
 use crate::base::{Frame, MAX_FRAME_SAMPLES, Rate};
 
-use super::effort::filter::Section;
 use super::effort::{Effort, FrameEffort};
+use super::hum::HumFilter;
 use super::resample::FULL_SCALE;
 use gate::NearTalkerGate;
 use leveller::Leveller;
@@ -27,8 +27,6 @@ use voice::Voice;
 const THRESHOLD_WIDE: f32 = 0.5;
 /// The same for a line that gives 8 kHz.
 const THRESHOLD_NARROW: f32 = 0.55;
-/// What lies below is hum and offset, no voice.
-const HUM_HZ: f32 = 50.0;
 /// So many quiet frames in a row let the detector come to rest: its own memory has forgotten the speech before.
 const QUIET_FRAMES: u32 = 15;
 /// So many frames before a sound are shown to the detector when it wakes: as many as its features look back on, twice.
@@ -38,17 +36,23 @@ const CATCH_UP: usize = 6;
 pub struct Hearing {
     detector: SpeechDetector,
     effort: Effort,
+    /// For the detector, where it does not take what efforts are measured in.
+    hum: HumFilter,
 }
 
 impl Hearing {
     /// For frames of this rate.
     pub fn new(rate: Rate) -> Self {
-        Hearing { detector: SpeechDetector::new(rate), effort: Effort::new(rate) }
+        Hearing::with(rate, Effort::new(rate))
     }
 
     /// The same for a party whose effort nobody judges (see [`Effort::without_colour`]).
     pub fn without_colour(rate: Rate) -> Self {
-        Hearing { detector: SpeechDetector::new(rate), effort: Effort::without_colour(rate) }
+        Hearing::with(rate, Effort::without_colour(rate))
+    }
+
+    fn with(rate: Rate, effort: Effort) -> Self {
+        Hearing { detector: SpeechDetector::new(rate), effort, hum: HumFilter::new(rate) }
     }
 
     /// Takes the next 20 ms: true while the near talker speaks (which lags by about 40 ms, and stays so for 160 ms after), and
@@ -63,6 +67,7 @@ impl Hearing {
             Rate::Hz16000 => {
                 let own = if frame.rate() == Rate::Hz16000 { frame.samples() } else { &[] };
                 wide.iter_mut().zip(own).for_each(|(x, &sample)| *x = f32::from(sample) / FULL_SCALE);
+                self.hum.run(&mut wide);
                 &wide
             }
         };
@@ -77,8 +82,6 @@ impl Hearing {
 /// Hears whether the near talker speaks.
 struct SpeechDetector {
     rate: Rate,
-    /// Takes hum away where nobody has done so.
-    hum: Option<Section>,
     voice: Voice,
     threshold: f32,
     leveller: Leveller,
@@ -91,12 +94,10 @@ struct SpeechDetector {
 }
 
 impl SpeechDetector {
-    /// For samples of this rate, without hum if they are narrow.
+    /// For samples of this rate, without hum.
     fn new(rate: Rate) -> Self {
-        let wide_hum = Section::high_pass(HUM_HZ, std::f32::consts::FRAC_1_SQRT_2, Rate::Hz16000.hz() as f32);
         SpeechDetector {
             rate,
-            hum: (rate == Rate::Hz16000).then_some(wide_hum),
             voice: Voice::new(rate),
             threshold: match rate {
                 Rate::Hz8000 => THRESHOLD_NARROW,
@@ -131,7 +132,7 @@ impl SpeechDetector {
     fn push(&mut self, samples: &[f32], level_db: f32, voiced: bool) -> bool {
         self.catch_up();
         let gain = self.leveller.gain(level_db);
-        let score = show(&mut self.voice, &mut self.hum, samples, gain);
+        let score = self.voice.push(samples, gain);
         let detected = score >= self.threshold;
         let open = self.gate.push(level_db, detected, voiced);
         self.quiet = if open || detected || level_db >= self.gate.floor() { 0 } else { self.quiet.saturating_add(1) };
@@ -144,17 +145,9 @@ impl SpeechDetector {
         let (gain, len) = (self.leveller.now(), self.rate.frame_samples());
         for n in first..std::mem::take(&mut self.rested_len) {
             let at = n % CATCH_UP * len;
-            show(&mut self.voice, &mut self.hum, &self.rested[at..at + len], gain);
+            self.voice.push(&self.rested[at..at + len], gain);
         }
     }
-}
-
-/// Shows a frame to the detector; its score.
-fn show(voice: &mut Voice, hum: &mut Option<Section>, samples: &[f32], gain: f32) -> f32 {
-    let Some(hum) = hum else { return voice.push(samples.iter().copied(), gain) };
-    let score = voice.push(samples.iter().map(|&x| hum.filter(x)), gain);
-    hum.settle();
-    score
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use std::f32::consts::{PI, TAU};
 
 use crate::base::{Frame, Key, Rate};
+use crate::sound::level::mean_square;
 use crate::sound::tone::{DTMF_HIGH_HZ, DTMF_KEYS, DTMF_LOW_HZ};
 
 /// Pieces of sound that are looked at, in a second: 5 ms each.
@@ -18,6 +19,8 @@ const STRIDE: usize = 2;
 /// Samples of a piece at 16 kHz.
 const MAX_PIECE: usize = 80;
 const TONES: usize = 8;
+/// Where all tones begin: cosines and sines.
+const BEGINNING: [[f32; TONES]; 2] = [[1.0; TONES], [0.0; TONES]];
 
 /// Q.24 table A-1: tones up to 1.5 % off must work, from 3.5 % on they must not.
 const MAX_OFF: f32 = 0.025;
@@ -42,9 +45,11 @@ pub struct DtmfDetector {
     rate: Rate,
     /// Cosine and minus sine of every tone, sample by sample of a piece: side by side, so that all tones are correlated at once.
     waves: [[[f32; TONES]; 2]; MAX_PIECE],
-    /// The phase that each tone gains over a piece, and where it is.
-    turn: [f32; TONES],
-    phase: [f32; TONES],
+    /// What each tone turns by over a piece, and where it is: cosines and sines.
+    turn: [[f32; TONES]; 2],
+    phase: [[f32; TONES]; 2],
+    /// Pieces since all tones were where they began.
+    since: u32,
     /// The last pieces, newest last.
     pieces: [Piece; WINDOW + STRIDE],
     state: State,
@@ -81,8 +86,9 @@ impl DtmfDetector {
         DtmfDetector {
             rate,
             waves,
-            turn: std::array::from_fn(|tone| (omega(tone) * piece) % TAU),
-            phase: [0.0; TONES],
+            turn: [std::array::from_fn(|tone| (omega(tone) * piece).cos()), std::array::from_fn(|tone| (omega(tone) * piece).sin())],
+            phase: BEGINNING,
+            since: 0,
             pieces: Default::default(),
             state: State::Open,
         }
@@ -107,7 +113,7 @@ impl DtmfDetector {
         for (to, &from) in x.iter_mut().zip(samples) {
             *to = f32::from(from) / 32_768.0;
         }
-        let mut piece = Piece { energy: x.iter().map(|s| s * s).sum(), ..Piece::default() };
+        let mut piece = Piece { energy: mean_square(&x) * MAX_PIECE as f32, ..Piece::default() };
         if piece.energy < NOTHING * samples.len() as f32 {
             self.turn_on();
             return piece;
@@ -121,18 +127,26 @@ impl DtmfDetector {
         }
         for tone in 0..TONES {
             // Turned to where the tone's own wave is at this piece, so that pieces add up.
-            let (sin, cos) = self.phase[tone].sin_cos();
+            let (cos, sin) = (self.phase[0][tone], self.phase[1][tone]);
             piece.tones[tone] = [re[tone] * cos + im[tone] * sin, im[tone] * cos - re[tone] * sin];
         }
         self.turn_on();
         piece
     }
 
-    /// A piece further; both terms lie below a whole turn.
+    /// A piece further. Tones of whole hertz are where they began after each second.
     fn turn_on(&mut self) {
-        for (phase, turn) in self.phase.iter_mut().zip(&self.turn) {
-            let sum = *phase + turn;
-            *phase = if sum < TAU { sum } else { sum - TAU };
+        self.since = (self.since + 1) % PIECES_PER_SEC;
+        if self.since == 0 {
+            self.phase = BEGINNING;
+            return;
+        }
+        let [cosines, sines] = &mut self.phase;
+        for tone in 0..TONES {
+            let (cos, sin) = (cosines[tone], sines[tone]);
+            let [turn_cos, turn_sin] = [self.turn[0][tone], self.turn[1][tone]];
+            cosines[tone] = cos * turn_cos - sin * turn_sin;
+            sines[tone] = sin * turn_cos + cos * turn_sin;
         }
     }
 

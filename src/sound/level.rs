@@ -23,6 +23,16 @@ pub fn level_dbov(samples: &[i16]) -> f64 {
     if sum == 0 { SILENCE_DBOV } else { to_db(sum as f64 / samples.len() as f64 / FULL_SCALE.powi(2)) }
 }
 
+/// The mean of the squares of samples in ±1, 0 for none. Added up in eight places at once, which processors do in one step.
+pub fn mean_square(samples: &[f32]) -> f32 {
+    let (eights, rest) = samples.as_chunks::<8>();
+    let mut sums = [0.0_f32; 8];
+    for eight in eights {
+        sums.iter_mut().zip(eight).for_each(|(sum, x)| *sum += x * x);
+    }
+    (sums.iter().sum::<f32>() + rest.iter().map(|x| x * x).sum::<f32>()) / samples.len().max(1) as f32
+}
+
 /// The level of a frame.
 pub fn frame_dbov(frame: &Frame) -> f64 {
     level_dbov(frame.samples())

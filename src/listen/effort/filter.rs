@@ -7,7 +7,7 @@ const NOTHING: f32 = 1e-20;
 
 /// One second-order section, transposed direct form II.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::listen) struct Section {
+pub(super) struct Section {
     b: [f32; 3],
     a: [f32; 2],
     memory: [f32; 2],
@@ -15,21 +15,14 @@ pub(in crate::listen) struct Section {
 
 impl Section {
     /// A low-pass section with its corner at `hz` and quality `q`, for `rate` samples a second.
-    pub(in crate::listen) fn low_pass(hz: f32, q: f32, rate: f32) -> Self {
+    pub(super) fn low_pass(hz: f32, q: f32, rate: f32) -> Self {
         let w = (PI * hz / rate).tan();
         let a0 = 1.0 + w / q + w * w;
         Section::new([w * w, 2.0 * w * w, w * w], [2.0 * (w * w - 1.0), 1.0 - w / q + w * w], a0)
     }
 
-    /// A high-pass section with its corner at `hz` and quality `q`, for `rate` samples a second.
-    pub(in crate::listen) fn high_pass(hz: f32, q: f32, rate: f32) -> Self {
-        let w = (PI * hz / rate).tan();
-        let a0 = 1.0 + w / q + w * w;
-        Section::new([1.0, -2.0, 1.0], [2.0 * (w * w - 1.0), 1.0 - w / q + w * w], a0)
-    }
-
     /// A band-pass section from `low_hz` to `high_hz` (−3 dB), for `rate` samples a second.
-    pub(in crate::listen) fn band_pass(low_hz: f32, high_hz: f32, rate: f32) -> Self {
+    pub(super) fn band_pass(low_hz: f32, high_hz: f32, rate: f32) -> Self {
         let (low, high) = ((PI * low_hz / rate).tan(), (PI * high_hz / rate).tan());
         let (width, square) = (high - low, high * low);
         let a0 = 1.0 + width + square;
@@ -41,7 +34,7 @@ impl Section {
     }
 
     /// Filters one sample.
-    pub(in crate::listen) fn filter(&mut self, x: f32) -> f32 {
+    pub(super) fn filter(&mut self, x: f32) -> f32 {
         let y = self.b[0] * x + self.memory[0];
         // What does not wait for `y` comes first.
         self.memory[0] = (self.b[1] * x + self.memory[1]) - self.a[0] * y;
@@ -50,7 +43,7 @@ impl Section {
     }
 
     /// Forgets what is too small to matter; call it once a frame.
-    pub(in crate::listen) fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for m in &mut self.memory {
             if m.abs() < NOTHING {
                 *m = 0.0;
@@ -80,8 +73,6 @@ mod tests {
         for (section, hz, db) in [
             (Section::low_pass(1_800.0, half, 8_000.0), 200.0, 0.0),
             (Section::low_pass(1_800.0, half, 8_000.0), 1_800.0, -3.01),
-            (Section::high_pass(50.0, half, 8_000.0), 50.0, -3.01),
-            (Section::high_pass(50.0, half, 8_000.0), 1_000.0, 0.0),
             (Section::band_pass(60.0, 900.0, 8_000.0), 60.0, -3.01),
             (Section::band_pass(60.0, 900.0, 8_000.0), 900.0, -3.01),
         ] {

@@ -126,7 +126,8 @@ fn square(x: i16) -> i32 {
 
 /// The wave with its peak at [`PEAK`], rounded.
 fn whole(wave: &[f32; HISTORY]) -> [i16; HISTORY] {
-    let peak = wave.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
+    // Of numbers that are not negative, the largest has the largest bits, which are quicker to compare.
+    let peak = wave.iter().map(|x| x.abs().to_bits() as i32).max().map_or(0.0, |bits| f32::from_bits(bits as u32));
     let scale = if peak > NOTHING { PEAK / peak } else { 0.0 };
     // Added to this, a small number is rounded, and its lowest bits are those of the whole number.
     const ROUNDER: f32 = 12_582_912.0;

@@ -12,19 +12,19 @@ use super::talk_over::Words;
 use super::{Asked, FRAME, KEY_TONE, Listener, Played, SAME_KEY, Source, Why};
 
 impl Listener {
-    pub(super) fn on_audio(&mut self, frame: Frame, now: Time) {
+    pub(super) fn on_audio(&mut self, frame: &Frame, now: Time) {
         if self.scene == Scene::Gone || frame.rate() != self.seat.rate {
             self.counts.odd_frames += 1;
             return;
         }
-        let mut sensed = self.senses.push(&frame);
+        let mut sensed = self.senses.push(frame);
         if let Some(key) = sensed.key {
             self.tone_until = now + KEY_TONE;
             self.on_key(key, Source::InBand, now);
         }
         sensed.speech &= now >= self.tone_until;
         if self.ear || self.may_repeat() {
-            self.preroll.push(now.back(FRAME), frame);
+            self.preroll.push(now.back(FRAME), *frame);
         }
         if self.is_scored() {
             self.evidence.raised.push(&sensed.effort, sensed.speech, now);
@@ -38,7 +38,7 @@ impl Listener {
         }
         if let Some(turn) = self.turns.turn().filter(|_| self.is_scored()) {
             if before == Some(turn) && self.is_sketched {
-                self.sketch.push(&frame);
+                self.sketch.push(frame);
             }
             if let Some(hit) = self.evidence.raised.window(now) {
                 let signal = self.evidence.raised(hit, Some(turn));

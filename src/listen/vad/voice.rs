@@ -99,12 +99,12 @@ impl Voice {
     }
 
     /// Takes the next 20 ms (samples in ±1, times this gain); the score of the last window that is full, 0..1.
-    pub fn push(&mut self, samples: impl ExactSizeIterator<Item = f32>, gain: f32) -> f32 {
+    pub fn push(&mut self, samples: &[f32], gain: f32) -> f32 {
         let len = self.history.len();
         self.history.copy_within(samples.len().., 0);
         self.waiting += samples.len();
         let at = len - samples.len();
-        for (slot, x) in self.history[at..].iter_mut().zip(samples) {
+        for (slot, &x) in self.history[at..].iter_mut().zip(samples) {
             *slot = (x * gain).clamp(-1.0, 1.0);
         }
         while self.waiting >= self.hop {

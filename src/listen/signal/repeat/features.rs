@@ -22,13 +22,21 @@ const NOTHING: f32 = 1e-15;
 #[derive(Clone, Debug)]
 pub(super) struct Features(pub(super) Vec<[f32; NUMBERS]>);
 
-impl Features {
-    /// Of this turn, its frequencies stretched by this factor.
-    pub(super) fn of(sound: &TurnSound, stretch: f32) -> Self {
+/// The logarithms of a turn's bands, which are the same however its frequencies are stretched.
+pub(super) struct Logarithms(Vec<[f32; BANDS]>);
+
+impl Logarithms {
+    /// Of this turn.
+    pub(super) fn of(sound: &TurnSound) -> Self {
         let mut bands: Vec<[f32; BANDS]> = sound.powers().collect();
         take_logarithms(&mut bands);
-        let places = places(stretch);
-        let mut frames: Vec<[f32; NUMBERS]> = bands.iter().map(|row| cepstra(&places.map(|place| between(row, place)))).collect();
+        Logarithms(bands)
+    }
+
+    /// Frequencies stretched by this factor.
+    pub(super) fn features(&self, stretch: f32) -> Features {
+        let (places, waves) = (places(stretch), waves());
+        let mut frames: Vec<[f32; NUMBERS]> = self.0.iter().map(|row| cepstra(&places.map(|place| between(row, place)), &waves)).collect();
         add_deltas(&mut frames);
         for number in 0..2 * STATIC {
             normalise(&mut frames, number, if number < STATIC { 1.0 } else { DELTA_WEIGHT });
@@ -64,12 +72,17 @@ fn between(row: &[f32; BANDS], place: f32) -> f32 {
     row[below] + (row[above] - row[below]) * (place - below as f32)
 }
 
-/// c1 to c6 by the discrete cosine transform, and the mean.
-fn cepstra(row: &[f32; BANDS]) -> [f32; NUMBERS] {
+/// What each band counts for in c1 to c6: a discrete cosine transform.
+fn waves() -> [[f32; BANDS]; CEPSTRA] {
+    let turn = |n: usize| std::f32::consts::PI * (n + 1) as f32 / BANDS as f32;
+    std::array::from_fn(|n| std::array::from_fn(|band| (turn(n) * (band as f32 + 0.5)).cos()))
+}
+
+/// c1 to c6, and the mean.
+fn cepstra(row: &[f32; BANDS], waves: &[[f32; BANDS]; CEPSTRA]) -> [f32; NUMBERS] {
     let mut numbers = [0.0; NUMBERS];
-    for (n, number) in numbers[..CEPSTRA].iter_mut().enumerate() {
-        let turn = std::f32::consts::PI * (n + 1) as f32 / BANDS as f32;
-        *number = row.iter().enumerate().map(|(band, x)| x * (turn * (band as f32 + 0.5)).cos()).sum();
+    for (number, wave) in numbers.iter_mut().zip(waves) {
+        *number = row.iter().zip(wave).map(|(x, weight)| x * weight).sum();
     }
     numbers[CEPSTRA] = row.iter().sum::<f32>() / BANDS as f32;
     numbers
@@ -115,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_flat_spectrum_has_no_cepstra() {
-        let numbers = cepstra(&[3.0; BANDS]);
+        let numbers = cepstra(&[3.0; BANDS], &waves());
         assert!(numbers[..CEPSTRA].iter().all(|c| c.abs() < 1e-4));
         assert!((numbers[CEPSTRA] - 3.0).abs() < 1e-5);
     }

@@ -6,10 +6,10 @@ use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::base::{Frame, Rate};
-use crate::listen::effort::filter::Section;
-use crate::listen::effort::mean_square;
 use crate::listen::effort::stats::percentile;
+use crate::listen::hum::HumFilter;
 use crate::listen::resample::Resample;
+use crate::sound::level::mean_square;
 
 /// Bands between 300 and 3400 Hz.
 pub(super) const BANDS: usize = 24;
@@ -23,8 +23,6 @@ const HOP: usize = 80;
 const POINTS: usize = 512;
 /// Hz from one line of the spectrum to the next.
 const LINE_HZ: f32 = 8_000.0 / POINTS as f32;
-/// What lies below is hum and offset.
-const HUM_HZ: f32 = 50.0;
 /// Of a turn at most so many frames are kept: 8 s.
 const KEPT_FRAMES: usize = 400;
 /// While a turn goes on so many are remembered, so that silence before it costs nothing: 9 s.
@@ -76,7 +74,7 @@ impl TurnSound {
 /// Collects a turn.
 pub struct SoundSketch {
     resample: Resample,
-    hum: Section,
+    hum: HumFilter,
     fft: Arc<dyn RealToComplex<f32>>,
     window: [f32; WINDOW],
     history: [f32; WINDOW],
@@ -97,7 +95,7 @@ impl SoundSketch {
         let angle = |n: usize| 2.0 * std::f32::consts::PI * n as f32 / (WINDOW - 1) as f32;
         SoundSketch {
             resample: Resample::new(rate),
-            hum: Section::high_pass(HUM_HZ, std::f32::consts::FRAC_1_SQRT_2, Rate::Hz8000.hz() as f32),
+            hum: HumFilter::new(Rate::Hz8000),
             fft,
             scratch,
             window: std::array::from_fn(|n| 0.54 - 0.46 * angle(n).cos()),
@@ -114,10 +112,8 @@ impl SoundSketch {
     /// Takes the next 20 ms of the turn; what comes after 9 s is left out.
     pub fn push(&mut self, frame: &Frame) {
         let mut samples = [0.0; Rate::Hz8000.frame_samples()];
-        for (x, &raw) in samples.iter_mut().zip(self.resample.push(frame)) {
-            *x = self.hum.filter(raw);
-        }
-        self.hum.settle();
+        samples.copy_from_slice(self.resample.push(frame));
+        self.hum.run(&mut samples);
         let (first, second) = samples.split_at(HOP);
         let now = self.powers(first);
         let after = self.powers(second);
@@ -205,8 +201,20 @@ fn decibels(byte: u8) -> f32 {
 }
 
 fn decode(byte: u8) -> f32 {
-    10.0_f32.powf(0.1 * decibels(byte))
+    POWERS[usize::from(byte)]
 }
+
+/// The power of each byte, half a decibel from one to the next.
+static POWERS: [f32; 256] = {
+    const STEP: f64 = 1.122_018_454_301_963_3; // 10^0.05
+    let (mut powers, mut power, mut byte) = ([0.0; 256], 3.162_277_660_168_379_5e-9, 0); // 10^(LEAST_DB / 10)
+    while byte < powers.len() {
+        powers[byte] = power as f32;
+        power *= STEP;
+        byte += 1;
+    }
+    powers
+};
 
 /// Hz as mel (O'Shaughnessy 1987).
 pub(super) fn mel(hz: f32) -> f32 {
