@@ -278,6 +278,10 @@ mod tests {
             assert!((back - db).abs() <= 0.251, "{db} became {back}");
         }
         assert_eq!((encode(0.0), encode(1e9)), (0, 255));
+        for byte in 0..=u8::MAX {
+            let back = 10.0 * decode(byte).log10();
+            assert!((back - decibels(byte)).abs() < 1e-4, "{byte} is {} dB and became {back}", decibels(byte));
+        }
     }
 
     #[test]
