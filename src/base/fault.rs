@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Organ {
-    /// A recognizer: speech to text.
+    /// What hears: a recognizer, and what compares the sound of turns.
     Ear,
     /// A synthesizer: text to speech.
     Voice,

@@ -1,4 +1,5 @@
-//! Engines at work: one task for the bot of a call, one for the recognizer of a leg, one for each sentence to be spoken.
+//! Engines at work: one task for the bot of a call, one for the recognizer of a leg, one for each sentence to be spoken
+//! and for each turn to be compared.
 //!
 //! Every request has a number and gets exactly one last [`Answer`], so that a driver on virtual time can wait for it; a
 //! request to a bot that was cancelled, or overtaken by a newer one, gets none and is not waited for.
@@ -11,6 +12,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use crate::base::{Fault, Frame, LegId, Organ, PlaybackId, Rate, Time, UtteranceId, Wording};
 use crate::bot::{Bot, BotAct, BotOpening, BotStream};
 use crate::call::BotRequest;
+use crate::listen::signal::repeat::{Comparison, Verdict};
 use crate::listen::types::{BotEvent, BotReport, Hypothesis};
 use crate::speech::voice::Voice;
 use crate::speech::{EarOpening, Recognizer, RecognizerStream};
@@ -42,6 +44,8 @@ pub enum Answered {
     Partial(LegId, UtteranceId, Result<Option<Hypothesis>, Fault>),
     /// A recognizer's final result.
     Final(LegId, UtteranceId, Result<Hypothesis, Fault>),
+    /// How a caller's turn compares with those before it, in sound.
+    Compared(LegId, Verdict),
     /// An engine got over this.
     Trouble(Fault),
     /// The bot says something.
@@ -65,7 +69,7 @@ impl Answered {
     /// Which part of the gateway answered.
     pub fn organ(&self) -> Organ {
         match self {
-            Answered::Partial(..) | Answered::Final(..) => Organ::Ear,
+            Answered::Partial(..) | Answered::Final(..) | Answered::Compared(..) => Organ::Ear,
             Answered::Says(..) | Answered::Reported(..) => Organ::Bot,
             Answered::Sound { .. } => Organ::Voice,
             Answered::Trouble(fault) => fault.organ(),
@@ -102,6 +106,13 @@ pub struct Cut {
     pub said: String,
     /// What was heard of it; empty if nothing was.
     pub heard: String,
+}
+
+/// Compares turns of a leg, which takes milliseconds: too long for a thread that moves sound.
+pub async fn compare(comparison: Box<Comparison>, leg: LegId, request: RequestId, answers: Sender<Answer>) {
+    let answered = Answered::Compared(leg, comparison.run());
+    // The call may be over.
+    let _ = answers.send(Answer { request, last: true, answered }).await;
 }
 
 /// Opens a recognizer for a leg and works on its requests until the queue is closed.

@@ -266,6 +266,7 @@ impl<C: Clock, E: Edge> Executor<C, E> {
             Answered::Partial(leg, utterance, Ok(Some(heard))) => self.tell_listener(leg, ListenInput::Partial(utterance, heard)),
             Answered::Final(leg, utterance, Ok(heard)) => self.tell_listener(leg, ListenInput::Final(utterance, heard)),
             Answered::Partial(leg, utterance, Err(fault)) | Answered::Final(leg, utterance, Err(fault)) => self.unheard(leg, utterance, fault),
+            Answered::Compared(leg, verdict) => self.tell_listener(leg, ListenInput::Compared(verdict)),
             Answered::Trouble(fault) => self.call.handle(CallInput::Fault(fault), now),
             Answered::Says(request, wording) => self.call.handle(CallInput::BotSays(request, wording), now),
             Answered::Reported(request, report) => {
@@ -370,8 +371,8 @@ impl<C: Clock, E: Edge> Executor<C, E> {
                     continue;
                 }
                 ListenOutput::Compare(comparison) => {
-                    let verdict = comparison.run();
-                    self.tell_listener(leg, ListenInput::Compared(verdict));
+                    let request = self.request(Organ::Ear);
+                    self.equipment.engines.spawn(engine::compare(comparison, leg, request, self.answers.clone()));
                     continue;
                 }
                 ListenOutput::Partial(_) => continue,

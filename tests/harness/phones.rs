@@ -117,8 +117,13 @@ pub async fn call(sip: &SipEdge, target: &str, codec: Codec, part: Part) -> Call
     tokio::time::timeout(PATIENCE, caller::place(sip, dialling(sip, target, codec), part)).await.unwrap()
 }
 
+/// The next call that is over; what happened in it is shown by a test that fails.
 pub async fn finished(running: &mut Running) -> Finished {
-    tokio::time::timeout(PATIENCE, running.finished.recv()).await.unwrap().unwrap()
+    let finished = tokio::time::timeout(PATIENCE, running.finished.recv()).await.unwrap().unwrap();
+    for record in &finished.records {
+        println!("{:>9.3} s {:?}", record.at.as_secs_f64(), record.kind);
+    }
+    finished
 }
 
 pub fn outcomes(finished: &Finished) -> Vec<(String, OfferOutcome)> {
