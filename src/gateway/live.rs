@@ -31,7 +31,7 @@ use tokio::task::LocalSet;
 
 use crate::base::{AgentId, CallId, Problems, Record, secs};
 use crate::call::{CallInput, Command};
-use crate::edge::{Invited, LegCommand, go_first};
+use crate::edge::{Invited, LegCommand};
 use crate::handoff::desk::DeskInput;
 use crate::handoff::trigger::{Does, TriggerTable};
 use crate::store::Store;
@@ -48,7 +48,7 @@ use moderation::moderated;
 use pace::Pace;
 use pages::Pages;
 use phones::{PhoneBook, Places};
-use threads::Engines;
+use threads::{Engines, move_sound_first};
 
 pub use table::LiveTable;
 
@@ -384,8 +384,9 @@ fn refuse(commands: &Sender<LegCommand>, refusal: LegCommand) {
 
 /// A thread that moves the sound of its calls, each a task of its own, as long as there is a gateway.
 fn sound_thread(gateway: &Weak<Gateway>, mut admitted: Receiver<Admission>, finished: &Sender<Finished>) {
-    go_first();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().on_thread_park(moderated()).build() {
+    move_sound_first();
+    let (before_sleep, rounds) = moderated();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().on_thread_park(before_sleep).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "a thread for sound has no runtime; its calls are refused");
@@ -393,7 +394,7 @@ fn sound_thread(gateway: &Weak<Gateway>, mut admitted: Receiver<Admission>, fini
         }
     };
     let calls = LocalSet::new();
-    calls.block_on(&runtime, async {
+    let mut serves = std::pin::pin!(async {
         let pace = Pace::new();
         while let Some(admission) = admitted.recv().await {
             let Some(gateway) = gateway.upgrade() else { return };
@@ -407,6 +408,13 @@ fn sound_thread(gateway: &Weak<Gateway>, mut admitted: Receiver<Admission>, fini
             });
         }
     });
+    calls.block_on(
+        &runtime,
+        std::future::poll_fn(|context| {
+            rounds.next();
+            serves.as_mut().poll(context)
+        }),
+    );
 }
 
 #[cfg(test)]

@@ -1,9 +1,15 @@
-//! How often a thread for sound looks for packets: where many come, not for each one.
+//! How often a thread for sound looks for packets: where many come, not for each one; and that it lets others work.
 //!
 //! To wake up for a packet costs more than to pass it on. A thread that keeps waking up lets packets gather for a moment
 //! before it looks again, as network cards do (interrupt moderation); one that has little to do looks at once.
+//!
+//! A thread that goes before all others would wait for ever for what another one must do first, if it waited by looking
+//! again and again. Tokio does so for moments: a task that is just being woken is polled until whoever wakes it has done so,
+//! and who wakes it may have been displaced by this very thread. So after many rounds without sleep it steps back.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -19,16 +25,45 @@ const SELDOM: u32 = 20;
 /// How late a sleeping thread may be woken, in ns; otherwise it is 50 µs.
 const SLACK_NS: u64 = 1_000;
 
-/// Before the thread that this is made on waits for what comes next, this is to be called.
-pub(super) fn moderated() -> impl Fn() + Send + Sync + 'static {
+/// So many rounds of its tasks without sleep: some milliseconds of work, or a moment of looking again and again.
+const ROUNDS: u32 = 64;
+/// Others have the core for so long then.
+const STEP_BACK: Duration = Duration::from_micros(50);
+
+/// Before the thread that this is made on waits for what comes next, the first is to be called; at each round of its tasks,
+/// [`Rounds::next`] of the second.
+pub(super) fn moderated() -> (impl Fn() + Send + Sync + 'static, Rounds) {
     // Where it can't be said, packets gather for a little longer.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(SLACK_NS));
     let moderation = Mutex::new(Moderation::new(Instant::now()));
-    move || {
+    let rounds = Rounds::default();
+    let since_sleep = rounds.clone();
+    let before_sleep = move || {
+        since_sleep.0.store(0, Ordering::Relaxed);
         let pause = moderation.lock().pause(Instant::now());
         if !pause.is_zero() {
             std::thread::sleep(pause);
         }
+    };
+    (before_sleep, rounds)
+}
+
+/// Rounds of a thread since it slept last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rounds(Arc<AtomicU32>);
+
+impl Rounds {
+    /// Another round begins; after too many others have the core for a moment.
+    pub fn next(&self) {
+        if self.are_many() {
+            std::thread::sleep(STEP_BACK);
+        }
+    }
+
+    fn are_many(&self) -> bool {
+        let rounds = self.0.load(Ordering::Relaxed) + 1;
+        self.0.store(rounds % ROUNDS, Ordering::Relaxed);
+        rounds == ROUNDS
     }
 }
 
@@ -87,6 +122,22 @@ mod tests {
             let (looks, paused) = a_second_of(every, &mut moderation);
             assert!((least..=most).contains(&looks) && paused.is_zero() != pauses, "{every:?}: {looks} looks, {paused:?}");
         }
+    }
+
+    #[test]
+    fn who_does_not_sleep_steps_back_now_and_then_and_who_sleeps_never_does() {
+        let rounds = Rounds::default();
+        let stepped_back = |n: u32, sleeps: &dyn Fn(u32) -> bool| {
+            let each = (1..=n).filter(|round| {
+                if sleeps(*round) {
+                    rounds.0.store(0, Ordering::Relaxed);
+                }
+                rounds.are_many()
+            });
+            each.count()
+        };
+        assert_eq!(stepped_back(10 * ROUNDS, &|_| false), 10);
+        assert_eq!(stepped_back(10 * ROUNDS, &|round| round % 5 == 1), 0);
     }
 
     #[test]

@@ -1,11 +1,21 @@
-//! The threads in which engines work: what computes for long keeps nothing else waiting.
+//! Which threads go first: those that move sound. Engines have threads of their own, so that what computes for long keeps
+//! nothing else waiting.
 
+use thread_priority::{RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::edge::go_first;
 
 /// How nice engines are where sound can't go first: they get a third of the time of a thread that moves sound.
 const ENGINES_NICE: i32 = 5;
+
+/// The calling thread moves the sound of calls, and goes first where others want the same core: at the lowest real-time
+/// priority where this process may say so (root, `CAP_SYS_NICE` or `RLIMIT_RTPRIO`), else by [`go_first`]. False if it may
+/// say neither. Such a thread must sleep now and then, whatever comes ([`super::moderation`]).
+pub(super) fn move_sound_first() -> bool {
+    let real_time = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
+    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, real_time).is_ok() || go_first()
+}
 
 /// Where recognizers, voices and bots work. Dropped, what they are doing is dropped with it.
 #[derive(Debug)]
@@ -17,7 +27,7 @@ impl Engines {
     /// # Errors
     /// A thread can't be made.
     pub fn start() -> std::io::Result<Engines> {
-        let sound_goes_first = std::thread::spawn(go_first).join().unwrap_or(false);
+        let sound_goes_first = std::thread::spawn(move_sound_first).join().unwrap_or(false);
         let step_back = move || {
             if !sound_goes_first {
                 // Where not even that is allowed all are equal.
@@ -39,5 +49,21 @@ impl Drop for Engines {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use thread_priority::thread_schedule_policy;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_moves_sound_is_real_time_or_has_a_better_nice_and_others_are_as_before() {
+        let standing = || (thread_schedule_policy().ok(), rustix::process::nice(0).ok());
+        let before = standing();
+        let (goes_first, (policy, nice)) = std::thread::spawn(move || (move_sound_first(), standing())).join().unwrap();
+        assert_eq!(goes_first, matches!(policy, Some(ThreadSchedulePolicy::Realtime(_))) || nice < before.1);
+        assert_eq!(standing(), before);
     }
 }
