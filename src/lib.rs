@@ -111,8 +111,9 @@
 //!   each leg's jitter buffer gives, drives the machines, and sends what each leg is to hear. A pair of legs that hear each
 //!   other and nothing else is forwarded packet by packet in between; where many packets come, they gather for a moment first.
 //! - Signalling and pages work on other threads, engines on yet others, and all answer through bounded queues. Threads for
-//!   sound go first (at real-time priority, else by `nice`), where the process may say so. The desk is one task that calls
-//!   send messages to ([`gateway::live::desk`]).
+//!   sound go first (at real-time priority, else by `nice`), where the process may say so; so nothing there may wait by looking
+//!   again and again for what another thread is to do. The desk is one task that calls send messages to
+//!   ([`gateway::live::desk`]).
 //! - [`gateway::live::journal`] is one thread that writes records and sound of all calls, so that no call waits for a disk.
 //! - A live line's frames come about every 20 ms, never exactly: in [`listen`] and [`sound`] frames are counted, and times
 //!   are only noted.

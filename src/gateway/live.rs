@@ -27,7 +27,6 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{Notify, broadcast};
-use tokio::task::LocalSet;
 
 use crate::base::{AgentId, CallId, Problems, Record, secs};
 use crate::call::{CallInput, Command};
@@ -385,16 +384,7 @@ fn refuse(commands: &Sender<LegCommand>, refusal: LegCommand) {
 /// A thread that moves the sound of its calls, each a task of its own, as long as there is a gateway.
 fn sound_thread(gateway: &Weak<Gateway>, mut admitted: Receiver<Admission>, finished: &Sender<Finished>) {
     move_sound_first();
-    let (before_sleep, rounds) = moderated();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().on_thread_park(before_sleep).build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "a thread for sound has no runtime; its calls are refused");
-            return;
-        }
-    };
-    let calls = LocalSet::new();
-    let mut serves = std::pin::pin!(async {
+    let served = moderated(async {
         let pace = Pace::new();
         while let Some(admission) = admitted.recv().await {
             let Some(gateway) = gateway.upgrade() else { return };
@@ -408,13 +398,9 @@ fn sound_thread(gateway: &Weak<Gateway>, mut admitted: Receiver<Admission>, fini
             });
         }
     });
-    calls.block_on(
-        &runtime,
-        std::future::poll_fn(|context| {
-            rounds.next();
-            serves.as_mut().poll(context)
-        }),
-    );
+    if let Err(error) = served {
+        tracing::error!(%error, "a thread for sound has no runtime; its calls are refused");
+    }
 }
 
 #[cfg(test)]

@@ -87,9 +87,7 @@ async fn sipp_echoes(sipp_transport: &str, transport: &str) {
 
 /// Both at the same time. What one computes beforehand and afterwards holds up no phone of the other.
 async fn both(a: impl Future<Output = ()> + Send + 'static, b: impl Future<Output = ()> + Send + 'static) {
-    let (a, b) = (tokio::spawn(a), tokio::spawn(b));
-    a.await.unwrap();
-    b.await.unwrap();
+    tokio::try_join!(tokio::spawn(a), tokio::spawn(b)).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -7,12 +7,15 @@
 //! again and again. Tokio does so for moments: a task that is just being woken is polled until whoever wakes it has done so,
 //! and who wakes it may have been displaced by this very thread. So after many rounds without sleep it steps back.
 
+use std::io;
 use std::num::NonZeroU64;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
 
 /// Packets gather for so long at most: little beside the 20 ms that each stands for.
 const GATHER: Duration = Duration::from_micros(125);
@@ -25,45 +28,72 @@ const SELDOM: u32 = 20;
 /// How late a sleeping thread may be woken, in ns; otherwise it is 50 µs.
 const SLACK_NS: u64 = 1_000;
 
-/// So many rounds of its tasks without sleep: some milliseconds of work, or a moment of looking again and again.
+/// So many rounds of its tasks, of 61 polls at most, without sleep: some milliseconds.
 const ROUNDS: u32 = 64;
 /// Others have the core for so long then.
 const STEP_BACK: Duration = Duration::from_micros(50);
+/// Who waits for less finds that something has come already, and has not slept.
+const SLEEP: Duration = Duration::from_micros(20);
 
-/// Before the thread that this is made on waits for what comes next, the first is to be called; at each round of its tasks,
-/// [`Rounds::next`] of the second.
-pub(super) fn moderated() -> (impl Fn() + Send + Sync + 'static, Rounds) {
+/// Does this on the calling thread, with everything that it spawns there, until it is done.
+///
+/// # Errors
+/// There can be no runtime.
+pub(super) fn moderated(work: impl Future<Output = ()>) -> io::Result<()> {
+    run(work, &Arc::default())
+}
+
+fn run(work: impl Future<Output = ()>, rounds: &Arc<Mutex<Rounds>>) -> io::Result<()> {
     // Where it can't be said, packets gather for a little longer.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(SLACK_NS));
     let moderation = Mutex::new(Moderation::new(Instant::now()));
-    let rounds = Rounds::default();
-    let since_sleep = rounds.clone();
+    let (sleeps, wakes) = (rounds.clone(), rounds.clone());
     let before_sleep = move || {
-        since_sleep.0.store(0, Ordering::Relaxed);
-        let pause = moderation.lock().pause(Instant::now());
+        let now = Instant::now();
+        sleeps.lock().sleeps_at = Some(now);
+        let pause = moderation.lock().pause(now);
         if !pause.is_zero() {
             std::thread::sleep(pause);
         }
     };
-    (before_sleep, rounds)
-}
-
-/// Rounds of a thread since it slept last.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Rounds(Arc<AtomicU32>);
-
-impl Rounds {
-    /// Another round begins; after too many others have the core for a moment.
-    pub fn next(&self) {
-        if self.are_many() {
+    let after_sleep = move || wakes.lock().woken(Instant::now());
+    let runtime = Builder::new_current_thread().enable_all().on_thread_park(before_sleep).on_thread_unpark(after_sleep).build()?;
+    let mut work = pin!(work);
+    let in_rounds = std::future::poll_fn(|context| {
+        let steps_back = rounds.lock().next();
+        if steps_back {
             std::thread::sleep(STEP_BACK);
         }
+        work.as_mut().poll(context)
+    });
+    LocalSet::new().block_on(&runtime, in_rounds);
+    Ok(())
+}
+
+/// Rounds of a thread since it slept.
+#[derive(Debug, Default)]
+struct Rounds {
+    since_sleep: u32,
+    sleeps_at: Option<Instant>,
+    stepped_back: u32,
+}
+
+impl Rounds {
+    /// Another round begins: whether others have the core for a moment first.
+    fn next(&mut self) -> bool {
+        self.since_sleep += 1;
+        let steps_back = self.since_sleep == ROUNDS;
+        if steps_back {
+            self.since_sleep = 0;
+            self.stepped_back += 1;
+        }
+        steps_back
     }
 
-    fn are_many(&self) -> bool {
-        let rounds = self.0.load(Ordering::Relaxed) + 1;
-        self.0.store(rounds % ROUNDS, Ordering::Relaxed);
-        rounds == ROUNDS
+    fn woken(&mut self, now: Instant) {
+        if self.sleeps_at.take().is_some_and(|at| now.duration_since(at) >= SLEEP) {
+            self.since_sleep = 0;
+        }
     }
 }
 
@@ -124,20 +154,39 @@ mod tests {
         }
     }
 
+    /// How often a thread stepped back whose work is polled so often, and sleeps before each n-th time.
+    fn steps_back(rounds: u32, sleeps_each: Option<u32>) -> u32 {
+        let counted = Arc::default();
+        let work = async {
+            for round in 1..rounds {
+                if sleeps_each.is_some_and(|each| round.is_multiple_of(each)) {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                } else {
+                    wakes_itself().await;
+                }
+            }
+        };
+        run(work, &counted).unwrap();
+        counted.lock().stepped_back
+    }
+
+    /// As a task does while whoever wakes it is displaced.
+    async fn wakes_itself() {
+        let mut is_woken = false;
+        let looks_again = std::future::poll_fn(|context| {
+            if std::mem::replace(&mut is_woken, true) {
+                return std::task::Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            std::task::Poll::Pending
+        });
+        looks_again.await;
+    }
+
     #[test]
     fn who_does_not_sleep_steps_back_now_and_then_and_who_sleeps_never_does() {
-        let rounds = Rounds::default();
-        let stepped_back = |n: u32, sleeps: &dyn Fn(u32) -> bool| {
-            let each = (1..=n).filter(|round| {
-                if sleeps(*round) {
-                    rounds.0.store(0, Ordering::Relaxed);
-                }
-                rounds.are_many()
-            });
-            each.count()
-        };
-        assert_eq!(stepped_back(10 * ROUNDS, &|_| false), 10);
-        assert_eq!(stepped_back(10 * ROUNDS, &|round| round % 5 == 1), 0);
+        assert_eq!(steps_back(10 * ROUNDS, None), 10);
+        assert_eq!(steps_back(10 * ROUNDS, Some(ROUNDS / 4)), 0);
     }
 
     #[test]

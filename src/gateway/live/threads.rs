@@ -1,7 +1,9 @@
 //! Which threads go first: those that move sound. Engines have threads of their own, so that what computes for long keeps
 //! nothing else waiting.
 
-use thread_priority::{RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id};
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id, thread_schedule_policy,
+};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::edge::go_first;
@@ -11,13 +13,18 @@ const ENGINES_NICE: i32 = 5;
 
 /// The calling thread moves the sound of calls, and goes first where others want the same core: at the lowest real-time
 /// priority where this process may say so (root, `CAP_SYS_NICE` or `RLIMIT_RTPRIO`), else by [`go_first`]. False if it may
-/// say neither. Such a thread must sleep now and then, whatever comes ([`super::moderation`]).
+/// say neither. Such a thread never waits by looking again and again ([`super::moderation`]).
 pub(super) fn move_sound_first() -> bool {
     let real_time = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
-    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, real_time).is_ok() || go_first()
+    // Who was started at real-time priority knows better which.
+    is_real_time() || set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, real_time).is_ok() || go_first()
 }
 
-/// Where recognizers, voices and bots work. Dropped, what they are doing is dropped with it.
+fn is_real_time() -> bool {
+    matches!(thread_schedule_policy(), Ok(ThreadSchedulePolicy::Realtime(_)))
+}
+
+/// Where recognizers, voices and bots work, and turns are compared. Dropped, what they are doing is dropped with it.
 #[derive(Debug)]
 pub struct Engines(Option<Runtime>);
 
@@ -54,16 +61,18 @@ impl Drop for Engines {
 
 #[cfg(test)]
 mod tests {
-    use thread_priority::thread_schedule_policy;
-
     use super::*;
 
     #[test]
-    fn a_thread_that_moves_sound_is_real_time_or_has_a_better_nice_and_others_are_as_before() {
-        let standing = || (thread_schedule_policy().ok(), rustix::process::nice(0).ok());
+    fn a_thread_that_moves_sound_is_real_time_where_it_may_be_else_nicer_to_itself_and_others_are_as_before() {
+        let standing = || (is_real_time(), rustix::process::nice(0).ok());
         let before = standing();
-        let (goes_first, (policy, nice)) = std::thread::spawn(move || (move_sound_first(), standing())).join().unwrap();
-        assert_eq!(goes_first, matches!(policy, Some(ThreadSchedulePolicy::Realtime(_))) || nice < before.1);
+        let (goes_first, after) = std::thread::spawn(move || (move_sound_first(), standing())).join().unwrap();
+        // The same may be said of any thread, and by the other policy.
+        let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+        let may_be = std::thread::spawn(move || set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, fifo).is_ok());
+        assert_eq!(after.0, may_be.join().unwrap());
+        assert!(after.0 || goes_first == (after.1 < before.1), "{before:?} {after:?}");
         assert_eq!(standing(), before);
     }
 }
