@@ -111,7 +111,7 @@
 //!   each leg's jitter buffer gives, drives the machines, and sends what each leg is to hear. A pair of legs that hear each
 //!   other and nothing else is forwarded packet by packet in between; where many packets come, they gather for a moment first.
 //! - Signalling and pages work on other threads, engines on yet others, and all answer through bounded queues. Threads for
-//!   sound go first (at real-time priority, else by `nice`), where the process may say so; so nothing there may wait by looking
+//!   sound go first (at real-time priority where that is granted, else by `nice`); so nothing there may wait by looking
 //!   again and again for what another thread is to do. The desk is one task that calls send messages to
 //!   ([`gateway::live::desk`]).
 //! - [`gateway::live::journal`] is one thread that writes records and sound of all calls, so that no call waits for a disk.

@@ -12,12 +12,18 @@ use crate::edge::go_first;
 const ENGINES_NICE: i32 = 5;
 
 /// The calling thread moves the sound of calls, and goes first where others want the same core: at the lowest real-time
-/// priority where this process may say so (root, `CAP_SYS_NICE` or `RLIMIT_RTPRIO`), else by [`go_first`]. False if it may
-/// say neither. Such a thread never waits by looking again and again ([`super::moderation`]).
+/// priority where this process was granted that (`RLIMIT_RTPRIO`; to be root is not enough, for it displaces everything
+/// else), else by [`go_first`]. False if it may do neither. Such a thread never waits by looking again and again
+/// ([`super::moderation`]).
 pub(super) fn move_sound_first() -> bool {
     let real_time = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
+    let be_real_time = || set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, real_time).is_ok();
     // Who was started at real-time priority knows better which.
-    is_real_time() || set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, real_time).is_ok() || go_first()
+    is_real_time() || (is_granted() && be_real_time()) || go_first()
+}
+
+fn is_granted() -> bool {
+    rustix::process::getrlimit(rustix::process::Resource::Rtprio).current != Some(0)
 }
 
 fn is_real_time() -> bool {
@@ -64,14 +70,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_that_moves_sound_is_real_time_where_it_may_be_else_nicer_to_itself_and_others_are_as_before() {
+    fn a_thread_that_moves_sound_is_real_time_where_that_is_granted_else_nicer_to_itself_and_others_are_as_before() {
         let standing = || (is_real_time(), rustix::process::nice(0).ok());
         let before = standing();
         let (goes_first, after) = std::thread::spawn(move || (move_sound_first(), standing())).join().unwrap();
         // The same may be said of any thread, and by the other policy.
         let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
         let may_be = std::thread::spawn(move || set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, fifo).is_ok());
-        assert_eq!(after.0, may_be.join().unwrap());
+        assert_eq!(after.0, before.0 || (is_granted() && may_be.join().unwrap()));
         assert!(after.0 || goes_first == (after.1 < before.1), "{before:?} {after:?}");
         assert_eq!(standing(), before);
     }
