@@ -40,18 +40,16 @@ const SLEEP: Duration = Duration::from_micros(20);
 /// # Errors
 /// There can be no runtime.
 pub(super) fn moderated(work: impl Future<Output = ()>) -> io::Result<()> {
-    run(work, &Arc::default())
+    run(work, || std::thread::sleep(STEP_BACK))
 }
 
-fn run(work: impl Future<Output = ()>, rounds: &Arc<Mutex<Rounds>>) -> io::Result<()> {
+fn run(work: impl Future<Output = ()>, step_back: impl Fn()) -> io::Result<()> {
     // Where it can't be said, packets gather for a little longer.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(SLACK_NS));
-    let moderation = Mutex::new(Moderation::new(Instant::now()));
-    let (sleeps, wakes) = (rounds.clone(), rounds.clone());
+    let moderation = Arc::new(Mutex::new(Moderation::new(Instant::now())));
+    let (sleeps, wakes) = (moderation.clone(), moderation.clone());
     let before_sleep = move || {
-        let now = Instant::now();
-        sleeps.lock().sleeps_at = Some(now);
-        let pause = moderation.lock().pause(now);
+        let pause = sleeps.lock().pause(Instant::now());
         if !pause.is_zero() {
             std::thread::sleep(pause);
         }
@@ -60,9 +58,9 @@ fn run(work: impl Future<Output = ()>, rounds: &Arc<Mutex<Rounds>>) -> io::Resul
     let runtime = Builder::new_current_thread().enable_all().on_thread_park(before_sleep).on_thread_unpark(after_sleep).build()?;
     let mut work = pin!(work);
     let in_rounds = std::future::poll_fn(|context| {
-        let steps_back = rounds.lock().next();
-        if steps_back {
-            std::thread::sleep(STEP_BACK);
+        let is_long = moderation.lock().next_round();
+        if is_long {
+            step_back();
         }
         work.as_mut().poll(context)
     });
@@ -70,44 +68,21 @@ fn run(work: impl Future<Output = ()>, rounds: &Arc<Mutex<Rounds>>) -> io::Resul
     Ok(())
 }
 
-/// Rounds of a thread since it slept.
-#[derive(Debug, Default)]
-struct Rounds {
-    since_sleep: u32,
-    sleeps_at: Option<Instant>,
-    stepped_back: u32,
-}
-
-impl Rounds {
-    /// Another round begins: whether others have the core for a moment first.
-    fn next(&mut self) -> bool {
-        self.since_sleep += 1;
-        let steps_back = self.since_sleep == ROUNDS;
-        if steps_back {
-            self.since_sleep = 0;
-            self.stepped_back += 1;
-        }
-        steps_back
-    }
-
-    fn woken(&mut self, now: Instant) {
-        if self.sleeps_at.take().is_some_and(|at| now.duration_since(at) >= SLEEP) {
-            self.since_sleep = 0;
-        }
-    }
-}
-
 #[derive(Debug)]
 struct Moderation {
     looked_at: Instant,
+    /// When it went to sleep last.
+    slept_at: Instant,
     window_began: Instant,
     looks: u32,
     lets_gather: bool,
+    /// Rounds since it slept, or stepped back.
+    rounds: u32,
 }
 
 impl Moderation {
     fn new(now: Instant) -> Self {
-        Moderation { looked_at: now, window_began: now, looks: 0, lets_gather: false }
+        Moderation { looked_at: now, slept_at: now, window_began: now, looks: 0, lets_gather: false, rounds: 0 }
     }
 
     /// The thread wants to look again: how long it pauses first.
@@ -118,13 +93,28 @@ impl Moderation {
         }
         self.looks += 1;
         let pause = if self.lets_gather { (self.looked_at + GATHER).saturating_duration_since(now) } else { Duration::ZERO };
-        self.looked_at = now + pause;
+        (self.slept_at, self.looked_at) = (now, now + pause);
         pause
+    }
+
+    /// The thread goes on after it wanted to look again.
+    fn woken(&mut self, now: Instant) {
+        if now.duration_since(self.slept_at) >= SLEEP {
+            self.rounds = 0;
+        }
+    }
+
+    /// Another round begins: whether others are to have the core for a moment first.
+    fn next_round(&mut self) -> bool {
+        self.rounds = (self.rounds + 1) % ROUNDS;
+        self.rounds == 0
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     /// How many looks, and how long all pauses, where for a second a packet comes each `every` and takes 10 µs.
@@ -156,7 +146,7 @@ mod tests {
 
     /// How often a thread stepped back whose work is polled so often, and sleeps before each n-th time.
     fn steps_back(rounds: u32, sleeps_each: Option<u32>) -> u32 {
-        let counted = Arc::default();
+        let stepped_back = Cell::new(0);
         let work = async {
             for round in 1..rounds {
                 if sleeps_each.is_some_and(|each| round.is_multiple_of(each)) {
@@ -166,8 +156,8 @@ mod tests {
                 }
             }
         };
-        run(work, &counted).unwrap();
-        counted.lock().stepped_back
+        run(work, || stepped_back.set(stepped_back.get() + 1)).unwrap();
+        stepped_back.get()
     }
 
     /// As a task does while whoever wakes it is displaced.
