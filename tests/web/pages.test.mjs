@@ -155,11 +155,8 @@ test("the transcript follows until one scrolls up", () => withPage(async (stand,
   await page.waitForSelector("text=word 9");
   const list = page.locator(".turns"), rest = () => list.evaluate((node) => node.scrollHeight - node.scrollTop - node.clientHeight);
   await page.waitForFunction(() => { const node = document.querySelector(".turns"); return node.scrollHeight - node.scrollTop - node.clientHeight < 4; });
-  // What moves while the page is still being laid out was not scrolled by anybody; a person scrolls on.
-  await page.waitForFunction(() => {
-    document.querySelector(".turns").scrollTop = 0;
-    return !document.querySelector("button.down").hidden;
-  });
+  await list.evaluate((node) => { node.scrollTop = 0; });
+  await page.waitForSelector("button.down:visible");
   say(20);
   await page.waitForSelector("text=word 20", { state: "attached" });
   assert.ok(await rest() > 40, "it stays where one reads");

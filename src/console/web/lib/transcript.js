@@ -17,6 +17,9 @@ export function beside(turns, signal) {
   return own >= 0 ? own : turns.findLastIndex((turn) => turn.start_s <= signal.end_s);
 }
 
+/** @param {HTMLElement} list */
+const sizeOf = (list) => `${list.clientWidth}x${list.clientHeight}`;
+
 export class Transcript extends HTMLElement {
   #follows = true;
   #size = "";
@@ -90,7 +93,7 @@ export class Transcript extends HTMLElement {
     const { list, down } = this;
     if (!list || !down) return;
     // What moves because the page got another size was not scrolled by anybody.
-    const size = `${list.clientWidth}x${list.clientHeight}`, isSame = size === this.#size;
+    const size = sizeOf(list), isSame = size === this.#size;
     this.#size = size;
     if (!isSame && this.#follows && this.live) return this.#toEnd();
     this.#follows = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
@@ -98,9 +101,12 @@ export class Transcript extends HTMLElement {
   }
 
   #toEnd() {
-    this.#follows = true;
-    if (this.down) this.down.hidden = true;
-    if (this.list) this.list.scrollTop = this.list.scrollHeight;
+    const { list, down } = this;
+    if (!list || !down) return;
+    this.#follows = down.hidden = true;
+    list.scrollTop = list.scrollHeight;
+    // Who scrolls from here on does so in this size, also if no scrolling was seen in it before.
+    this.#size = sizeOf(list);
   }
 }
 customElements.define("segue-transcript", Transcript);
