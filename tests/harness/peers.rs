@@ -86,6 +86,12 @@ pub fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("loopback has ports").port()
 }
 
+/// An even one, for a program that takes it and the three after it for sound and pictures and their reports.
+pub fn free_media_port() -> u16 {
+    let are_free = |first: &u16| (*first..first + 4).map(|port| UdpSocket::bind(("127.0.0.1", port))).all(|bound| bound.is_ok());
+    std::iter::repeat_with(|| free_port() & !1).find(are_free).expect("it is looked for until there is one")
+}
+
 /// Looks until it is so.
 pub fn until(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();

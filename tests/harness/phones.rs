@@ -6,11 +6,12 @@
 #![allow(dead_code)]
 
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use segue::base::{Happening, Key, OfferOutcome};
+use segue::base::{HandoffClock, Happening, Key, OfferOutcome, Record};
 use segue::cmd::live::{self, Running};
 use segue::config::Config;
 use segue::edge::sip::table::SipTable;
@@ -19,10 +20,27 @@ use segue::edge::{Invited, Ports};
 use segue::gateway::live::call::Finished;
 use segue::replay::caller::{self, CallReport, Manners, Part};
 use segue::sound::codec::Codec;
+use tokio::sync::broadcast;
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// Nothing here takes longer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for something that a test can't do without.
+#[track_caller]
+pub fn in_time<T>(what: impl Future<Output = T>) -> impl Future<Output = T> {
+    let place = Location::caller();
+    async move { tokio::time::timeout(PATIENCE, what).await.unwrap_or_else(|_| panic!("{place}: nothing came in {PATIENCE:?}")) }
+}
+
+/// Waits until this happens in a call.
+pub async fn until(records: &mut broadcast::Receiver<Record>, what: impl Fn(&Happening) -> bool) {
+    in_time(async { while !what(&records.recv().await.expect("the gateway runs").kind) {} }).await;
+}
+
+pub async fn until_they_talk(records: &mut broadcast::Receiver<Record>) {
+    until(records, |h| matches!(h, Happening::ClockReached { clock: HandoffClock::T5, .. })).await;
+}
 
 /// Ports for sound, apart for each user of them, and below those that the system gives out; after 60 users they come again.
 pub fn ports() -> u16 {
@@ -114,12 +132,12 @@ pub fn dialling(sip: &SipEdge, target: &str, codec: Codec) -> Dialling {
 }
 
 pub async fn call(sip: &SipEdge, target: &str, codec: Codec, part: Part) -> CallReport {
-    tokio::time::timeout(PATIENCE, caller::place(sip, dialling(sip, target, codec), part)).await.unwrap()
+    in_time(caller::place(sip, dialling(sip, target, codec), part)).await
 }
 
 /// The next call that is over; what happened in it is shown by a test that fails.
 pub async fn finished(running: &mut Running) -> Finished {
-    let finished = tokio::time::timeout(PATIENCE, running.finished.recv()).await.unwrap().unwrap();
+    let finished = in_time(running.finished.recv()).await.unwrap();
     for record in &finished.records {
         println!("{:>9.3} s {:?}", record.at.as_secs_f64(), record.kind);
     }

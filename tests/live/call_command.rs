@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::peers::{Peer, Room, free_port, until, until_bound};
+use crate::peers::{Peer, Room, free_media_port, free_port, until, until_bound};
 use segue::sound::g711;
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ fn number(report: &Value, key: &str) -> f64 {
 
 #[test]
 fn sipp_that_echoes_is_called_and_the_way_there_and_back_is_measured() {
-    let (port, media) = (free_port().to_string(), free_port() & !1);
+    let (port, media) = (free_port().to_string(), free_media_port());
     let Some(echo) = sipp(&["-sn", "uas", "-rtp_echo", "-p", &port, "-mp", &media.to_string()]) else { return };
     until_bound(port.parse().unwrap());
     let (status, reports) = told(segue(&[&format!("sip:echo@127.0.0.1:{port}"), "--probe", "--max", "7", "--json"]));
@@ -61,7 +61,7 @@ fn sipp_that_speaks_is_picked_up_heard_and_recorded() {
     let sound = room.file("tone.ulaw", tone(5).iter().map(|&sample| g711::ulaw_encode(sample)).collect::<Vec<u8>>());
     let template = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp/caller_speaks.xml")).unwrap();
     let scenario = room.file("caller_speaks.xml", template.replace("SOUND,", &format!("{},", sound.display())));
-    let (port, media) = (free_port(), free_port() & !1);
+    let (port, media) = (free_port(), free_media_port());
     let bind = format!("udp:127.0.0.1:{port}");
     let agent = segue(&["--answer", &bind, "--ring", "0.2", "--json", "--record", room.path().to_str().unwrap()]);
     until_bound(port);

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::peers::until_so;
-use crate::phones::{PATIENCE, accepts, call, dialling, finished, gateway, gateway_with, outcomes, part, phone, phone_with, tone};
+use crate::phones::{PATIENCE, accepts, call, dialling, finished, gateway, gateway_with, in_time, outcomes, part, phone, phone_with, tone};
 use segue::base::{EndedBy, Frame, Happening, LegId, Network, OfferOutcome, Purpose, Rate};
 use segue::cmd::live;
 use segue::edge::sip::SipEdge;
@@ -22,13 +22,13 @@ async fn a_caller_is_bridged_to_an_agent_who_takes_the_call_by_key() {
         let mut running = gateway(&[agent.local()], "").await;
         let target = format!("sip:1000@{}{transport}", running.sip.local());
         let agent = tokio::spawn(async move {
-            let invited = rung.recv().await.unwrap();
+            let invited = in_time(rung.recv()).await.unwrap();
             let key = invited.data.iter().find(|(name, _)| name == "user_to_user").map(|(_, key)| key.0.clone()).unwrap();
             assert!(key.ends_with(".0") && key.len() == 38, "the key of the first handoff's packet: {key}");
             caller::attend(invited.leg, Duration::from_millis(300), accepts(Duration::from_millis(2_500), part(30))).await
         });
         let heard = call(&caller_phone, &target, codec, part(9)).await;
-        let agent = tokio::time::timeout(PATIENCE, agent).await.unwrap().unwrap();
+        let agent = in_time(agent).await.unwrap();
         let finished = finished(&mut running).await;
         assert_eq!(heard.status, 200, "{heard:?}");
         assert!(heard.longest_silence_s < 2.0, "the caller is never left in silence: {heard:?}");
@@ -71,12 +71,12 @@ async fn a_caller_in_wide_band_hears_wide_band_though_the_agent_has_not() {
     let mut running = gateway_with("codecs = [\"g722\", \"pcmu\"]", &[agent.local()], &recordings).await;
     let target = format!("sip:1000@{}", running.sip.local());
     let agent = tokio::spawn(async move {
-        let invited = rung.recv().await.unwrap();
+        let invited = in_time(rung.recv()).await.unwrap();
         assert_eq!(invited.rate, Rate::Hz8000);
         caller::attend(invited.leg, Duration::from_millis(300), accepts(Duration::from_millis(2_500), part(30))).await
     });
     let heard = call(&caller_phone, &target, Codec::G722, part(9)).await;
-    let agent = tokio::time::timeout(PATIENCE, agent).await.unwrap().unwrap();
+    let agent = in_time(agent).await.unwrap();
     let finished = finished(&mut running).await;
     assert!(heard.heard_s > 4.0 && agent.heard_s > 4.0, "{heard:?} {agent:?}");
     assert_eq!(outcomes(&finished), [("agent-1".to_owned(), OfferOutcome::Accepted)]);
@@ -97,15 +97,15 @@ async fn a_voicemail_never_gets_a_caller_and_who_is_busy_is_passed_over() {
     let mut running = gateway(&[busy.local(), voicemail.local(), person.local()], "").await;
     let target = format!("sip:1000@{}", running.sip.local());
     tokio::spawn(async move {
-        let invited = busy_rung.recv().await.unwrap();
+        let invited = in_time(busy_rung.recv()).await.unwrap();
         invited.leg.commands.send(LegCommand::Refuse { status: 486, retry_after_s: None, contact: None }).await.unwrap();
     });
     let machine = tokio::spawn(async move {
-        let invited = voicemail_rung.recv().await.unwrap();
+        let invited = in_time(voicemail_rung.recv()).await.unwrap();
         caller::attend(invited.leg, Duration::from_millis(100), part(40)).await
     });
     let taker = tokio::spawn(async move {
-        let invited = person_rung.recv().await.unwrap();
+        let invited = in_time(person_rung.recv()).await.unwrap();
         caller::attend(invited.leg, Duration::from_millis(100), accepts(Duration::from_millis(1_500), part(40))).await
     });
     let heard = call(&caller_phone, &target, Codec::Pcmu, part(18)).await;
@@ -126,11 +126,11 @@ async fn a_caller_who_leaves_while_it_rings_ends_the_ringing() {
     let mut running = gateway(&[agent.local()], "").await;
     let target = format!("sip:1000@{}", running.sip.local());
     let agent = tokio::spawn(async move {
-        let invited = rung.recv().await.unwrap();
+        let invited = in_time(rung.recv()).await.unwrap();
         caller::attend(invited.leg, PATIENCE, part(40)).await
     });
     call(&caller_phone, &target, Codec::Pcmu, part(2)).await;
-    let agent = tokio::time::timeout(PATIENCE, agent).await.unwrap().unwrap();
+    let agent = in_time(agent).await.unwrap();
     assert!(agent.they_hung_up && agent.status == 0, "{agent:?}");
     let finished = finished(&mut running).await;
     assert_eq!(outcomes(&finished), [("agent-1".to_owned(), OfferOutcome::Withdrawn)]);
@@ -225,7 +225,7 @@ async fn the_contact_of_an_answer_is_a_whole_uri() {
             }
         }
     };
-    let answer = tokio::time::timeout(PATIENCE, answered).await.unwrap();
+    let answer = in_time(answered).await;
     let contact = answer.lines().find(|line| line.starts_with("Contact:")).unwrap();
     assert!(contact.contains(&format!("<sip:segue@{gateway}")), "{contact}");
 }
@@ -235,7 +235,7 @@ async fn bare_caller(sip: &SipEdge, target: String, talks: Duration) -> Vec<(u32
     let mut leg = sip.dial(dialling(sip, &target, Codec::Pcma));
     let mut media = None;
     loop {
-        match leg.events.recv().await.unwrap() {
+        match in_time(leg.events.recv()).await.unwrap() {
             LegEvent::Media { plan, wire: Some(Wire::Sockets(sockets)) } => media = Some((plan, sockets)),
             LegEvent::Answered => break,
             _ => {}
@@ -275,12 +275,12 @@ async fn a_caller_gets_one_stream_through_notice_music_and_bridge_and_is_lost_wh
     let mut running = gateway(&[agent.local()], more).await;
     let target = format!("sip:1000@{}", running.sip.local());
     let agent = tokio::spawn(async move {
-        let invited = rung.recv().await.unwrap();
+        let invited = in_time(rung.recv()).await.unwrap();
         caller::attend(invited.leg, Duration::from_millis(300), accepts(Duration::from_secs(4), part(30))).await
     });
-    let came = tokio::time::timeout(PATIENCE, bare_caller(&caller_phone, target, Duration::from_secs(11))).await.unwrap();
+    let came = in_time(bare_caller(&caller_phone, target, Duration::from_secs(11))).await;
     let finished = finished(&mut running).await;
-    let agent = tokio::time::timeout(PATIENCE, agent).await.unwrap().unwrap();
+    let agent = in_time(agent).await.unwrap();
     assert!(came.len() > 500 && came.iter().all(|(ssrc, ..)| *ssrc == came[0].0), "one source");
     for pair in came.windows(2) {
         let [(_, before, earlier), (_, after, later)] = [pair[0], pair[1]];

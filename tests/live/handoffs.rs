@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::likeness::{Likeness, speech};
 use crate::peers::{Peer, Room, free_port, until_bound};
-use crate::phones::{PATIENCE, accepts, agent, call, finished, gateway, on_loopback, open, outcomes, part, phone};
+use crate::phones::{PATIENCE, accepts, agent, call, finished, gateway, in_time, on_loopback, open, outcomes, part, phone};
 use segue::base::{EndedBy, HandoffClock, HandoffOutcome, Happening, Key, LegId, OfferOutcome, Party, Purpose, StageName};
 use segue::cmd::live::Running;
 use segue::edge::{Invited, LegCommand};
@@ -27,7 +27,7 @@ const NO_BOT: &str = "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \
 /// Somebody picks up the next call of this phone, and plays this part.
 fn picks_up(mut rung: Receiver<Invited>, ring: Duration, part: Part, tools: Tools) -> JoinHandle<CallReport> {
     tokio::spawn(async move {
-        let invited = rung.recv().await.unwrap();
+        let invited = in_time(rung.recv()).await.unwrap();
         caller::attend_with(invited.leg, ring, part, tools).await
     })
 }
@@ -42,7 +42,7 @@ fn refuses(mut rung: Receiver<Invited>, status: u16) {
 }
 
 async fn over(picked_up: JoinHandle<CallReport>) -> CallReport {
-    tokio::time::timeout(PATIENCE, picked_up).await.unwrap().unwrap()
+    in_time(picked_up).await.unwrap()
 }
 
 fn keys(keys: &[(u64, char)], part: Part) -> Part {

@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::phones::{PATIENCE, accepts, agent, finished, on_loopback, open, outcomes, part, phone};
+use crate::phones::{PATIENCE, accepts, agent, finished, in_time, on_loopback, open, outcomes, part, phone, until};
 use crate::raw::Raw;
-use crate::traps::until;
 use segue::base::{Happening, Key, OfferOutcome, Party, StageName};
 use segue::cmd::live::Running;
 use segue::replay::caller;
@@ -53,7 +52,7 @@ async fn trap_13_keys_are_understood_though_each_leg_has_another_number_for_them
     let mut running = with_bot(agent_phone.local()).await;
     let mut records = running.gateway.watch();
     let anna = tokio::spawn(async move {
-        let invited = rung.recv().await.unwrap();
+        let invited = in_time(rung.recv()).await.unwrap();
         // Ours has 101.
         caller::attend(invited.leg, Duration::from_millis(100), accepts(Duration::from_millis(500), part(60))).await
     });
@@ -68,7 +67,7 @@ async fn trap_13_keys_are_understood_though_each_leg_has_another_number_for_them
         )
     };
     sip.send_to(request("INVITE", 1, "", &body).as_bytes(), to).await.unwrap();
-    let answer = tokio::time::timeout(PATIENCE, answer(&sip)).await.unwrap();
+    let answer = in_time(answer(&sip)).await;
     assert!(answer.contains("a=rtpmap:96 telephone-event/8000") && !answer.contains("101"), "{answer}");
     let tag = answer.lines().find_map(|line| line.strip_prefix("To:")?.split_once(";tag=")).map(|(_, tag)| format!(";tag={}", tag.trim())).unwrap();
     sip.send_to(request("ACK", 1, &tag, "").as_bytes(), to).await.unwrap();

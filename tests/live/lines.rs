@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::browser::{Browser, Tunnel};
 use crate::likeness::{Likeness, read, speech};
 use crate::peers::{Room, until_so};
-use crate::phones::{PATIENCE, agent, dialling, finished, on_loopback, open, outcomes, part, phone};
+use crate::phones::{PATIENCE, agent, dialling, finished, in_time, on_loopback, open, outcomes, part, phone, until, until_they_talk};
 use segue::base::{AgentId, HandoffClock, Happening, LegId, OfferId, OfferOutcome, Party, Purpose};
 use segue::call::Command;
 use segue::cmd::live::Running;
@@ -60,7 +60,7 @@ impl Desk {
     }
 
     async fn next(&mut self) -> ScreenEvent {
-        tokio::time::timeout(PATIENCE, self.screen.recv()).await.expect("the screen is told nothing").unwrap()
+        in_time(self.screen.recv()).await.unwrap()
     }
 
     async fn until_line(&mut self, wanted: LineState) {
@@ -106,7 +106,7 @@ pub fn recorded(running: &Running, part: Part, record: Option<PathBuf>) -> JoinH
         let (caller_phone, _rung) = phone().await;
         let tools = Tools { record, ..Tools::default() };
         let placed = caller::place_with(&caller_phone, dialling(&caller_phone, &target, Codec::Pcmu), part, tools);
-        tokio::time::timeout(PATIENCE, placed).await.unwrap()
+        in_time(placed).await
     })
 }
 
@@ -179,7 +179,7 @@ async fn who_declines_is_passed_over_and_who_hangs_up_ends_the_call() {
     anna.lines.decline(&anna.agent, card.offer, Some("an appointment")).unwrap();
     anna.until_over(card.offer).await;
     ben.accept().await;
-    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    until_they_talk(&mut watched).await;
     assert_eq!(ben.lines.desktop(&ben.agent).calls.len(), 1);
     assert_eq!(ben.lines.ask(&ben.agent, Command::HangUpAgent { agent: ben.agent.clone() }).await, Ok(()));
     assert!(calling.await.unwrap().they_hung_up);
@@ -213,7 +213,7 @@ async fn a_line_that_breaks_while_it_rings_lets_the_agents_phone_ring() {
     let card = anna.offer().await;
     anna.lines.shown(&anna.agent, card.offer).unwrap();
     anna.page.close().await;
-    let mut rings = tokio::time::timeout(PATIENCE, rung.recv()).await.expect("no phone rings").unwrap();
+    let mut rings = in_time(rung.recv()).await.unwrap();
     rings.leg.commands.send(LegCommand::Refuse { status: 486, retry_after_s: None, contact: None }).await.unwrap();
     while rings.leg.events.recv().await.is_some() {}
     calling.await.unwrap();
@@ -230,7 +230,7 @@ async fn a_line_carries_one_call_however_many_its_agent_may_have() {
     let (first, second) = (anna.offer().await, anna.offer().await);
     anna.lines.shown(&anna.agent, first.offer).unwrap();
     anna.lines.accept(&anna.agent, first.offer).unwrap();
-    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    until_they_talk(&mut watched).await;
     assert_eq!(anna.lines.accept(&anna.agent, second.offer), Err(NotNow::Busy));
     // Whoever calls now is not put before somebody who can't take them.
     let third = caller(&running, part(2));
@@ -250,7 +250,7 @@ async fn who_listens_in_vain_takes_no_place_in_the_call() {
     let card = anna.offer().await;
     for _ in 0..10 {
         assert_eq!(running.gateway.ask(card.offer.call, Command::Listen { supervisor: AgentId::from("boss") }).await, Ok(()));
-        while !matches!(watched.recv().await.unwrap().kind, Happening::LegLeft { party: Party::Supervisor, .. }) {}
+        until(&mut watched, |h| matches!(h, Happening::LegLeft { party: Party::Supervisor, .. })).await;
     }
     anna.lines.accept(&anna.agent, card.offer).unwrap();
     calling.await.unwrap();
@@ -265,10 +265,10 @@ async fn breaks(more: &str, then: impl AsyncFnOnce(&Running, Desk)) -> (Finished
     let mut watched = running.gateway.watch();
     let calling = caller(&running, part(25));
     anna.accept().await;
-    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    until_they_talk(&mut watched).await;
     anna.page.close().await;
     anna.until_line(LineState::Gone).await;
-    while !matches!(watched.recv().await.unwrap().kind, Happening::PlaybackStarted { leg: LegId::CALLER, purpose: Purpose::Waiting, .. }) {}
+    until(&mut watched, |h| matches!(h, Happening::PlaybackStarted { leg: LegId::CALLER, purpose: Purpose::Waiting, .. })).await;
     then(&running, anna).await;
     let report = calling.await.unwrap();
     (finished(&mut running).await, report)
@@ -303,13 +303,13 @@ async fn an_agents_network_that_is_gone_for_some_seconds_costs_neither_the_calle
     let mut watched = running.gateway.watch();
     let calling = caller(&running, part(25));
     anna.accept().await;
-    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    until_they_talk(&mut watched).await;
     anna.network.open(false);
     anna.until_line(LineState::Interrupted).await;
-    while !matches!(watched.recv().await.unwrap().kind, Happening::PlaybackStarted { leg: LegId::CALLER, purpose: Purpose::Waiting, .. }) {}
+    until(&mut watched, |h| matches!(h, Happening::PlaybackStarted { leg: LegId::CALLER, purpose: Purpose::Waiting, .. })).await;
     anna.network.open(true);
     assert!(anna.offer().await.resumes);
-    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    until_they_talk(&mut watched).await;
     assert_eq!(calling.await.unwrap().status, 200);
     let finished = finished(&mut running).await;
     assert_eq!(outcomes(&finished), [settled("anna", OfferOutcome::Accepted), settled("anna", OfferOutcome::Accepted)]);
@@ -339,7 +339,7 @@ async fn without_a_line_phones_ring_as_ever() {
     let (sender, mut screen) = channel(8);
     let _page = running.gateway.lines().go_on_duty(&AgentId::from("anna"), sender);
     let calling = caller(&running, part(5));
-    assert!(tokio::time::timeout(PATIENCE, rung.recv()).await.unwrap().is_some());
+    assert!(in_time(rung.recv()).await.is_some());
     assert!(screen.try_recv().is_err(), "a page without a line rings for nobody");
     calling.await.unwrap();
 }
@@ -360,7 +360,7 @@ async fn a_visitor_at_a_page_is_a_caller_and_a_supervisor_listens_without_being_
     let words = ["repeats-the-question", "calm-served-by-the-bot"];
     visitor.speak(speech(&words));
     anna.accept().await;
-    while !matches!(watched.recv().await.unwrap().kind, Happening::ClockReached { clock: HandoffClock::T5, .. }) {}
+    until_they_talk(&mut watched).await;
     // A supervisor needs a line, and no presence.
     let boss = AgentId::from("boss");
     let (ears, network) = Desk::connect(&running, &boss).await;
@@ -398,31 +398,28 @@ async fn on_hold_there_is_music_muted_there_is_silence_and_keys_reach_the_caller
     let mut watched = running.gateway.watch();
     let calling = recorded(&running, part(26), Some(wav.clone()));
     anna.accept().await;
-    let mut until = async |what: &dyn Fn(&Happening) -> bool| {
-        tokio::time::timeout(PATIENCE, async { while !what(&watched.recv().await.unwrap().kind) {} }).await.expect("it did not happen");
-    };
-    until(&|kind| matches!(kind, Happening::ClockReached { clock: HandoffClock::T5, .. })).await;
+    until_they_talk(&mut watched).await;
     let command = async |command| anna.lines.ask(&anna.agent, command).await.unwrap();
     // What is heard is measured in these spans; nothing is waited for by them.
     let span = async |secs: u64| tokio::time::sleep(Duration::from_secs(secs)).await;
     let mark = || anna.page.heard().sound.len();
     span(3).await;
     command(Command::Hold { agent: anna.agent.clone(), on: true }).await;
-    until(&|kind| matches!(kind, Happening::Held { on: true })).await;
+    until(&mut watched, |h| matches!(h, Happening::Held { on: true })).await;
     span(1).await;
     let held = mark();
     span(5).await;
     let resumed = mark();
     command(Command::Hold { agent: anna.agent.clone(), on: false }).await;
-    until(&|kind| matches!(kind, Happening::Held { on: false })).await;
+    until(&mut watched, |h| matches!(h, Happening::Held { on: false })).await;
     span(3).await;
     command(Command::Mute { agent: anna.agent.clone(), on: true }).await;
-    until(&|kind| matches!(kind, Happening::Muted { on: true, .. })).await;
+    until(&mut watched, |h| matches!(h, Happening::Muted { on: true, .. })).await;
     let muted = mark();
     span(3).await;
     let heard_while_muted = mark();
     command(Command::Mute { agent: anna.agent.clone(), on: false }).await;
-    until(&|kind| matches!(kind, Happening::Muted { on: false, .. })).await;
+    until(&mut watched, |h| matches!(h, Happening::Muted { on: false, .. })).await;
     for key in ['4', '#'] {
         command(Command::Press { agent: anna.agent.clone(), key: segue::base::Key::new(key).unwrap() }).await;
     }

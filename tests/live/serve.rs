@@ -4,7 +4,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 
-use crate::phones::{PATIENCE, dialling, phone};
+use crate::phones::{dialling, in_time, phone};
 use crate::served::Served;
 use segue::edge::sip::SipEdge;
 use segue::edge::{Invited, Leg, LegCommand, LegEvent, MediaSockets, Wire};
@@ -43,7 +43,7 @@ struct Standing {
 }
 
 async fn next(leg: &mut Leg) -> LegEvent {
-    tokio::time::timeout(PATIENCE, leg.events.recv()).await.unwrap().unwrap()
+    in_time(leg.events.recv()).await.unwrap()
 }
 
 async fn stands(phone: &SipEdge, target: &str) -> Standing {
@@ -68,7 +68,7 @@ impl Standing {
         while rtp.try_recv(&mut datagram).is_ok() {}
         for _ in 0..packets {
             tokio::select! {
-                came = tokio::time::timeout(PATIENCE, rtp.recv(&mut datagram)) => drop(came.unwrap().unwrap()),
+                came = in_time(rtp.recv(&mut datagram)) => drop(came.unwrap()),
                 event = self.leg.events.recv() => panic!("the call goes on no more: {event:?}"),
             }
         }
@@ -101,7 +101,7 @@ async fn invited(at: SocketAddr) -> String {
     socket.send_to(invite.as_bytes(), at).await.unwrap();
     let mut datagram = [0; 4_096];
     loop {
-        let length = tokio::time::timeout(PATIENCE, socket.recv(&mut datagram)).await.unwrap().unwrap();
+        let length = in_time(socket.recv(&mut datagram)).await.unwrap();
         let text = String::from_utf8_lossy(&datagram[..length]).into_owned();
         if !text.starts_with("SIP/2.0 1") {
             return text;
@@ -133,7 +133,7 @@ async fn a_changed_configuration_is_read_while_a_call_goes_on_and_a_spoiled_one_
 
 /// Whose phone rings next.
 async fn rings(rung: &mut Receiver<Invited>) -> (String, Leg) {
-    let invited = tokio::time::timeout(PATIENCE, rung.recv()).await.unwrap().unwrap();
+    let invited = in_time(rung.recv()).await.unwrap();
     invited.leg.commands.send(LegCommand::Ring).await.unwrap();
     (invited.called, invited.leg)
 }

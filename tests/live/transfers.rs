@@ -7,11 +7,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::likeness::{Likeness, speech};
-use crate::peers::{Peer, Room, free_port};
-use crate::phones::{PATIENCE, accepts, finished, gateway, part, phone};
+use crate::peers::{Peer, Room, free_media_port};
+use crate::phones::{PATIENCE, accepts, finished, gateway, in_time, part, phone, until};
 use crate::raw::{Raw, header, sdp};
 use crate::traps::{Line, Seen, Talk, has, talk_with, what_callers_say};
-use segue::base::{AgentId, CallOutcome, EndedBy, HandoffClock, HandoffOutcome, Happening, Record};
+use segue::base::{AgentId, CallOutcome, EndedBy, HandoffClock, HandoffOutcome, Happening};
 use segue::cmd::live::Running;
 use segue::edge::{LEG_QUEUE, Leg, LegCommand, LegEvent, MediaPlan, MediaSockets};
 use segue::gateway::live::call::Finished;
@@ -25,14 +25,8 @@ fn caller_without_refer(running: &Running, room: &Room) -> Option<Peer> {
     let filled = std::fs::read_to_string(scenario).unwrap().replace("m=audio 6000", "m=audio [media_port]");
     let mut command = Command::new("sipp");
     command.arg("-sf").arg(room.file("caller.xml", filled)).args(["-t", "u1", "-i", "127.0.0.1", "-m", "1", "-nostdin", "-rtp_echo"]);
-    command.args(["-mi", "127.0.0.1", "-mp", &free_port().to_string(), "-timeout", "90", "-timeout_error"]);
+    command.args(["-mi", "127.0.0.1", "-mp", &free_media_port().to_string(), "-timeout", "90", "-timeout_error"]);
     Peer::start(command.arg(running.sip.local().to_string()), "sip-tester")
-}
-
-/// Waits until something happens in the call.
-async fn until(records: &mut tokio::sync::broadcast::Receiver<Record>, is_it: impl Fn(&Happening) -> bool) {
-    let happens = async { while !is_it(&records.recv().await.unwrap().kind) {} };
-    tokio::time::timeout(PATIENCE, happens).await.unwrap();
 }
 
 fn joined(finished: &Finished) -> Vec<AgentId> {
@@ -50,15 +44,15 @@ async fn transferred(name: &str, target: String, stays_secs: u64) -> Option<(Cal
     let mut records = running.gateway.watch();
     let room = Room::new(name);
     let sipp = caller_without_refer(&running, &room)?;
-    let invited = tokio::time::timeout(PATIENCE, rung.recv()).await.unwrap().unwrap();
+    let invited = in_time(rung.recv()).await.unwrap();
     let commands = invited.leg.commands.clone();
     let agent = tokio::spawn(caller::attend(invited.leg, Duration::from_millis(100), accepts(Duration::from_millis(1_500), part(stays_secs))));
     let talks = |kind: &Happening| matches!(kind, Happening::ClockReached { clock: HandoffClock::T5, .. });
     until(&mut records, talks).await;
     commands.send(LegCommand::Refer { target, user_to_user: None }).await.unwrap();
     drop(commands);
-    let agent = tokio::time::timeout(PATIENCE, agent).await.unwrap().unwrap();
-    let output = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(move || sipp.ended())).await.unwrap().unwrap();
+    let agent = in_time(agent).await.unwrap();
+    let output = in_time(tokio::task::spawn_blocking(move || sipp.ended())).await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some((agent, finished(&mut running).await))
 }
@@ -68,7 +62,7 @@ async fn a_caller_who_can_not_be_sent_on_is_put_through_to_who_is_outside_and_th
     let (outside, mut rung) = phone().await;
     let target = format!("sip:bea@{}", outside.local());
     let talking = tokio::spawn(async move {
-        let invited = tokio::time::timeout(PATIENCE, rung.recv()).await.unwrap().unwrap();
+        let invited = in_time(rung.recv()).await.unwrap();
         let is_told = invited.data.iter().any(|(name, _)| name == "user_to_user");
         (is_told, caller::attend(invited.leg, Duration::from_millis(300), part(4)).await)
     });
@@ -86,7 +80,7 @@ async fn when_nobody_outside_takes_the_caller_the_agent_still_has_them() {
     let (outside, mut rung) = phone().await;
     let target = format!("sip:bea@{}", outside.local());
     let refusing = tokio::spawn(async move {
-        let invited = tokio::time::timeout(PATIENCE, rung.recv()).await.unwrap().unwrap();
+        let invited = in_time(rung.recv()).await.unwrap();
         invited.leg.commands.send(LegCommand::Refuse { status: 486, retry_after_s: None, contact: None }).await.unwrap();
     });
     let Some((agent, finished)) = transferred("not-put-through", target, 8).await else { return };

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::likeness::{Likeness, speech};
-use crate::phones::{PATIENCE, dialling, finished, gateway, outcomes, phone};
+use crate::phones::{dialling, finished, gateway, in_time, outcomes, phone, until, until_they_talk};
 use segue::base::{CallOutcome, EndedBy, Frame, HandoffClock, Happening, Key, OfferOutcome, Rate, Record, StageName, Time};
 use segue::cmd::live::Running;
 use segue::edge::rtp::RtpLeg;
@@ -53,7 +53,7 @@ impl Line {
 
     /// Picks up the next call of this phone.
     async fn picks_up(rung: &mut Receiver<Invited>, says: Vec<i16>, keys: &[(u64, char)]) -> Line {
-        let invited = tokio::time::timeout(PATIENCE, rung.recv()).await.unwrap().unwrap();
+        let invited = in_time(rung.recv()).await.unwrap();
         invited.leg.commands.send(LegCommand::Answer).await.unwrap();
         Line::new(invited.leg, says, keys)
     }
@@ -71,13 +71,13 @@ impl Line {
     }
 
     pub async fn sees(&mut self) -> Seen {
-        tokio::time::timeout(PATIENCE, self.events.recv()).await.unwrap().expect("the call goes on")
+        in_time(self.events.recv()).await.expect("the call goes on")
     }
 
     /// Goes on for so long.
     pub async fn goes_on(&mut self, secs: u64) {
         let until = *self.frames.borrow() + secs * 50;
-        tokio::time::timeout(PATIENCE, self.frames.wait_for(|frames| *frames >= until)).await.unwrap().expect("the call goes on");
+        in_time(self.frames.wait_for(|frames| *frames >= until)).await.expect("the call goes on");
     }
 
     /// Where it is sent, without the key of the packet, which may follow.
@@ -89,7 +89,7 @@ impl Line {
     }
 
     pub async fn heard(self) -> Vec<i16> {
-        tokio::time::timeout(PATIENCE, self.heard).await.unwrap().unwrap()
+        in_time(self.heard).await.unwrap()
     }
 }
 
@@ -128,16 +128,6 @@ async fn talk(mut leg: Leg, says: Vec<i16>, mut keys: Vec<(Duration, Key)>, (see
             },
         }
     }
-}
-
-/// Waits until this happens in a call.
-pub async fn until(records: &mut broadcast::Receiver<Record>, what: impl Fn(&Happening) -> bool) {
-    let wait = async { while !what(&records.recv().await.expect("the gateway runs").kind) {} };
-    tokio::time::timeout(PATIENCE, wait).await.expect("it happens");
-}
-
-async fn until_they_talk(records: &mut broadcast::Receiver<Record>) {
-    until(records, |h| matches!(h, Happening::ClockReached { clock: HandoffClock::T5, .. })).await;
 }
 
 pub fn has(finished: &Finished, what: impl Fn(&Happening) -> bool) -> bool {
@@ -272,7 +262,7 @@ async fn trap_12_a_caller_whose_stream_begins_anew_goes_on_to_be_heard() {
     let mut records = running.gateway.watch();
     let mut leg = caller_phone.dial(dialling(&caller_phone, &format!("sip:1000@{}", running.sip.local()), Codec::Pcma));
     let (plan, sockets) = loop {
-        if let LegEvent::Media { plan, wire: Some(Wire::Sockets(sockets)) } = leg.events.recv().await.unwrap() {
+        if let LegEvent::Media { plan, wire: Some(Wire::Sockets(sockets)) } = in_time(leg.events.recv()).await.unwrap() {
             break (plan, sockets);
         }
     };

@@ -4,8 +4,8 @@
 use crate::likeness::{Likeness, read, speech};
 use crate::lines::{Desk, gateway_of, has, recorded, rms};
 use crate::peers::{Room, until_so};
-use crate::phones::{PATIENCE, finished, part, tone};
-use segue::base::{Denial, HandoffClock, Happening, InviteOutcome, LegId};
+use crate::phones::{finished, part, tone, until, until_they_talk};
+use segue::base::{Denial, Happening, InviteOutcome, LegId};
 use segue::call::{Command, Target};
 use segue::gateway::live::lines::NotNow;
 use segue::handoff::desk::AgentState;
@@ -29,23 +29,19 @@ async fn in_a_warm_transfer_the_agents_talk_first_and_then_the_second_has_the_ca
     let ben_says = speech(&["asks-for-a-person", "repeats-the-question", "fraud"]);
     let caller_says = speech(&["calm-served-by-the-bot", "order-by-keys", "nobody-on-duty"]);
     let mut watched = running.gateway.watch();
-    let mut until = async |what: &dyn Fn(&Happening) -> bool| {
-        let happens = async { while !what(&watched.recv().await.unwrap().kind) {} };
-        tokio::time::timeout(PATIENCE, happens).await.expect("it did not happen");
-    };
     // They say what is compared once they may be heard by whom it is compared for.
     let recording = [tone(9), caller_says.clone()].concat();
     let calling = recorded(&running, Part { recording: recording.into(), ..part(50) }, Some(wav.clone()));
     anna.page.speak([tone(2), anna_says.clone()].concat());
     anna.accept().await;
-    until(&|kind| matches!(kind, Happening::ClockReached { clock: HandoffClock::T5, .. })).await;
+    until_they_talk(&mut watched).await;
 
     let target = Target::Agent(ben.agent.clone());
     anna.lines.ask(&anna.agent, Command::Consult { agent: anna.agent.clone(), target }).await.unwrap();
-    until(&|kind| matches!(kind, Happening::Held { on: true })).await;
+    until(&mut watched, |h| matches!(h, Happening::Held { on: true })).await;
     ben.accept().await;
     ben.page.speak(ben_says.clone());
-    until(&|kind| matches!(kind, Happening::LegHeard { .. })).await;
+    until(&mut watched, |h| matches!(h, Happening::LegHeard { .. })).await;
     let spoken = |desk: &Desk| desk.page.heard().sound.len();
     let (of_anna, of_ben) = (spoken(&anna), spoken(&ben));
     until_so("the agents' talk", || spoken(&anna) > of_anna + SPAN * HZ && spoken(&ben) > of_ben + SPAN * HZ).await;
@@ -54,7 +50,7 @@ async fn in_a_warm_transfer_the_agents_talk_first_and_then_the_second_has_the_ca
     let (anna_heard, ben_heard) = (anna.page.heard().sound[of_anna..].to_vec(), ben.page.heard().sound[of_ben..].to_vec());
 
     anna.lines.ask(&anna.agent, Command::Complete { agent: anna.agent.clone() }).await.unwrap();
-    until(&|kind| matches!(kind, Happening::Held { on: false })).await;
+    until(&mut watched, |h| matches!(h, Happening::Held { on: false })).await;
     anna.until_state(&running, AgentState::WrapUp).await;
     until_so("the first agent's line back", || anna.lines.desktop(&anna.agent).calls.is_empty()).await;
     let (left, of_caller) = (spoken(&anna), spoken(&ben));

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::likeness::{Likeness, speech};
-use crate::peers::{Peer, Room, free_port, until_bound};
-use crate::phones::{accepts, dialling, finished, gateway, gateway_with, outcomes, part, phone};
+use crate::peers::{Peer, Room, free_media_port, free_port, until_bound};
+use crate::phones::{accepts, dialling, finished, gateway, gateway_with, in_time, outcomes, part, phone};
 use segue::base::OfferOutcome;
 use segue::replay::caller::{self, Part, Tools};
 use segue::sound::codec::Codec;
@@ -51,10 +51,10 @@ async fn sipp_plays(sipp_transport: &str) {
     let filled = room.file("caller_speaks.xml", filled);
     let (agent_phone, mut rung) = phone().await;
     let mut running = gateway(&[agent_phone.local()], "").await;
-    let media = (free_port() & !1).to_string();
+    let media = free_media_port().to_string();
     let Some(caller) = sipp(&filled, sipp_transport, &["-mp", &media, &running.sip.local().to_string()]) else { return };
     let tape = room.path().join("agent.wav");
-    let invited = rung.recv().await.unwrap();
+    let invited = in_time(rung.recv()).await.unwrap();
     let agent = caller::attend_with(invited.leg, Duration::from_millis(200), accepts(Duration::from_millis(1_500), part(60)), taped(&tape)).await;
     assert!(agent.they_hung_up, "{agent:?}");
     went_well(caller).await;
@@ -64,7 +64,7 @@ async fn sipp_plays(sipp_transport: &str) {
 
 async fn sipp_echoes(sipp_transport: &str, transport: &str) {
     let room = Room::new(&format!("sipp-echoes-{transport}"));
-    let (port, media) = (free_port(), (free_port() & !1).to_string());
+    let (port, media) = (free_port(), free_media_port().to_string());
     let arguments = ["-rtp_echo", "-p", &port.to_string(), "-mp", &media];
     let Some(agent) = sipp(&scenario("callee_takes_by_info.xml"), sipp_transport, &arguments) else { return };
     match transport {

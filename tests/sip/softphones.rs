@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::baresip::Baresip;
 use crate::likeness::{Likeness, speech};
 use crate::peers::Room;
-use crate::phones::{accepts, dialling, finished, gateway_with, outcomes, part, phone_with};
+use crate::phones::{accepts, dialling, finished, gateway_with, in_time, outcomes, part, phone_with};
 use segue::base::OfferOutcome;
 use segue::cmd::live;
 use segue::edge::sip::Dialling;
@@ -48,7 +48,7 @@ async fn baresip_calls(name: &str, codec: Codec, account: &str, modules: &[&str]
     let tape = room.path().join("agent.wav");
     let tools = taped(&tape);
     let agent = tokio::spawn(async move {
-        let invited = rung.recv().await.unwrap();
+        let invited = in_time(rung.recv()).await.unwrap();
         caller::attend_with(invited.leg, RINGS, accepts(TAKES, says(what_agents_say())), tools).await
     });
     baresip.tell("dial", &format!("sip:1000@{}", running.sip.local())).await;
@@ -70,7 +70,7 @@ async fn baresip_is_rung(name: &str, sip: &str, account: &str, modules: &[&str])
     let mut running = gateway_with(sip, &[], &anna).await;
     let account = format!("<sip:anna@{}>;auth_user=anna;auth_pass=\"open sesame\";regint=60;answermode=auto;{account}", running.sip.local());
     let Some(mut baresip) = Baresip::start(name, &account, modules, &what_agents_say()).await else { return };
-    tokio::time::timeout(crate::peers::PATIENCE, running.sip.reachable().wait_for(|users| users.contains("anna"))).await.unwrap().unwrap();
+    in_time(running.sip.reachable().wait_for(|users| users.contains("anna"))).await.unwrap();
     let (caller_phone, _rung) = phone_with(vec![Codec::Pcmu, Codec::Pcma]).await;
     let tape = room.path().join("caller.wav");
     // Where the gateway wants SRTP, it wants it of both.
