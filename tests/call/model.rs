@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::harness::{Mutant, Setup, Violation, World, call_id};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use segue::base::*;
 use segue::call::*;
 use segue::handoff::desk::*;
@@ -16,6 +16,8 @@ use segue::listen::types::*;
 
 /// Sequences of a run without `SEGUE_SEQUENCES`.
 const SEQUENCES: u32 = 2_000;
+/// They are drawn from so many seeds, at once.
+const SEEDS: u8 = 2;
 /// Inputs in each sequence, at least.
 const INPUTS: usize = 50;
 /// Sequences within which each mutant must be caught.
@@ -280,10 +282,14 @@ fn journal(draws: &[Draw]) -> Vec<String> {
     told.collect::<Vec<String>>().split_off(world.records.len().saturating_sub(30))
 }
 
-/// Runs sequences until one breaks something; gives the shortest that still does.
-fn search(sequences: u32, mutant: Option<Mutant>, wanted: Option<u8>) -> Option<(Vec<Draw>, Vec<Violation>)> {
+/// Runs sequences until one breaks something; gives the shortest that still does. From a seed they are always the same.
+fn search(seed: u8, sequences: u32, mutant: Option<Mutant>, wanted: Option<u8>) -> Option<(Vec<Draw>, Vec<Violation>)> {
     let config = Config { cases: sequences, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha));
+    let rng = match seed {
+        0 => TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+        _ => TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]),
+    };
+    let mut runner = TestRunner::new_with_rng(config, rng);
     let draws = vec(any::<Draw>(), INPUTS..INPUTS + 30);
     let broken = |draws: &[Draw]| -> Vec<Violation> {
         let mut found = run(draws, mutant);
@@ -307,16 +313,23 @@ fn search(sequences: u32, mutant: Option<Mutant>, wanted: Option<u8>) -> Option<
 #[test]
 fn no_sequence_of_inputs_breaks_an_invariant() {
     let sequences = std::env::var("SEGUE_SEQUENCES").ok().and_then(|n| n.parse().ok()).unwrap_or(SEQUENCES);
-    if let Some((draws, violations)) = search(sequences, None, None) {
-        panic!("broken: {violations:#?}\nby {} inputs: {draws:?}\nwhat happened: {:#?}", draws.len(), journal(&draws));
-    }
+    let of_seed = |seed| {
+        if let Some((draws, violations)) = search(seed, sequences.div_ceil(u32::from(SEEDS)), None, None) {
+            panic!("broken: {violations:#?}\nby {} inputs: {draws:?}\nwhat happened: {:#?}", draws.len(), journal(&draws));
+        }
+    };
+    std::thread::scope(|scope| {
+        for seed in 0..SEEDS {
+            scope.spawn(move || of_seed(seed));
+        }
+    });
     println!("{sequences} sequences of at least {INPUTS} inputs broke nothing");
 }
 
 #[test]
 fn every_broken_machine_is_caught_by_its_invariant() {
     for (mutant, invariant) in Mutant::ALL {
-        let caught = search(MUTANT_SEQUENCES, Some(mutant), Some(invariant));
+        let caught = search(0, MUTANT_SEQUENCES, Some(mutant), Some(invariant));
         let (draws, violations) = caught.unwrap_or_else(|| panic!("{mutant:?} was not caught by invariant {invariant}"));
         println!("{mutant:?}: invariant {invariant}, by {} inputs: {}", draws.len(), violations[0].what);
     }
