@@ -87,7 +87,6 @@ impl Likeness {
 
     /// Fails unless most of some seconds came over.
     pub fn must_be_good(self, who: &str) {
-        println!("{who}: {self:?}");
         assert!(self.found_s >= 2.5 && self.share >= 0.6, "{who}: {self:?}");
     }
 }
