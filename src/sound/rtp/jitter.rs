@@ -3,7 +3,7 @@
 //! [`JitterBuffer::push`] takes packets as they come, [`JitterBuffer::pull`] gives one for each packet time. How much is
 //! held back follows the network: the 95th percentile of recent delays, within 20 to 120 ms. What runs ahead, because
 //! the peer's clock is faster or the network calmed down, is dropped in silence, and shortened where there is none
-//! ([`JitterBuffer::is_ahead`]): at once where it is much, and where it is one packet that was never needed for two seconds.
+//! ([`JitterBuffer::is_ahead`]): at once where it is much, and where it is one packet that was never needed for ten seconds.
 //! What runs dry is made up and waits again. Packets that are no sound (keys, comfort noise) hold their place in the order;
 //! a pause that comfort noise announces is no loss.
 
@@ -283,7 +283,7 @@ impl JitterBuffer {
             self.spare = Spare::default();
         }
         let extra = self.extra_ms();
-        self.spare.note(extra, self.packet_ms);
+        self.spare.note(extra);
         if extra > TOO_MUCH_MS || (is_quiet && (extra > SLACK_MS || self.spare.is_there())) {
             self.drop_next();
         }
@@ -299,6 +299,7 @@ impl JitterBuffer {
         }
         // Nothing later has come: it is late, or the peer is silent. What is made up now delays what comes.
         self.made_up += 1;
+        self.spare = Spare::default();
         if self.made_up > MADE_UP || self.is_pause {
             self.is_waiting = true;
             return Pull::Waiting;

@@ -107,7 +107,7 @@ fn jitter_of_60_ms_is_held_back_and_nothing_is_lost_in_the_long_run() {
 /// The machine stops for a third of a second: what has piled up meanwhile is gone again soon, and nothing more is lost for it.
 #[test]
 fn after_a_hiccup_the_buffer_is_soon_as_shallow_as_before() {
-    for hiccup_ms in [60.0, 150.0, 330.0] {
+    for hiccup_ms in [30.0, 60.0, 150.0, 330.0] {
         let mut network = Network(11);
         let mut due: Vec<(u64, u64)> = (0..2_000)
             .map(|n| {
@@ -118,7 +118,7 @@ fn after_a_hiccup_the_buffer_is_soon_as_shallow_as_before() {
             .collect();
         due.sort_unstable();
         let mut arrived = due.into_iter().peekable();
-        let (mut buffer, mut lost, mut calm_ms) = (JitterBuffer::new(8_000), 0, Vec::new());
+        let (mut buffer, mut lost, mut before_ms, mut calm_ms) = (JitterBuffer::new(8_000), 0, 0.0f64, 0.0f64);
         for tick in 0..2_000 {
             while let Some((at, n)) = arrived.next_if(|(at, _)| *at <= tick * STEP_MICROS) {
                 buffer.push(&packet(n, &[0; 160]), Kind::Audio, Time::from_micros(at));
@@ -128,12 +128,13 @@ fn after_a_hiccup_the_buffer_is_soon_as_shallow_as_before() {
             } else {
                 buffer.pull(tick % 10 == 0);
             }
-            if tick > 1_000 {
-                calm_ms.push(buffer.depth_ms());
+            match tick {
+                100..500 => before_ms = before_ms.max(buffer.depth_ms()),
+                1_100.. => calm_ms = calm_ms.max(buffer.depth_ms()),
+                _ => {}
             }
         }
-        let deepest = calm_ms.into_iter().fold(0.0, f64::max);
-        assert!(deepest <= 20.0 && lost == 0, "{hiccup_ms} ms: {deepest} ms deep ten seconds later, {lost} lost");
+        assert!(calm_ms <= before_ms && lost == 0, "{hiccup_ms} ms: {before_ms} ms deep before, {calm_ms} twelve seconds later, {lost} lost");
     }
 }
 
