@@ -29,7 +29,7 @@ use crate::speech::{Answering, EarOpening, INSTALL, Recognizer, RecognizerStream
 use cepstra::{FrontEnd, Tables};
 use ffi::{Api, Decoder, Segment};
 use means::Means;
-use model::ModelDirectory;
+use model::ModelFiles;
 use ngram::Trigram;
 use pronounce::Lexicon;
 use resample::Upsampler;
@@ -52,7 +52,7 @@ pub struct PocketSphinx {
 
 struct Shared {
     api: Arc<Api>,
-    directory: ModelDirectory,
+    files: ModelFiles,
     phones: PathBuf,
     tables: Arc<Tables>,
     pool: Mutex<Pool>,
@@ -96,11 +96,11 @@ impl PocketSphinx {
         if spoken.is_empty() {
             return Err(Fault::Unavailable { organ: Organ::Ear, detail: "the recognizer was given no sentence to listen for".into() });
         }
-        let directory = ModelDirectory::new(&table.model, &lexicon.file, &Trigram::new(&spoken).arpa())
+        let files = ModelFiles::new(&table.model, &lexicon.file, &Trigram::new(&spoken).arpa())
             .map_err(|error| missing(&format!("the acoustic model ({error})")))?;
         let shared = Shared {
             api,
-            directory,
+            files,
             phones: table.phones.clone(),
             tables: Tables::new(),
             pool: Mutex::default(),
@@ -155,18 +155,17 @@ impl Shared {
     }
 
     fn open_pair(&self) -> Result<Pair, Fault> {
-        let path = |path: PathBuf| path.to_string_lossy().into_owned();
-        let mut common = vec!["-hmm".to_owned(), path(self.directory.acoustic()), "-dict".into(), path(self.directory.dictionary())];
+        let mut common = self.files.arguments();
         // No phones are looked ahead, which saves work for as many word errors. Codewords are searched anew in every frame:
         // skipping frames (`-ds 2`) would save another fifth, but what a skipped frame takes over may be from the
         // utterance before, and then scores depend on who used the decoder last.
         common.extend(["-pl_window", "0"].map(str::to_owned));
         let with = |more: &[&str]| -> Vec<String> { common.iter().cloned().chain(more.iter().map(|s| (*s).to_owned())).collect() };
         // fwdflat and bestpath stay on: the second and third pass are worth their 50 ms.
-        let sentences = with(&["-lm", &path(self.directory.language())]);
+        let sentences = with(&["-lm", &self.files.language()]);
         // A free loop of context-independent phones with a phone bigram: any speech, whatever its words.
-        let phones =
-            with(&["-allphone", &path(self.phones.clone()), "-allphone_ci", "yes", "-lw", "2.0", "-pip", "0.3", "-beam", "1e-20", "-pbeam", "1e-20"]);
+        let loop_of = self.phones.to_string_lossy();
+        let phones = with(&["-allphone", &loop_of, "-allphone_ci", "yes", "-lw", "2.0", "-pip", "0.3", "-beam", "1e-20", "-pbeam", "1e-20"]);
         Ok(Pair { sentences: self.api.decoder(&sentences).map_err(|e| failed(&e))?, phones: self.api.decoder(&phones).map_err(|e| failed(&e))? })
     }
 

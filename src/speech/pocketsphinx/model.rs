@@ -1,74 +1,70 @@
-//! A private copy of the acoustic model's directory, with the parameters that a decoder of ours needs.
+//! What decoders of ours read: the acoustic model with the parameters that they need, and our dictionary and language model.
 //!
-//! The model's `feat.params` silently overrides what a decoder is told, so decoders run on a directory of links with an
-//! edited one: no cepstral mean normalisation, because the features that we give are normalised already. The language
-//! model and the dictionary lie beside it. The directory is for this user only and is removed on drop.
+//! The model's `feat.params` silently overrides what a decoder is told, so decoders are given an edited one: no cepstral
+//! mean normalisation, because the features that we give are normalised already. What we make lies in memory (memfd, which
+//! the library opens by way of `/proc`), so that nothing is left behind, however the process ends.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{MemfdFlags, memfd_create};
 
 /// The file that is edited.
 const PARAMETERS: &str = "feat.params";
 /// Files without which no decoder can be opened.
 const NEEDED: [&str; 6] = [PARAMETERS, "mdef", "means", "variances", "transition_matrices", "sendump"];
 
-/// The directory.
-pub struct ModelDirectory {
-    root: PathBuf,
+/// The files.
+pub struct ModelFiles {
+    acoustic: PathBuf,
+    parameters: File,
+    dictionary: File,
+    language: File,
 }
 
-impl ModelDirectory {
-    /// Makes a copy of the model in `from`, with this dictionary and language model.
+impl ModelFiles {
+    /// The acoustic model in `from`, with this dictionary and language model.
     ///
     /// # Errors
-    /// What the file system says, with the path.
-    pub fn new(from: &Path, dictionary: &str, arpa: &str) -> io::Result<ModelDirectory> {
+    /// What the system says, with the path where there is one.
+    pub fn new(from: &Path, dictionary: &str, arpa: &str) -> io::Result<ModelFiles> {
         for name in NEEDED {
             let file = from.join(name);
             fs::metadata(&file).map_err(|e| at(&file, &e))?;
         }
-        let root = std::env::temp_dir().join(format!("segue-ear-{}", uuid::Uuid::now_v7()));
-        fs::DirBuilder::new().mode(0o700).create(&root).map_err(|e| at(&root, &e))?;
-        // From here on drop removes what was made.
-        let directory = ModelDirectory { root };
-        let acoustic = directory.acoustic();
-        fs::create_dir(&acoustic)?;
-        let from = fs::canonicalize(from)?;
-        for entry in fs::read_dir(&from)? {
-            let entry = entry?;
-            if entry.file_name() != PARAMETERS {
-                symlink(entry.path(), acoustic.join(entry.file_name()))?;
-            }
-        }
-        let parameters = fs::read_to_string(from.join(PARAMETERS))?;
-        fs::write(acoustic.join(PARAMETERS), edited(&parameters))?;
-        fs::write(directory.dictionary(), dictionary)?;
-        fs::write(directory.language(), arpa)?;
-        Ok(directory)
+        let parameters = from.join(PARAMETERS);
+        let parameters = fs::read_to_string(&parameters).map_err(|e| at(&parameters, &e))?;
+        Ok(ModelFiles {
+            acoustic: from.to_owned(),
+            parameters: in_memory(&edited(&parameters))?,
+            dictionary: in_memory(dictionary)?,
+            language: in_memory(arpa)?,
+        })
     }
 
-    /// The acoustic model.
-    pub fn acoustic(&self) -> PathBuf {
-        self.root.join("model")
-    }
-
-    /// The dictionary.
-    pub fn dictionary(&self) -> PathBuf {
-        self.root.join("words.dict")
+    /// What every decoder is told of them.
+    pub fn arguments(&self) -> Vec<String> {
+        let acoustic = self.acoustic.to_string_lossy().into_owned();
+        vec!["-hmm".into(), acoustic, "-featparams".into(), path(&self.parameters), "-dict".into(), path(&self.dictionary)]
     }
 
     /// The language model.
-    pub fn language(&self) -> PathBuf {
-        self.root.join("sentences.lm")
+    pub fn language(&self) -> String {
+        path(&self.language)
     }
 }
 
-impl Drop for ModelDirectory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.root);
-    }
+fn in_memory(text: &str) -> io::Result<File> {
+    let mut file = File::from(memfd_create("segue-ear", MemfdFlags::CLOEXEC)?);
+    file.write_all(text.as_bytes())?;
+    Ok(file)
+}
+
+/// Each who opens it reads from the beginning.
+fn path(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
 fn at(path: &Path, error: &io::Error) -> io::Error {
@@ -87,10 +83,6 @@ fn edited(parameters: &str) -> String {
 mod tests {
     use super::*;
 
-    fn model() -> ModelDirectory {
-        ModelDirectory { root: std::env::temp_dir().join(format!("segue-test-{}", uuid::Uuid::now_v7())) }
-    }
-
     #[test]
     fn only_the_normalisation_is_edited() {
         assert_eq!(
@@ -100,25 +92,28 @@ mod tests {
     }
 
     #[test]
-    fn the_directory_is_gone_after_use() -> io::Result<()> {
-        let from = model();
-        fs::create_dir_all(&from.root)?;
+    fn a_decoder_is_told_of_files_that_each_may_read_anew() -> io::Result<()> {
+        let from = std::env::temp_dir().join(format!("segue-test-{}", uuid::Uuid::now_v7()));
+        fs::create_dir_all(&from)?;
         for name in NEEDED {
-            fs::write(from.root.join(name), "-cmn batch\n")?;
+            fs::write(from.join(name), "-cmn batch\n")?;
         }
-        let made = ModelDirectory::new(&from.root, "yes Y EH S\n", "\\data\\")?;
-        let root = made.root.clone();
-        assert!(fs::read_to_string(made.acoustic().join(PARAMETERS))?.contains("-cmn none"));
-        assert_eq!(fs::read_to_string(made.acoustic().join("mdef"))?, "-cmn batch\n");
-        drop(made);
-        assert!(!root.exists());
+        let made = ModelFiles::new(&from, "yes Y EH S\n", "\\data\\")?;
+        fs::remove_dir_all(&from)?;
+        let arguments = made.arguments();
+        let after = |name: &str| arguments.iter().skip_while(|a| *a != name).nth(1).cloned().unwrap_or_default();
+        assert_eq!(after("-hmm"), from.to_string_lossy());
+        for _ in 0..2 {
+            assert_eq!(fs::read_to_string(after("-featparams"))?, edited(""));
+            assert_eq!(fs::read_to_string(after("-dict"))?, "yes Y EH S\n");
+            assert_eq!(fs::read_to_string(made.language())?, "\\data\\");
+        }
         Ok(())
     }
 
     #[test]
     fn a_missing_file_is_named() {
-        let from = model();
-        let error = ModelDirectory::new(&from.root, "", "").err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(error.contains("feat.params"), "{error}");
+        let error = ModelFiles::new(Path::new("/nowhere"), "", "").err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(error.contains("/nowhere/feat.params"), "{error}");
     }
 }
