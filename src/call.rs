@@ -48,7 +48,7 @@ use crate::listen::types::BotEvent;
 use crate::listen::types::{ListenInput, Scene, Turn};
 
 use play::{Playbacks, is_interruptible, is_speech};
-use stage::{Handoff, Stage};
+use stage::{Handoff, Seat, Stage};
 
 /// One caller's visit.
 #[derive(Debug)]
@@ -464,8 +464,22 @@ impl Call {
             Stage::Offered(_) => self.on_consent_key(key, now),
             Stage::Settling(_) => self.on_message_key(key, now),
             Stage::Survey => self.on_rating(key, now),
-            Stage::Ringing | Stage::Seeking(_) | Stage::Bridged(_) | Stage::Moving(_) | Stage::Farewell { .. } | Stage::Ending(_) | Stage::Ended => {}
+            Stage::Seeking(_) | Stage::Bridged(_) => self.pass_on_key(key),
+            Stage::Ringing | Stage::Moving(_) | Stage::Farewell { .. } | Stage::Ending(_) | Stage::Ended => {}
         }
+    }
+
+    /// A menu may ask the caller for keys where somebody else's system has them: an ACD, or whom they were put through to. An
+    /// agent of ours gets none of them: it may be a card's number.
+    fn pass_on_key(&mut self, key: Key) {
+        let legs: Vec<LegId> = match &self.stage {
+            Stage::Bridged(bridged) if !bridged.is_held() => {
+                let has_menus = |seat: &&Seat| seat.is_outside || self.plan.picks_up(&seat.agent) != PicksUp::Somebody;
+                bridged.seats.iter().filter(has_menus).map(|seat| seat.leg).collect()
+            }
+            _ => self.acd_leg().filter(|_| !self.caller_is_told()).into_iter().collect(),
+        };
+        self.out.extend(legs.into_iter().map(|leg| Effect::SendKey(leg, key)));
     }
 
     fn on_queue(&mut self, view: QueueView, now: Time) {

@@ -21,6 +21,7 @@ mod door;
 mod guard;
 mod hop;
 mod leg;
+mod nat;
 pub mod params;
 mod peer;
 mod register;
@@ -64,6 +65,7 @@ use digest::Credentials;
 use door::{Door, GuardedStreams};
 use guard::Guard;
 use leg::News;
+use nat::Hidden;
 use register::Phones;
 use sdp::{Encryption, Terms};
 use session::Wishes;
@@ -211,13 +213,14 @@ impl SipEdge {
         let door = Door::new(guard);
         let bound = Bound::all(table, &door, &stop).await?;
         let (local, tls) = (bound.local.ok_or_else(|| SipError::Bind("is empty".into()))?, bound.tls);
+        let hidden = Arc::<Hidden>::default();
         let endpoint = EndpointBuilder::new()
             .with_user_agent(USER_AGENT)
             .with_allows(METHODS.to_vec())
             .with_timer_interval(TIMERS)
             .with_option(EndpointOption { callid_suffix: Some("segue".into()), ..EndpointOption::default() })
             .with_cancel_token(stop.clone())
-            .with_inspector(Box::new(Prover::new(peers.trunks.iter().map(|trunk| trunk.account.clone()).collect())))
+            .with_inspector(Box::new(Prover::new(peers.trunks.iter().map(|trunk| trunk.account.clone()).collect(), hidden.clone())))
             .with_transport_inspector(Box::new(GuardedStreams(door.clone())))
             .with_transport_layer(bound.transports)
             .build();
@@ -234,7 +237,7 @@ impl SipEdge {
             allowed: Network::read_all(&table.allow),
             trusted: Network::read_all(&table.trusted),
             guard: Guard::new(table.calls_per_second),
-            phones: Phones::new(table, peers.accounts),
+            phones: Phones::new(table, peers.accounts, hidden),
             trunks: Trunks::new(&peers.trunks),
             leaving: stop.child_token(),
             table: table.clone(),
@@ -257,7 +260,7 @@ impl SipEdge {
         }
         tokio::spawn(async move { endpoint.serve().await });
         tokio::spawn(server::take(inner.clone(), incoming, calls));
-        tokio::spawn(register::expire(inner.clone()));
+        tokio::spawn(register::look_after(inner.clone()));
         trunk::keep::begin(&inner);
         Ok(SipEdge { inner })
     }

@@ -13,6 +13,8 @@ const SDP: &str = "application/sdp";
 pub struct Raw {
     socket: UdpSocket,
     pub at: SocketAddr,
+    /// The address that it takes for its own.
+    named: String,
     edge: SocketAddr,
     /// From our side: our tag, theirs, the Call-ID.
     pub tag: String,
@@ -50,7 +52,24 @@ impl Raw {
         let call = format!("{name}-{}@test", at.port());
         let their_uri = format!("sip:1000@{edge}");
         let patience = Duration::from_secs(20);
-        Raw { socket, at, edge, tag: format!("{name}1"), their_tag: String::new(), call, their_uri, cseq: 0, branch: 0, patience }
+        Raw {
+            socket,
+            at,
+            named: at.to_string(),
+            edge,
+            tag: format!("{name}1"),
+            their_tag: String::new(),
+            call,
+            their_uri,
+            cseq: 0,
+            branch: 0,
+            patience,
+        }
+    }
+
+    /// Knows only its address in a network of its own.
+    pub fn behind_nat(self) -> Raw {
+        Raw { named: "10.0.0.3:5060".into(), ..self }
     }
 
     /// Waits as long as this for what it expects.
@@ -89,12 +108,12 @@ impl Raw {
     }
 
     fn request(&self, method: &str, cseq: u32, branch: u32, headers: &str, (kind, body): (&str, &str)) -> String {
-        let Raw { at, tag, call, their_uri, their_tag, .. } = self;
+        let Raw { named, tag, call, their_uri, their_tag, .. } = self;
         let to_tag = if their_tag.is_empty() || method == "CANCEL" { String::new() } else { format!(";tag={their_tag}") };
         let content = if body.is_empty() { String::new() } else { format!("Content-Type: {kind}\r\n") };
         format!(
-            "{method} {their_uri} SIP/2.0\r\nVia: SIP/2.0/UDP {at};branch=z9hG4bK{tag}{branch};rport\r\nMax-Forwards: 70\r\nFrom: <sip:dana@{at}>;tag={tag}\r\n\
-             To: <{their_uri}>{to_tag}\r\nCall-ID: {call}\r\nCSeq: {cseq} {method}\r\nContact: <sip:dana@{at}>\r\n{headers}{content}Content-Length: {}\r\n\r\n{body}",
+            "{method} {their_uri} SIP/2.0\r\nVia: SIP/2.0/UDP {named};branch=z9hG4bK{tag}{branch};rport\r\nMax-Forwards: 70\r\nFrom: <sip:dana@{named}>;tag={tag}\r\n\
+             To: <{their_uri}>{to_tag}\r\nCall-ID: {call}\r\nCSeq: {cseq} {method}\r\nContact: <sip:dana@{named}>\r\n{headers}{content}Content-Length: {}\r\n\r\n{body}",
             body.len()
         )
     }
@@ -116,7 +135,7 @@ impl Raw {
             of("From"),
             of("Call-ID"),
             of("CSeq"),
-            self.at,
+            self.named,
             body.len()
         ));
     }

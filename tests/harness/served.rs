@@ -3,6 +3,7 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -37,9 +38,14 @@ impl Drop for Served {
 impl Served {
     /// Of this configuration, which says that it is called at `at`; serving.
     pub async fn start(file: &Path, at: SocketAddr) -> Served {
+        Served::start_with(file, at, &[]).await
+    }
+
+    /// The same, with these in its environment.
+    pub async fn start_with(file: &Path, at: SocketAddr, environment: &[(&str, &OsStr)]) -> Served {
         let mut command = Command::new(env!("CARGO_BIN_EXE_segue"));
         command.args(["-v", "serve", "--config"]).arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.env("NO_COLOR", "1").spawn().unwrap();
+        let mut child = command.env("NO_COLOR", "1").envs(environment.iter().copied()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let (told, log) = watch::channel(String::new());
         std::thread::spawn(move || lines.for_each(|line| told.send_modify(|log| *log += &format!("{line}\n"))));

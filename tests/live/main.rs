@@ -20,6 +20,7 @@ mod served;
 mod acd;
 mod call_command;
 mod calls;
+mod demo;
 mod handoffs;
 mod keys;
 mod lines;

@@ -92,11 +92,16 @@ async fn status_of(phone: &SipEdge, target: &str) -> u16 {
 
 /// The answer to an INVITE, as it comes over the wire.
 async fn invited(at: SocketAddr) -> String {
+    invited_to(at, "1000").await
+}
+
+async fn invited_to(at: SocketAddr, number: &str) -> String {
     let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let us = socket.local_addr().unwrap();
     let invite = format!(
-        "INVITE sip:1000@{at} SIP/2.0\r\nVia: SIP/2.0/UDP {us};branch=z9hG4bKlate;rport\r\nMax-Forwards: 70\r\nFrom: <sip:a@{us}>;tag=1\r\n\
-         To: <sip:1000@{at}>\r\nCall-ID: late\r\nCSeq: 1 INVITE\r\nContact: <sip:a@{us}>\r\nContent-Length: 0\r\n\r\n"
+        "INVITE sip:{number}@{at} SIP/2.0\r\nVia: SIP/2.0/UDP {us};branch=z9hG4bK{};rport\r\nMax-Forwards: 70\r\nFrom: <sip:a@{us}>;tag=1\r\n\
+         To: <sip:{number}@{at}>\r\nCall-ID: late-{us}\r\nCSeq: 1 INVITE\r\nContact: <sip:a@{us}>\r\nContent-Length: 0\r\n\r\n",
+        us.port()
     );
     socket.send_to(invite.as_bytes(), at).await.unwrap();
     let mut datagram = [0; 4_096];
@@ -128,6 +133,63 @@ async fn a_changed_configuration_is_read_while_a_call_goes_on_and_a_spoiled_one_
     served.says_times("the configuration was read again", 2).await;
     assert_eq!(status_of(&phone, &served.target("3000")).await, 200);
     call.hears(SECOND).await;
+    call.hangs_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_is_told_and_each_call_is_one_line_in_the_log() {
+    let (phone, _rung) = phone().await;
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve");
+    std::fs::create_dir_all(&dir).unwrap();
+    // A path of a socket is short (108 octets).
+    let path = std::env::temp_dir().join(format!("segue-notify-{}", std::process::id()));
+    let told = tokio::net::UnixDatagram::bind(&path).unwrap();
+    let at = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap();
+    let file = dir.join("notify.toml");
+    std::fs::write(&file, configuration(at, 48_600, &phone, "")).unwrap();
+    let mut served = Served::start_with(&file, at, &[("NOTIFY_SOCKET", path.as_os_str())]).await;
+    let tells = async |what: &str| {
+        let mut datagram = [0; 1_024];
+        loop {
+            let length = in_time(told.recv(&mut datagram)).await.unwrap();
+            if String::from_utf8_lossy(&datagram[..length]).lines().any(|line| line == what) {
+                return;
+            }
+        }
+    };
+    tells("READY=1").await;
+    let mut call = stands(&phone, &served.target("1000")).await;
+    call.hears(SECOND).await;
+    call.hangs_up().await;
+    served.says("The caller hung up").await;
+    served.signal("TERM");
+    tells("STOPPING=1").await;
+    assert!(served.ends().await.success());
+    let _ = std::fs::remove_file(&path);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_beyond_max_calls_and_beyond_a_share_are_sent_elsewhere() {
+    let (phone, _rung) = phone().await;
+    let full = "[gateway]\nmax_calls = 1\nmedia_timeout_secs = 600.0\n";
+    let at = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap();
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve");
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("full.toml");
+    let text = configuration(at, 48_700, &phone, full).replace("[sip]\n", "[sip]\noverload_target = \"sip:queue@192.0.2.9\"\n");
+    let text = text.replace(
+        "ask_topic = false\n",
+        "ask_topic = false\n[[entry]]\nname = \"tried\"\ncalled = [\"2000\"]\nqueue = \"service\"\nshare = 0.0\nrest = \"sip:old@192.0.2.8\"\n",
+    );
+    std::fs::write(&file, text).unwrap();
+    let served = Served::start(&file, at).await;
+    let sent = |answer: &str| answer.lines().find_map(|line| line.strip_prefix("Contact:")).unwrap_or_default().trim().to_owned();
+    let answer = invited_to(at, "2000").await;
+    assert!(answer.starts_with("SIP/2.0 302") && sent(&answer) == "<sip:old@192.0.2.8>", "{answer}");
+    let mut call = stands(&phone, &served.target("1000")).await;
+    call.hears(1).await;
+    let answer = invited_to(at, "1000").await;
+    assert!(answer.starts_with("SIP/2.0 302") && sent(&answer) == "<sip:queue@192.0.2.9>", "{answer}");
     call.hangs_up().await;
 }
 

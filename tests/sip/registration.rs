@@ -71,6 +71,20 @@ impl Phone {
         String::from_utf8_lossy(&buffer[..received.0]).into_owned()
     }
 
+    /// What comes next that begins so.
+    async fn next(&self, begin: &str) -> String {
+        let until = tokio::time::Instant::now() + 2 * DEADLINE;
+        let mut buffer = [0; 4_096];
+        loop {
+            let received = tokio::time::timeout_at(until, self.socket.recv_from(&mut buffer)).await;
+            let (length, _) = received.unwrap_or_else(|_| panic!("no `{begin}` came in time")).expect("loopback is up");
+            let message = String::from_utf8_lossy(&buffer[..length]);
+            if message.starts_with(begin) {
+                return message.into_owned();
+            }
+        }
+    }
+
     /// Registers with what it was challenged for.
     async fn prove(&mut self, challenged: &str, algorithm: &str, password: &str, headers: &str) -> String {
         let value = challenges(challenged).into_iter().find(|value| value.contains(&format!("algorithm={algorithm},"))).expect("it is offered");
@@ -123,6 +137,36 @@ async fn a_phone_registers_with_either_digest_is_rung_and_goes_again() {
         assert_eq!(status(&gone), "200", "{gone}");
         until(&edge, false).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_behind_nat_is_rung_acknowledged_and_hung_up_on_where_it_registered_from_and_the_way_there_stays_open() {
+    let edge = open(SipTable::default()).await;
+    let mut phone = Phone::new(&edge).await;
+    let contact = "Contact: <sip:anna@10.0.0.3:5060>\r\n";
+    let challenged = phone.register(contact).await;
+    assert_eq!(status(&phone.prove(&challenged, "MD5", "open sesame", contact).await), "200");
+    let here = format!("sip:anna@127.0.0.1:{}", phone.port());
+    assert_eq!(edge.contacts("anna"), [here.as_str()]);
+    let leg = dial(&edge, here.clone());
+    let invite = phone.next(&format!("INVITE {here} ")).await;
+    let header = |name: &str| invite.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    let sdp = "v=0\r\no=- 7 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 39500 RTP/AVP 0\r\n";
+    let answer = format!(
+        "SIP/2.0 200 OK\r\n{}\r\n{}\r\n{};tag=a\r\n{}\r\n{}\r\n{contact}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+        header("Via:"),
+        header("From:"),
+        header("To:"),
+        header("Call-ID:"),
+        header("CSeq:"),
+        sdp.len()
+    );
+    phone.socket.send_to(answer.as_bytes(), phone.registrar).await.expect("loopback is up");
+    phone.next(&format!("ACK {here} ")).await;
+    drop(leg);
+    phone.next(&format!("BYE {here} ")).await;
+    // A NAT forgets who is silent for half a minute.
+    phone.next("\r\n\r\n").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::leg::{DialogLeg, Goes, News, SDP, gone};
 use super::peer::{EXTENSIONS, named, tokens};
 use super::sdp::{self, Terms};
-use super::server::{RETRY_AFTER_SECS, Refusal, allow};
+use super::server::{Refusal, allow, retry_after};
 use super::session::{self, Session, TooShort};
 use super::{Inner, random};
 use crate::call::Gone;
@@ -59,7 +59,7 @@ pub(super) fn prepare(inner: &Inner, request: &Request, is_tls: bool) -> Result<
     });
     let (sockets, port) = bound.map_err(|error| {
         tracing::error!(error, "a call was refused: there is no port for its sound");
-        Refusal(StatusCode::ServiceUnavailable, vec![Header::RetryAfter(RETRY_AFTER_SECS.to_string().into())])
+        Refusal(StatusCode::ServiceUnavailable, vec![retry_after()])
     })?;
     let terms = inner.terms(port, inner.table.codecs.clone(), inner.table.srtp.answers(is_tls));
     if request.body.is_empty() {

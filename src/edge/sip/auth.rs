@@ -6,6 +6,7 @@
 //! wrapped, and what it answers is replaced, on its way out, by the real answer. It never holds a password.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rsipstack::dialog::authenticate::Credential;
@@ -14,6 +15,7 @@ use rsipstack::transaction::endpoint::MessageInspector;
 use rsipstack::transport::SipAddr;
 
 use super::digest::{Challenge, Credentials};
+use super::nat::Hidden;
 use super::params::{from_hex, hex, parameter, split};
 
 /// Nonces whose requests are counted at most; beyond that the oldest is forgotten, and its next answer is challenged anew.
@@ -23,10 +25,11 @@ const MAX_CHALLENGE: usize = 4_096;
 /// What the wrapped challenge begins with.
 const WRAPPED: &str = "segue-";
 
-/// Answers the challenges of trunks.
+/// Answers the challenges of trunks, and shows the library where peers behind NAT are.
 pub(super) struct Prover {
     /// By the number of the trunk.
     accounts: Vec<Option<Credentials>>,
+    hidden: Arc<Hidden>,
     counts: Mutex<VecDeque<(String, u32)>>,
 }
 
@@ -37,8 +40,8 @@ pub(super) fn account(trunk: usize) -> Credential {
 
 impl Prover {
     /// Proves with these accounts, one for each trunk.
-    pub fn new(accounts: Vec<Option<Credentials>>) -> Self {
-        Prover { accounts, counts: Mutex::new(VecDeque::new()) }
+    pub fn new(accounts: Vec<Option<Credentials>>, hidden: Arc<Hidden>) -> Self {
+        Prover { accounts, hidden, counts: Mutex::new(VecDeque::new()) }
     }
 
     /// How many requests have been sent with this nonce, this one included (RFC 7616, 3.4).
@@ -114,8 +117,8 @@ impl MessageInspector for Prover {
         SipMessage::Request(request)
     }
 
-    fn after_received(&self, message: SipMessage, _from: Option<&SipAddr>) -> SipMessage {
-        match message {
+    fn after_received(&self, message: SipMessage, from: Option<&SipAddr>) -> SipMessage {
+        match self.hidden.shown(message, from) {
             SipMessage::Response(response) if matches!(response.status_code, StatusCode::Unauthorized | StatusCode::ProxyAuthenticationRequired) => {
                 SipMessage::Response(self.wrap(response))
             }
@@ -131,7 +134,7 @@ mod tests {
     const URI: &str = "sip:1000@192.0.2.7";
 
     fn prover() -> Prover {
-        Prover::new(vec![None, Some(Credentials::new("segue", "sesame"))])
+        Prover::new(vec![None, Some(Credentials::new("segue", "sesame"))], Arc::default())
     }
 
     fn response(status: u16, headers: &str) -> SipMessage {

@@ -7,22 +7,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
-use rsipstack::sip::{Header, Request, StatusCode};
+use rsipstack::sip::{Header, Request, StatusCode, Transport};
 use rsipstack::transaction::transaction::Transaction;
+use rsipstack::transport::{SipAddr, SipConnection};
 use tokio::sync::watch;
 
 use super::digest::Credentials;
 use super::digest::server::{Authority, Denied};
 use super::guard::{Guard, Verdict};
+use super::nat::Hidden;
 use super::params::{NameAddr, user};
 use super::registrar::{Answer, Bounds, Register, Registrar};
-use super::server::{RETRY_AFTER_SECS, source, values};
+use super::server::{retry_after, source, values};
 use super::table::SipTable;
 use super::{Inner, digest};
 use crate::base::Time;
 
 /// How often phones are looked for that did not come back.
 const EXPIRY: Duration = Duration::from_secs(1);
+/// How often phones behind NAT hear from us: before a NAT forgets them, after 30 s at the soonest (RFC 5626, 4.4.2, has 24 to 29 s).
+const KEEP_ALIVE: Duration = Duration::from_secs(25);
+/// What keeps a way open (RFC 5626, 3.5.1, for streams; phones pass it over in datagrams too).
+const LINE_ENDS: &[u8] = b"\r\n\r\n";
 
 /// Phones that register here.
 pub(super) struct Phones {
@@ -31,11 +37,12 @@ pub(super) struct Phones {
     registrar: Mutex<Registrar>,
     guard: Guard,
     reachable: watch::Sender<BTreeSet<String>>,
+    hidden: Arc<Hidden>,
     opened: Instant,
 }
 
 impl Phones {
-    pub fn new(table: &SipTable, accounts: Vec<Credentials>) -> Self {
+    pub fn new(table: &SipTable, accounts: Vec<Credentials>, hidden: Arc<Hidden>) -> Self {
         let bounds = Bounds { min_secs: table.register_min_secs, max_secs: table.register_max_secs };
         let algorithms = table.digests.iter().map(|digest| digest.algorithm()).collect();
         Phones {
@@ -44,6 +51,7 @@ impl Phones {
             registrar: Mutex::new(Registrar::new(bounds)),
             guard: Guard::new(table.calls_per_second).banning(table.ban_after, Duration::from_secs(u64::from(table.ban_secs))),
             reachable: watch::Sender::new(BTreeSet::new()),
+            hidden,
             opened: Instant::now(),
         }
     }
@@ -52,12 +60,8 @@ impl Phones {
     pub fn renew(&self, accounts: Vec<Credentials>) {
         let accounts = by_name(accounts);
         let before = std::mem::replace(&mut *self.accounts.write(), accounts.clone());
-        let reachable = {
-            let mut registrar = self.registrar();
-            registrar.retain(|name| accounts.get(name).is_some_and(|account| before.get(name) == Some(account)));
-            registrar.reachable()
-        };
-        self.tell(reachable);
+        self.registrar().retain(|name| accounts.get(name).is_some_and(|account| before.get(name) == Some(account)));
+        self.tell();
     }
 
     pub fn contacts(&self, name: &str) -> Vec<String> {
@@ -80,8 +84,13 @@ impl Phones {
         self.authority.lock()
     }
 
-    /// Tells who can be reached, if that has changed.
-    fn tell(&self, reachable: BTreeSet<String>) {
+    /// Tells who can be reached, and where.
+    fn tell(&self) {
+        let (reachable, hidden) = {
+            let registrar = self.registrar();
+            (registrar.reachable(), registrar.hidden())
+        };
+        self.hidden.are(hidden);
         self.reachable.send_if_modified(|known| {
             let is_new = *known != reachable;
             *known = reachable;
@@ -126,7 +135,7 @@ impl Phones {
             if tell {
                 tracing::warn!(%from, "registers too often, or guesses passwords; it is refused for a while");
             }
-            return (StatusCode::ServiceUnavailable, vec![Header::RetryAfter(RETRY_AFTER_SECS.to_string().into())]);
+            return (StatusCode::ServiceUnavailable, vec![retry_after()]);
         }
         let name = match self.sender(request, from) {
             Ok(name) => name,
@@ -142,11 +151,8 @@ impl Phones {
         let contacts: Vec<String> = values(request, "contact").collect();
         let expires = values(request, "expires").next();
         let register = Register { call_id: &call_id, sequence, contacts: &contacts, expires: expires.as_deref(), source: from, transport };
-        let (answer, reachable) = {
-            let mut registrar = self.registrar();
-            (registrar.register(&name, &register, self.now()), registrar.reachable())
-        };
-        self.tell(reachable);
+        let answer = self.registrar().register(&name, &register, self.now());
+        self.tell();
         match answer {
             Answer::Ok(contacts) => (StatusCode::OK, contacts.into_iter().map(|contact| Header::Contact(contact.into())).collect()),
             Answer::TooBrief(min_secs) => (StatusCode::IntervalTooBrief, vec![Header::MinExpires(min_secs.to_string().into())]),
@@ -169,20 +175,35 @@ pub(super) async fn on_register(inner: &Inner, transaction: &mut Transaction) ->
     transaction.reply_with(status, headers, None).await
 }
 
-/// Forgets phones that did not come back, until the edge is closed.
-pub(super) async fn expire(inner: Arc<Inner>) {
-    let mut ticks = tokio::time::interval(EXPIRY);
+/// Forgets phones that did not come back, and keeps the way to those behind NAT open, until the edge is closed.
+pub(super) async fn look_after(inner: Arc<Inner>) {
+    let (mut expiry, mut keep_alive) = (tokio::time::interval(EXPIRY), tokio::time::interval(KEEP_ALIVE));
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            _ = expiry.tick() => {
+                inner.phones.registrar().expire(inner.phones.now());
+                inner.phones.tell();
+            }
+            _ = keep_alive.tick() => {
+                for phone in inner.phones.hidden.phones() {
+                    if let Err(error) = inner.keep_open(phone).await {
+                        tracing::debug!(%phone, %error, "the way to a phone could not be kept open");
+                    }
+                }
+            }
             () = inner.stop.cancelled() => return,
         }
-        let reachable = {
-            let mut registrar = inner.phones.registrar();
-            registrar.expire(inner.phones.now());
-            registrar.reachable()
-        };
-        inner.phones.tell(reachable);
+    }
+}
+
+impl Inner {
+    /// A datagram that means nothing, and that NAT lets answers in for.
+    async fn keep_open(&self, phone: SocketAddr) -> rsipstack::Result<()> {
+        let to = SipAddr { r#type: Some(Transport::Udp), ..SipAddr::from(phone) };
+        match self.layer.endpoint.transport_layer.lookup(&to, None).await? {
+            (SipConnection::Udp(udp), to) => udp.send_raw(LINE_ENDS, &to).await,
+            _ => Ok(()),
+        }
     }
 }
 

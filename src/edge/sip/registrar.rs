@@ -5,10 +5,11 @@
 //! how a REGISTER is received and answered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::params::{NameAddr, split, user};
+use super::nat;
+use super::params::{NameAddr, split};
 use crate::base::Time;
 
 /// Phones of one user at most.
@@ -68,6 +69,8 @@ struct Binding {
     uri: String,
     /// The URI at which it is dialled.
     target: String,
+    /// Where it is heard from, over UDP, if its own address leads nowhere.
+    hidden: Option<SocketAddr>,
     /// Preference in thousandths.
     q: u16,
     until: Time,
@@ -125,9 +128,12 @@ impl Registrar {
             known.map(|at| bindings.swap_remove(at));
             return Ok(());
         }
+        let target = nat::target(address.uri, register.source, register.transport);
+        let (target, hidden) = target.ok_or(Answer::Malformed("Contact is no sip: URI"))?;
         let binding = Binding {
             uri: address.uri.to_owned(),
-            target: target(address.uri, register).ok_or(Answer::Malformed("Contact is no sip: URI"))?,
+            target,
+            hidden,
             q: thousandths(address.param("q")),
             until: now + Duration::from_secs(u64::from(secs)),
             call_id: register.call_id.to_owned(),
@@ -158,6 +164,11 @@ impl Registrar {
     pub fn contacts(&self, name: &str, now: Time) -> Vec<String> {
         let bindings = self.users.get(name).into_iter().flatten();
         bindings.filter(|binding| binding.until > now).map(|binding| binding.target.clone()).collect()
+    }
+
+    /// Where phones are heard from that registered over UDP with an address that leads nowhere.
+    pub fn hidden(&self) -> BTreeSet<SocketAddr> {
+        self.users.values().flatten().filter_map(|binding| binding.hidden).collect()
     }
 
     /// Users with at least one phone.
@@ -205,43 +216,6 @@ fn thousandths(written: Option<&str>) -> u16 {
         return DEFAULT_Q;
     }
     format!("{rest:0<3}").parse().unwrap_or(DEFAULT_Q)
-}
-
-/// Whom to dial for a contact. A phone behind NAT writes an address that leads nowhere; then the one counts that its
-/// REGISTER came from (RFC 3581 for requests). A stream is always gone back on: its phone listens on no other.
-fn target(uri: &str, register: &Register<'_>) -> Option<String> {
-    let (scheme, rest) = uri.split_once(':')?;
-    if !scheme.eq_ignore_ascii_case("sip") {
-        return None;
-    }
-    let rest = rest.split('?').next()?;
-    let (address, params) = rest.split_once(';').unwrap_or((rest, ""));
-    let host = address.rsplit_once('@').map_or(address, |(_, host)| host);
-    let user = match address.rsplit_once('@') {
-        Some((written, _)) => {
-            user(uri)?;
-            format!("{}@", written.split(':').next()?)
-        }
-        None => String::new(),
-    };
-    let is_stream = !register.transport.eq_ignore_ascii_case("udp");
-    let is_direct = !is_stream && ip_of(host) == Some(register.source.ip().to_canonical());
-    let source = SocketAddr::new(register.source.ip().to_canonical(), register.source.port());
-    let host = if is_direct { host.to_owned() } else { source.to_string() };
-    let kept = params.split(';').filter(|param| !param.is_empty() && !param.to_ascii_lowercase().starts_with("transport="));
-    let kept: String = kept.map(|param| format!(";{param}")).collect();
-    let transport = if is_stream { format!(";transport={}", register.transport.to_ascii_lowercase()) } else { String::new() };
-    let target = format!("sip:{user}{host}{kept}{transport}");
-    rsipstack::sip::parse_uri(&target).is_ok().then_some(target)
-}
-
-/// The address of `192.0.2.7:5060`, `[2001:db8::1]` and the like; `None` for a name.
-fn ip_of(host: &str) -> Option<IpAddr> {
-    let bare = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next()?,
-        None => host.split(':').next()?,
-    };
-    bare.parse().ok().map(|ip: IpAddr| ip.to_canonical())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 
 use crate::edge::{MediaPlan, SrtpKeys};
 use crate::sound::codec::Codec;
+use crate::sound::rtp::comfort;
 use peer::{Peer, parse, usable};
 
 /// Payload type of Opus in our offers.
@@ -21,6 +22,8 @@ const OPUS: u8 = 111;
 const EVENTS: [(u32, u8); 2] = [(8_000, 101), (48_000, 110)];
 /// The only crypto suite that is taken (RFC 4568, 6.2).
 const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
+/// Clock of comfort noise (RFC 3389, 4), with the sound of which it goes.
+const COMFORT_CLOCK: u32 = 8_000;
 /// Packet time in ms, unless a peer asks for another.
 const PTIME_MS: u32 = 20;
 
@@ -80,6 +83,9 @@ pub fn offer(terms: &Terms) -> Vec<u8> {
     for &codec in &terms.codecs {
         payloads.push((our_payload(codec), rtpmap(codec), fmtp(codec)));
     }
+    if terms.codecs.iter().any(|codec| has_comfort(*codec)) {
+        payloads.push((comfort::PAYLOAD_TYPE, format!("CN/{COMFORT_CLOCK}"), None));
+    }
     for (clock, payload) in EVENTS {
         if terms.codecs.iter().any(|codec| event_clock(*codec) == clock) {
             payloads.push((payload, format!("telephone-event/{clock}"), Some("0-16".into())));
@@ -133,10 +139,15 @@ pub fn answer(terms: &Terms, offer: &[u8]) -> Result<(Vec<u8>, MediaPlan), SdpEr
         }
     };
     let mut ours = Media { attributes: Vec::new(), connections: Vec::new(), port: terms.local.port(), ..theirs.medias[at].clone() };
-    ours.fmt = std::iter::once(payload).chain(event.map(|(payload, _)| payload)).map(|payload| payload.to_string()).collect::<Vec<_>>().join(" ");
+    let comfort = peer.has_comfort(codec).then_some(comfort::PAYLOAD_TYPE);
+    let taken = std::iter::once(payload).chain(comfort).chain(event.map(|(payload, _)| payload));
+    ours.fmt = taken.map(|payload| payload.to_string()).collect::<Vec<_>>().join(" ");
     ours.add_attribute(Attribute::with_value("rtpmap", format!("{payload} {}", rtpmap(codec))));
     if let Some(fmtp) = fmtp(codec) {
         ours.add_attribute(Attribute::with_value("fmtp", format!("{payload} {fmtp}")));
+    }
+    if let Some(comfort) = comfort {
+        ours.add_attribute(Attribute::with_value("rtpmap", format!("{comfort} CN/{COMFORT_CLOCK}")));
     }
     if let Some((event, clock)) = event {
         ours.add_attribute(Attribute::with_value("rtpmap", format!("{event} telephone-event/{clock}")));
@@ -196,6 +207,11 @@ fn event_clock(codec: Codec) -> u32 {
     codec.clock_hz()
 }
 
+/// Comfort noise is for codecs that have none of their own (RFC 3389, 1).
+fn has_comfort(codec: Codec) -> bool {
+    codec.clock_hz() == COMFORT_CLOCK
+}
+
 fn rtpmap(codec: Codec) -> String {
     let channels = if codec == Codec::Opus { "/2" } else { "" };
     format!("{}/{}{channels}", codec.name(), codec.clock_hz())
@@ -249,6 +265,7 @@ mod tests {
                 assert_eq!((ours.payload, ours.payload_in), (theirs.payload_in, theirs.payload));
                 assert_eq!(ours.event_payload, theirs.event_payload_in);
                 assert!(ours.event_payload.is_some() && ours.sends && ours.receives);
+                assert_eq!((ours.comfort_noise, theirs.comfort_noise), (codec != Codec::Opus, codec != Codec::Opus));
                 assert_eq!(ours.remote, SocketAddr::from(([192, 0, 2, 2], 50_000)));
                 assert_eq!(theirs.remote_rtcp.port(), 40_001);
                 match (srtp, ours.srtp, theirs.srtp) {
@@ -256,6 +273,17 @@ mod tests {
                     (_, ours, theirs) => assert!(ours.is_none() && theirs.is_none()),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn comfort_noise_is_for_those_who_offer_it_with_a_codec_that_has_none_of_its_own() {
+        for (offered, codec, answered) in [("0 13 101", Codec::Pcmu, "0 13"), ("0", Codec::Pcmu, "0"), ("111 13", Codec::Opus, "111")] {
+            let offer = described(&format!("m=audio 4000 RTP/AVP {offered}\na=rtpmap:111 opus/48000/2\n"));
+            let (text, plan) = answer(&terms(&[codec], Encryption::Off), &offer).expect(offered);
+            let text = String::from_utf8_lossy(&text).into_owned();
+            assert!(text.contains(&format!("m=audio 40000 RTP/AVP {answered}\r\n")), "{text}");
+            assert_eq!((plan.comfort_noise, text.contains("a=rtpmap:13 CN/8000\r\n")), (answered.ends_with("13"), answered.ends_with("13")));
         }
     }
 

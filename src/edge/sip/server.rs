@@ -16,14 +16,15 @@ use tokio::sync::mpsc::{Sender, channel};
 use super::answering::{Answering, on_early, prepare};
 use super::guard::Verdict;
 use super::leg::{News, SDP};
-use super::params::{split, unescaped};
+use super::params::{NameAddr, parameter, split, unescaped, user};
 use super::peer::{EXTENSIONS, named, replaces, tokens};
+use super::trunk::table::CalledIn;
 use super::{Inner, METHODS, auth, caller, register};
 use crate::base::Rate;
 use crate::edge::{Invited, LEG_QUEUE, Leg, LegCommand};
 
 /// A caller who comes during a shutdown may try again after this, in s.
-pub(super) const RETRY_AFTER_SECS: u32 = 60;
+const RETRY_AFTER_SECS: u32 = 60;
 
 /// A peer may ask for something at once when it has picked up: how long its dialog is waited for, and how often that is looked for.
 const CONFIRMED_LIMIT: Duration = Duration::from_millis(100);
@@ -68,6 +69,10 @@ async fn on_request(inner: Arc<Inner>, mut transaction: Transaction, calls: Send
                 transaction.reply_with(StatusCode::BadExtension, vec![unsupported], None).await
             }
             Method::Register => register::on_register(&inner, &mut transaction).await,
+            // Who asks before they send a call sends none during a shutdown.
+            Method::Options if inner.is_draining.load(Ordering::Relaxed) => {
+                transaction.reply_with(StatusCode::ServiceUnavailable, vec![retry_after()], None).await
+            }
             Method::Options => transaction.reply_with(StatusCode::OK, vec![allow(), supported(), Header::Accept(SDP.into())], None).await,
             Method::Invite | Method::Bye | Method::Cancel | Method::Info | Method::Update | Method::PRack | Method::Refer | Method::Notify => {
                 transaction.reply(StatusCode::CallTransactionDoesNotExist).await
@@ -103,6 +108,11 @@ pub(super) fn allow() -> Header {
     Header::Allow(METHODS.map(|method| method.to_string()).join(", ").into())
 }
 
+/// When a caller who is not taken may try again.
+pub(super) fn retry_after() -> Header {
+    Header::RetryAfter(RETRY_AFTER_SECS.to_string().into())
+}
+
 fn supported() -> Header {
     Header::Supported(EXTENSIONS.join(", ").into())
 }
@@ -112,6 +122,7 @@ pub(super) struct Refusal(pub StatusCode, pub Vec<Header>);
 
 async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sender<Invited>) {
     let _underway = inner.goes_on();
+    open_parts(&mut transaction.original);
     let from = source(&transaction);
     let transport = transaction.connection.as_ref().map(|connection| connection.transport());
     let taken = check(&inner, &transaction.original, from)
@@ -160,7 +171,7 @@ async fn on_invite(inner: Arc<Inner>, mut transaction: Transaction, calls: Sende
     let is_trusted = trunk.is_some() || from.is_some_and(|from| inner.trusted.iter().any(|network| network.contains(from.ip())));
     let caller = caller::read(&request, is_trusted, &inner.table.caller_headers);
     let invited = Invited {
-        called: called(&request),
+        called: called(&request, trunk.map(|trunk| trunk.table.called_in).unwrap_or_default()),
         caller: caller.number,
         data: caller.data,
         trunk: trunk.map(|trunk| trunk.table.name.clone()),
@@ -195,25 +206,21 @@ fn check(inner: &Inner, request: &Request, from: Option<SocketAddr>) -> Result<(
             if tell {
                 tracing::warn!(%from, "more than {} calls a second; the rest is refused", inner.table.calls_per_second);
             }
-            return Err(Refusal(StatusCode::ServiceUnavailable, vec![Header::RetryAfter(RETRY_AFTER_SECS.to_string().into())]));
+            return Err(Refusal(StatusCode::ServiceUnavailable, vec![retry_after()]));
         }
     }
     check_way(inner, request)?;
     if inner.is_draining.load(Ordering::Relaxed) {
         return Err(match &inner.table.overload_target {
             Some(target) => Refusal(StatusCode::MovedTemporarily, vec![Header::Contact(format!("<{target}>").into())]),
-            None => Refusal(StatusCode::ServiceUnavailable, vec![Header::RetryAfter(RETRY_AFTER_SECS.to_string().into())]),
+            None => Refusal(StatusCode::ServiceUnavailable, vec![retry_after()]),
         });
     }
     let unknown = unknown(request);
     if !unknown.is_empty() {
         return Err(Refusal(StatusCode::BadExtension, vec![Header::Unsupported(unknown.join(", ").into())]));
     }
-    let content = request.headers.iter().find_map(|header| match header {
-        Header::ContentType(value) => Some(value.value().to_lowercase()),
-        _ => None,
-    });
-    if !request.body.is_empty() && content.is_some_and(|content| !content.starts_with(SDP)) {
+    if !request.body.is_empty() && content_type(request).is_some_and(|content| !content.starts_with(SDP)) {
         return Err(Refusal(StatusCode::UnsupportedMediaType, vec![Header::Accept(SDP.into())]));
     }
     let accepted: Vec<String> = values(request, "accept").collect();
@@ -223,6 +230,34 @@ fn check(inner: &Inner, request: &Request, from: Option<SocketAddr>) -> Result<(
         return Err(Refusal(StatusCode::NotAcceptable, Vec::new()));
     }
     Ok(())
+}
+
+/// The type of a body, in lower case.
+fn content_type(request: &Request) -> Option<String> {
+    values(request, "content-type").next().map(|value| value.to_lowercase())
+}
+
+/// Of a body in parts (RFC 5621) only the description of the session is of use here: it takes the place of the whole.
+fn open_parts(request: &mut Request) {
+    let Some(kind) = values(request, "content-type").next().filter(|kind| kind.to_lowercase().starts_with("multipart/")) else { return };
+    let boundary = split(&kind, ';').into_iter().filter_map(parameter).find(|(name, _)| name == "boundary").and_then(|(_, value)| value);
+    let Some(boundary) = boundary.filter(|boundary| !boundary.is_empty()) else { return };
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    // What stands before the first boundary and behind the last is no part (RFC 2046, 5.1.1).
+    let found = format!("\r\n{body}").split(&format!("\r\n--{boundary}")).skip(1).find_map(|part| {
+        let (head, content) = part.split_once("\r\n\r\n")?;
+        let is_sdp = head
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .any(|(name, value)| name.trim().eq_ignore_ascii_case("content-type") && value.trim().to_lowercase().starts_with(SDP));
+        // The line end in front of a boundary is the boundary's; a description ends with one of its own.
+        is_sdp.then(|| format!("{}\r\n", content.trim_end_matches("\r\n")))
+    });
+    if let Some(sdp) = found {
+        request.body = sdp.into_bytes();
+        request.headers.retain(|header| !matches!(header, Header::ContentType(_)));
+        request.headers.push(Header::ContentType(SDP.into()));
+    }
 }
 
 /// Extensions that a request needs, and that we don't know.
@@ -261,8 +296,17 @@ fn replaced(inner: &Inner, request: &Request) -> Result<Option<Sender<News>>, Re
     Ok(Some(leg))
 }
 
-/// The user part of the request URI; of a `tel:` URI the number.
-fn called(request: &Request) -> String {
+/// The user part of the URI of who is called; of a `tel:` URI the number.
+fn called(request: &Request, said_in: CalledIn) -> String {
+    let header = match said_in {
+        CalledIn::RequestUri => None,
+        CalledIn::To => Some("to"),
+        CalledIn::PCalledPartyId => Some("p-called-party-id"),
+    };
+    let said = header.and_then(|name| values(request, name).next()).and_then(|value| user(NameAddr::parse(&value)?.uri));
+    if let Some(said) = said {
+        return said;
+    }
     if let Some(user) = request.uri.user() {
         return unescaped(user);
     }
@@ -290,8 +334,38 @@ mod tests {
 
     #[test]
     fn who_is_called_is_read_from_what_peers_write() {
+        let called = |request: &Request| called(request, CalledIn::RequestUri);
         assert_eq!(called(&invite("sip:1000@example.com;user=phone", "From: <sip:a@b>;tag=1")), "1000");
         assert_eq!(called(&invite("sip:%2B4930123@example.com", "From: <sip:a@b>;tag=1")), "+4930123");
         assert_eq!(called(&invite("tel:+1-201-555-0123;phone-context=example.com", "From: <sip:a@b>;tag=1")), "+1-201-555-0123");
+    }
+
+    #[test]
+    fn a_trunk_may_name_the_dialled_number_elsewhere_than_in_the_request_uri() {
+        let request = invite("sip:4930999@192.0.2.5", "P-Called-Party-ID: \"Sales\" <sip:%2B49301@example.com;user=phone>");
+        for (said_in, number) in [(CalledIn::RequestUri, "4930999"), (CalledIn::To, "1000"), (CalledIn::PCalledPartyId, "+49301")] {
+            assert_eq!(called(&request, said_in), number, "{said_in:?}");
+        }
+        assert_eq!(called(&invite("sip:4930999@192.0.2.5", "From: <sip:a@b>;tag=1"), CalledIn::PCalledPartyId), "4930999");
+    }
+
+    #[test]
+    fn a_description_is_found_among_the_parts_of_a_body() {
+        let parts = |boundary: &str| {
+            let body = "to be passed over\r\n--a b\r\nContent-Type: application/isup\r\nContent-Disposition: signal;handling=optional\r\n\r\n\x01\x02\r\n\
+                        --a b\r\nCONTENT-TYPE: application/sdp\r\n\r\nv=0\r\ns=-\r\n\r\n--a b--\r\n";
+            let request = format!(
+                "INVITE sip:1000@b SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\nContent-Type: multipart/mixed; boundary={boundary}\r\n\
+                 Content-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let mut request = Request::try_from(request.as_bytes()).expect("well formed");
+            open_parts(&mut request);
+            (content_type(&request), String::from_utf8_lossy(&request.body).into_owned())
+        };
+        assert_eq!(parts("\"a b\""), (Some("application/sdp".into()), "v=0\r\ns=-\r\n".into()));
+        for wrong in ["other", "", "\"a b"] {
+            assert!(parts(wrong).0.is_some_and(|kind| kind.starts_with("multipart/")), "{wrong}: it stays as it is, and is refused");
+        }
     }
 }

@@ -274,6 +274,16 @@ impl SipTable {
                 problems.add(format!("{key}.bind[{n}]"), what);
             }
         }
+        let is_any = self.bind.iter().any(|bind| read_bind(bind).is_ok_and(|(_, address)| address.ip().is_unspecified()));
+        match self.external_address {
+            None if is_any => {
+                problems.add(format!("{key}.external_address"), "is missing; with `bind` on all addresses, write the one that peers are to use")
+            }
+            Some(ip) if ip.is_unspecified() || ip.is_multicast() => {
+                problems.add(format!("{key}.external_address"), format!("`{ip}` is no address of a host"));
+            }
+            Some(_) | None => {}
+        }
         let is_tls = self.bind.iter().any(|bind| matches!(read_bind(bind), Ok((Transport::Tls, _))));
         self.tls.check(&format!("{key}.tls"), is_tls, problems);
         for (name, networks) in [("allow", &self.allow), ("trusted", &self.trusted)] {
@@ -451,6 +461,8 @@ mod tests {
             ("bind = [\"udp:127.0.0.1:5060\", \"sctp:127.0.0.1:5060\"]", "sip.bind[1]"),
             ("bind = [\"udp:localhost\"]", "sip.bind[0]"),
             ("bind = [\"tls:127.0.0.1:5061\"]", "sip.tls.certificate_file"),
+            ("bind = [\"udp:0.0.0.0:5060\"]", "sip.external_address"),
+            ("bind = [\"udp:[::]:5060\"]\nexternal_address = \"::\"", "sip.external_address"),
             ("tls = { certificate_file = \"a.pem\" }", "sip.tls.key_file"),
             ("allow = [\"192.0.2.0/99\"]", "sip.allow[0]"),
             ("trusted = [\"192.0.2\"]", "sip.trusted[0]"),

@@ -297,6 +297,36 @@ async fn a_call_that_is_sent_on_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_behind_nat_is_held_and_hung_up_on_where_they_are_heard_from() {
+    let (edge, mut ringing) = open().await;
+    let mut phone = Raw::new(edge.local(), "hidden").behind_nat();
+    let invite = phone.ask("INVITE", "", &sdp(6_000, 0, "sendrecv"));
+    let mut call = invited(&mut ringing).await;
+    ask(&call.leg, LegCommand::Answer).await;
+    let answer = phone.expect("SIP/2.0 200");
+    phone.meet(&answer);
+    phone.ack(invite, "");
+    stands(&mut call.leg).await;
+    ask(&call.leg, LegCommand::Hold(true)).await;
+    let held = phone.expect(&format!("INVITE sip:dana@{}", phone.at));
+    phone.answer(&held, "200 OK", "", &sdp(6_000, 0, "recvonly"));
+    phone.expect("ACK");
+    ask(&call.leg, LegCommand::HangUp { cause: 16, text: "Normal call clearing".into() }).await;
+    phone.expect_and_take(&format!("BYE sip:dana@{}", phone.at));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_during_a_shutdown_whether_we_are_there_sends_no_more_calls() {
+    let (edge, _ringing) = open().await;
+    let mut proxy = Raw::new(edge.local(), "proxy");
+    proxy.ask("OPTIONS", "", "");
+    proxy.expect("SIP/2.0 200");
+    edge.drain();
+    proxy.ask("OPTIONS", "", "");
+    assert_eq!(header(&proxy.expect("SIP/2.0 503"), "Retry-After"), Some("60"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_for_which_there_is_no_room_is_sent_on() {
     let (edge, mut ringing) = open_with(SipTable { overload_target: Some("sip:queue@192.0.2.9".into()), ..SipTable::default() }).await;
     let mut phone = Raw::new(edge.local(), "sent");

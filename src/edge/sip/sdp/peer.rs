@@ -7,9 +7,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sdp_types::{Media, Session};
 
-use super::{PTIME_MS, SUITE, SdpError, event_clock};
+use super::{PTIME_MS, SUITE, SdpError, event_clock, has_comfort};
 use crate::edge::{MediaPlan, SrtpKeys};
 use crate::sound::codec::Codec;
+use crate::sound::rtp::comfort;
 
 /// Clock rates at which the length of an event can be told in its 16 bits.
 const EVENT_CLOCKS_HZ: std::ops::RangeInclusive<u32> = 8_000..=48_000;
@@ -93,6 +94,11 @@ impl Peer {
         events().find(|(_, clock)| *clock == event_clock(codec)).or_else(|| events().find(|(_, clock)| EVENT_CLOCKS_HZ.contains(clock)))
     }
 
+    /// Whether pauses in this codec may be told by comfort noise.
+    pub fn has_comfort(&self, codec: Codec) -> bool {
+        has_comfort(codec) && self.order.contains(&comfort::PAYLOAD_TYPE)
+    }
+
     pub fn no_codec(&self) -> SdpError {
         let names: Vec<&str> = self.order.iter().map(|payload| self.maps.get(payload).map_or("?", |(name, _)| name.as_str())).collect();
         SdpError::NoCodec(if names.is_empty() { "none".into() } else { names.join(", ") })
@@ -115,7 +121,7 @@ impl Peer {
             event_payload: event.map(|(payload, ..)| payload),
             event_payload_in: event.and_then(|(_, ours, _)| ours),
             event_clock_hz: event.map_or(event_clock(codec), |(.., clock)| clock),
-            comfort_noise: self.order.contains(&13),
+            comfort_noise: self.has_comfort(codec),
             sends: self.takes,
             receives: self.sends && !holds,
             ptime_ms: self.ptime_ms,

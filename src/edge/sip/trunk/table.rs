@@ -40,6 +40,9 @@ pub struct TrunkTable {
     /// From where the trunk's calls come: addresses, or networks such as `192.0.2.0/24`. Its calls are taken as those of `sip.allow` are.
     #[serde(default)]
     pub allow: Vec<String>,
+    /// Where its calls say who is called.
+    #[serde(default)]
+    pub called_in: CalledIn,
     /// Look so often whether the trunk is there (OPTIONS), in s; one that is not is passed over until it is back. 0 for one that answers none.
     #[serde(default = "options_secs")]
     pub options_secs: u32,
@@ -56,6 +59,20 @@ pub struct TrunkTable {
     /// Codecs, in order of preference; those of `sip.codecs` if there are none.
     #[serde(default)]
     pub codecs: Vec<Codec>,
+}
+
+/// Where a call says who is called. A trunk that we register at may call the contact that we registered, and say only elsewhere
+/// which of our numbers was dialled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CalledIn {
+    /// The Request-URI, which proxies change on the way.
+    #[default]
+    RequestUri,
+    /// `To`, as the caller dialled.
+    To,
+    /// `P-Called-Party-ID` (RFC 7315, 4.2); the Request-URI where there is none.
+    PCalledPartyId,
 }
 
 fn options_secs() -> u32 {
