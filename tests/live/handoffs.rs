@@ -78,7 +78,8 @@ async fn refusal(status: u16, outcome: OfferOutcome) {
     let taker = picks_up(second_rung, AT_ONCE, accepts(Duration::from_millis(400), part(60)), Tools::default());
     let mut running = gateway(&[refusing.local(), second.local()], "").await;
     let heard = is_called(&running, part(7)).await;
-    assert!(over(taker).await.they_hung_up && heard.status == 200);
+    let taker = over(taker).await;
+    assert!(taker.they_hung_up && heard.status == 200, "{taker:?} {heard:?}");
     let finished = finished(&mut running).await;
     assert_eq!(outcomes(&finished), [settled("agent-1", outcome), settled("agent-2", OfferOutcome::Accepted)], "{status}");
 }
