@@ -472,13 +472,13 @@ impl Call {
     /// A menu may ask the caller for keys where somebody else's system has them: an ACD, or whom they were put through to. An
     /// agent of ours gets none of them: it may be a card's number.
     fn pass_on_key(&mut self, key: Key) {
-        let legs: Vec<LegId> = match &self.stage {
-            Stage::Bridged(bridged) if !bridged.is_held() => {
-                let has_menus = |seat: &&Seat| seat.is_outside || self.plan.picks_up(&seat.agent) != PicksUp::Somebody;
-                bridged.seats.iter().filter(has_menus).map(|seat| seat.leg).collect()
-            }
-            _ => self.acd_leg().filter(|_| !self.caller_is_told()).into_iter().collect(),
-        };
+        let mut legs: Vec<LegId> = self.heard_acd().into_iter().collect();
+        if let Stage::Bridged(bridged) = &self.stage
+            && !bridged.is_held()
+        {
+            let has_menus = |seat: &&Seat| seat.is_outside || self.plan.picks_up(&seat.agent) != PicksUp::Somebody;
+            legs.extend(bridged.seats.iter().filter(has_menus).map(|seat| seat.leg));
+        }
         self.out.extend(legs.into_iter().map(|leg| Effect::SendKey(leg, key)));
     }
 

@@ -13,6 +13,8 @@ mod databases;
 mod gateway_killed;
 #[path = "store/killed.rs"]
 mod killed;
+#[path = "harness/kit.rs"]
+mod kit;
 #[path = "harness/peers.rs"]
 mod peers;
 #[path = "store/people.rs"]

@@ -111,12 +111,17 @@ impl Call {
         self.scenes = wanted;
     }
 
-    /// The leg of an ACD whose music the caller hears, once they were told what happens and while they are told nothing else.
+    /// The leg of an ACD that has music for the caller, who was told what happens.
     pub(super) fn acd_leg(&self) -> Option<LegId> {
         match &self.stage {
             Stage::Seeking(Seeking { notice: Notice::Done, asked, .. }) => asked.iter().find_map(|a| a.early_leg()),
             _ => None,
         }
+    }
+
+    /// The leg of an ACD that hears the caller and is heard, while they are told nothing else.
+    pub(super) fn heard_acd(&self) -> Option<LegId> {
+        self.acd_leg().filter(|_| !self.caller_is_told())
     }
 
     /// The recorded bot speaks until t1 of the first handoff.
@@ -144,7 +149,7 @@ impl Call {
                 }
             }
         }
-        if let Some(early) = self.acd_leg().filter(|_| !self.caller_is_told()) {
+        if let Some(early) = self.heard_acd() {
             wanted.insert((early, LegId::CALLER));
             wanted.insert((LegId::CALLER, early));
         }

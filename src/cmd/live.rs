@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 
@@ -81,7 +82,7 @@ pub async fn open_at(config: &Config, kit: Kit, wall: Option<jiff::Zoned>) -> an
 
 async fn open_with(config: &Config, kit: Kit, wall: Option<jiff::Zoned>, store: Option<Store>) -> anyhow::Result<Running> {
     // Before anybody can call: who rings is answered at once, and hears the first words at once.
-    speak_ahead(config, &kit).await;
+    let kit = speak_ahead(config, kit).await;
     let (calls, ringing) = channel(RINGING);
     let ports = Arc::new(ports(&config.sip));
     let (places, accounts) = places(config)?;
@@ -121,14 +122,21 @@ async fn store(table: &StoreTable) -> anyhow::Result<Option<Store>> {
     Ok(Some(store))
 }
 
-/// Synthesizes what is known to be said, in every band in which callers may hear it.
-pub async fn speak_ahead(config: &Config, kit: &Kit) {
-    kit.speak_ahead(Rate::Hz8000).await;
+/// Synthesizes what is known to be said, in every band in which callers may hear it. This takes a second or two of work without a
+/// pause, and has a thread of its own.
+pub async fn speak_ahead(config: &Config, kit: Kit) -> Kit {
     // Browsers come by way of our pages.
     let of_browsers = config.webrtc.codecs.iter().filter(|_| config.console.bind.is_some());
-    if config.sip.codecs.iter().chain(of_browsers).any(|codec| codec.band() == Rate::Hz16000) {
-        kit.speak_ahead(Rate::Hz16000).await;
-    }
+    let has_wide_band = config.sip.codecs.iter().chain(of_browsers).any(|codec| codec.band() == Rate::Hz16000);
+    let runtime = Handle::current();
+    let speaks = move || {
+        runtime.block_on(kit.speak_ahead(Rate::Hz8000));
+        if has_wide_band {
+            runtime.block_on(kit.speak_ahead(Rate::Hz16000));
+        }
+        kit
+    };
+    tokio::task::spawn_blocking(speaks).await.expect("it can't be cancelled, and panics only if a voice does")
 }
 
 /// What a configuration is made into; mistakes that only show then are told by key.

@@ -276,7 +276,8 @@ impl Gateway {
         }
     }
 
-    fn kit(&self) -> Arc<Kit> {
+    /// What calls begin with now.
+    pub fn kit(&self) -> Arc<Kit> {
         self.kit.read().clone()
     }
 

@@ -210,13 +210,10 @@ fn trap_20_an_agent_who_put_the_caller_through_is_free_and_the_call_ends_with_wh
     assert!(!world.legs.contains_key(&agent), "the agent's phone is hung up");
     let outside = world.leg_of("outside line");
     assert!(world.are_talking(LegId::CALLER, outside));
-    for key in ['*', '2', '1'] {
-        world.input(CallInput::Heard(outside, Heard::Key(Key::new(key).expect("a key"))));
-    }
+    dials(&mut world, outside, "*21");
     assert_eq!(world.keys_sent, []);
-    let key = Key::new('4').expect("a key");
-    world.input(CallInput::Heard(LegId::CALLER, Heard::Key(key)));
-    assert_eq!(world.keys_sent, [(outside, key)], "there may be a menu");
+    dials(&mut world, LegId::CALLER, "4");
+    assert_eq!(world.keys_sent, [(outside, Key::new('4').expect("a key"))], "there may be a menu");
     world.run(secs(40));
     assert!(world.are_talking(LegId::CALLER, outside), "codes are for agents, and nobody waits for the transfer any more");
     world.input(CallInput::LegGone(outside, Gone::HungUp));
@@ -1015,18 +1012,17 @@ fn an_acd_that_answers_for_its_agent_is_neither_briefed_nor_asked_for_a_key() {
     world.run(secs(4));
     let offer = world.offer_of("acd");
     assert!(!world.hears_acd());
-    let press = |world: &mut World, key: char| world.input(CallInput::Heard(LegId::CALLER, Heard::Key(Key::new(key).expect("a key"))));
-    press(&mut world, '1');
+    dials(&mut world, LegId::CALLER, "1");
     assert_eq!(world.keys_sent, [], "nobody has asked for one yet");
     world.input(CallInput::AgentSounds(offer));
     world.run(secs(30));
-    press(&mut world, '2');
+    dials(&mut world, LegId::CALLER, "2");
     assert!(world.hears_acd() && !world.plays(Purpose::Music), "its own music takes the place of ours, for longer than an agent would be asked");
     assert!(!world.recorded(|h| matches!(h, Happening::ClockReached { clock: HandoffClock::T4, .. })));
     world.input(CallInput::AgentPickedUp(offer));
     world.run(secs(1));
     assert!(world.recorded(|h| matches!(h, Happening::ClockReached { clock: HandoffClock::T5, .. })));
-    press(&mut world, '3');
+    dials(&mut world, LegId::CALLER, "3");
     let (acd, pressed) = (world.leg_of("acd"), |key| Key::new(key).expect("a key"));
     assert_eq!(world.keys_sent, [(acd, pressed('2')), (acd, pressed('3'))], "its menus have the caller's keys, before and after it was picked up");
     assert!(!world.recorded(|h| matches!(h, Happening::PlaybackStarted { purpose: Purpose::Briefing, .. })));
@@ -1213,9 +1209,9 @@ fn a_muted_agent_hears_and_is_not_heard_by_anybody() {
 #[test]
 fn an_agents_keys_go_to_the_callers_side_and_a_callers_to_no_agent_of_ours() {
     let mut world = bridged(Setup::default(), "agent-1");
-    let key = Key::new('7').expect("a key");
-    world.input(CallInput::Heard(LegId::CALLER, Heard::Key(key)));
+    dials(&mut world, LegId::CALLER, "7");
     assert_eq!(world.keys_sent, [], "it may be a card's number");
+    let key = Key::new('7').expect("a key");
     command(&mut world, Command::Press { agent: "agent-1".into(), key });
     command(&mut world, Command::Press { agent: "agent-2".into(), key });
     assert_eq!(world.keys_sent, [(LegId::CALLER, key)]);

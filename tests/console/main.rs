@@ -8,6 +8,8 @@ mod browser;
 mod certificates;
 #[path = "../harness/console.rs"]
 mod console;
+#[path = "../harness/kit.rs"]
+mod kit;
 #[path = "../harness/likeness.rs"]
 mod likeness;
 #[path = "../harness/peers.rs"]

@@ -3,7 +3,6 @@
 
 use reqwest::{Method, StatusCode};
 use segue::base::{EndedBy, Happening, Record, SignalKind};
-use segue::cmd::live;
 use segue::config::Config;
 use segue::sound::codec::Codec;
 use serde_json::{Value, json};
@@ -11,6 +10,7 @@ use tokio::sync::broadcast::Receiver;
 
 use crate::browser::Browser;
 use crate::console::{Feed, PATIENCE, Person, Site, TABLES};
+use crate::kit::kit;
 use crate::likeness::{Likeness, speech};
 use crate::peers::until_so;
 
@@ -176,7 +176,7 @@ async fn the_button_is_a_request_as_if_it_had_been_said() {
     let mut records = site.running.gateway.watch();
     let mut visitor = Visitor::call(&site).await;
     let told = visitor.until("bot").await;
-    if live::kit(&config, None).unwrap_or_else(|problems| panic!("{problems}")).missing().is_empty() {
+    if kit(&config).missing().is_empty() {
         assert!(told.iter().any(|message| message["event"]["who"] == "bot"), "the greeting is read too: {told:?}");
     }
     assert_eq!(visitor.ask("/visit/person", &json!({})).await, 202);

@@ -17,6 +17,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use crate::kit::kit;
+
 /// Nothing here takes longer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Whoever signs in.
@@ -58,8 +60,7 @@ impl Site {
     pub async fn kept(text: &str) -> Site {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let config = Config::read(Some(("test.toml", text)), [], |path| std::fs::read_to_string(path)).unwrap_or_else(|p| panic!("{p}"));
-        let kit = live::kit(&config, None).unwrap_or_else(|p| panic!("{p}"));
-        let running = live::open_kept(&config, kit).await.unwrap();
+        let running = live::open_kept(&config, kit(&config)).await.unwrap();
         let address = running.console.as_ref().unwrap().address();
         Site { running, address }
     }
@@ -68,8 +69,7 @@ impl Site {
     pub async fn of(config: &Config) -> Site {
         // Another test of this process may have done it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let kit = live::kit(config, None).unwrap_or_else(|p| panic!("{p}"));
-        let running = live::open(config, kit).await.unwrap();
+        let running = live::open(config, kit(config)).await.unwrap();
         let address = running.console.as_ref().unwrap().address();
         Site { running, address }
     }

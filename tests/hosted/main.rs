@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")]
 
+#[path = "../harness/kit.rs"]
+mod kit;
 #[path = "../harness/peers.rs"]
 mod peers;
 #[path = "../harness/phones.rs"]

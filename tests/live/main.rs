@@ -6,6 +6,8 @@
 mod acd_standin;
 #[path = "../harness/browser.rs"]
 mod browser;
+#[path = "../harness/kit.rs"]
+mod kit;
 #[path = "../harness/likeness.rs"]
 mod likeness;
 #[path = "../harness/peers.rs"]

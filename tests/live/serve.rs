@@ -26,13 +26,19 @@ fn configuration(at: SocketAddr, first_port: u16, phone: &SipEdge, more: &str) -
     )
 }
 
-async fn served(name: &str, first_port: u16, phone: &SipEdge, gateway: &str) -> Served {
+/// A file of configuration, and where it says that calls are taken.
+fn written(name: &str, text: impl FnOnce(SocketAddr) -> String) -> (PathBuf, SocketAddr) {
     let at = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap();
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve");
     std::fs::create_dir_all(&dir).unwrap();
     let file = dir.join(format!("{name}.toml"));
+    std::fs::write(&file, text(at)).unwrap();
+    (file, at)
+}
+
+async fn served(name: &str, first_port: u16, phone: &SipEdge, gateway: &str) -> Served {
     let more = format!("[gateway]\nmedia_timeout_secs = 600.0\n{gateway}\n");
-    std::fs::write(&file, configuration(at, first_port, phone, &more)).unwrap();
+    let (file, at) = written(name, |at| configuration(at, first_port, phone, &more));
     Served::start(&file, at).await
 }
 
@@ -139,14 +145,10 @@ async fn a_changed_configuration_is_read_while_a_call_goes_on_and_a_spoiled_one_
 #[tokio::test(flavor = "multi_thread")]
 async fn systemd_is_told_and_each_call_is_one_line_in_the_log() {
     let (phone, _rung) = phone().await;
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve");
-    std::fs::create_dir_all(&dir).unwrap();
     // A path of a socket is short (108 octets).
     let path = std::env::temp_dir().join(format!("segue-notify-{}", std::process::id()));
     let told = tokio::net::UnixDatagram::bind(&path).unwrap();
-    let at = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap();
-    let file = dir.join("notify.toml");
-    std::fs::write(&file, configuration(at, 48_600, &phone, "")).unwrap();
+    let (file, at) = written("notify", |at| configuration(at, 48_600, &phone, ""));
     let mut served = Served::start_with(&file, at, &[("NOTIFY_SOCKET", path.as_os_str())]).await;
     let tells = async |what: &str| {
         let mut datagram = [0; 1_024];
@@ -172,16 +174,11 @@ async fn systemd_is_told_and_each_call_is_one_line_in_the_log() {
 async fn calls_beyond_max_calls_and_beyond_a_share_are_sent_elsewhere() {
     let (phone, _rung) = phone().await;
     let full = "[gateway]\nmax_calls = 1\nmedia_timeout_secs = 600.0\n";
-    let at = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap();
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve");
-    std::fs::create_dir_all(&dir).unwrap();
-    let file = dir.join("full.toml");
-    let text = configuration(at, 48_700, &phone, full).replace("[sip]\n", "[sip]\noverload_target = \"sip:queue@192.0.2.9\"\n");
-    let text = text.replace(
-        "ask_topic = false\n",
-        "ask_topic = false\n[[entry]]\nname = \"tried\"\ncalled = [\"2000\"]\nqueue = \"service\"\nshare = 0.0\nrest = \"sip:old@192.0.2.8\"\n",
-    );
-    std::fs::write(&file, text).unwrap();
+    let tried = "[[entry]]\nname = \"tried\"\ncalled = [\"2000\"]\nqueue = \"service\"\nshare = 0.0\nrest = \"sip:old@192.0.2.8\"\n";
+    let (file, at) = written("full", |at| {
+        let text = configuration(at, 48_700, &phone, &format!("{full}{tried}"));
+        text.replace("[sip]\n", "[sip]\noverload_target = \"sip:queue@192.0.2.9\"\n")
+    });
     let served = Served::start(&file, at).await;
     let sent = |answer: &str| answer.lines().find_map(|line| line.strip_prefix("Contact:")).unwrap_or_default().trim().to_owned();
     let answer = invited_to(at, "2000").await;

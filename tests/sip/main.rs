@@ -8,6 +8,8 @@ mod baresip;
 mod carrier;
 #[path = "../harness/kamailio.rs"]
 mod kamailio;
+#[path = "../harness/kit.rs"]
+mod kit;
 #[path = "../harness/likeness.rs"]
 mod likeness;
 #[path = "../harness/peers.rs"]

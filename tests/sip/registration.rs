@@ -15,6 +15,8 @@ use segue::sound::codec::Codec;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::channel;
 
+use crate::raw::{header, sdp};
+
 /// Nothing here takes longer than this on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(20);
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -150,15 +152,16 @@ async fn a_phone_behind_nat_is_rung_acknowledged_and_hung_up_on_where_it_registe
     assert_eq!(edge.contacts("anna"), [here.as_str()]);
     let leg = dial(&edge, here.clone());
     let invite = phone.next(&format!("INVITE {here} ")).await;
-    let header = |name: &str| invite.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
-    let sdp = "v=0\r\no=- 7 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 39500 RTP/AVP 0\r\n";
+    let of = |name| header(&invite, name).unwrap_or_default();
+    let sdp = sdp(39_500, 0, "sendrecv");
     let answer = format!(
-        "SIP/2.0 200 OK\r\n{}\r\n{}\r\n{};tag=a\r\n{}\r\n{}\r\n{contact}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
-        header("Via:"),
-        header("From:"),
-        header("To:"),
-        header("Call-ID:"),
-        header("CSeq:"),
+        "SIP/2.0 200 OK\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=a\r\nCall-ID: {}\r\nCSeq: {}\r\n{contact}Content-Type: application/sdp\r\n\
+         Content-Length: {}\r\n\r\n{sdp}",
+        of("Via"),
+        of("From"),
+        of("To"),
+        of("Call-ID"),
+        of("CSeq"),
         sdp.len()
     );
     phone.socket.send_to(answer.as_bytes(), phone.registrar).await.expect("loopback is up");

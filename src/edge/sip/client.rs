@@ -278,7 +278,6 @@ impl Ringing<'_, '_> {
             return Err(Refusal { contacts, is_given_up, min_secs, ..(response.status_code.code(), response.status_code.text().to_string()).into() });
         }
         if self.is_cancelled {
-            // The library has ended what was picked up in the same moment (RFC 3261, 9.1).
             return Err(Refusal { is_given_up, ..(REQUEST_TIMEOUT, "given up".to_owned()).into() });
         }
         self.said = response.headers;
@@ -300,8 +299,14 @@ impl Ringing<'_, '_> {
 
     async fn cancel(&mut self) {
         self.is_cancelled = true;
-        if let Err(error) = self.dialog.cancel().await {
-            tracing::debug!(%error, "a CANCEL could not be sent");
+        let given_up = self.dialog.cancel().await;
+        // The library ends what is picked up after a CANCEL (RFC 3261, 9.1), and sends none for what was picked up before.
+        let given_up = match self.dialog.state() {
+            DialogState::Confirmed(..) => self.dialog.bye().await,
+            _ => given_up,
+        };
+        if let Err(error) = given_up {
+            tracing::debug!(%error, "a CANCEL or BYE could not be sent");
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Requests within a call go to the peer's Contact (RFC 3261, 12.2.1.1), and so does the ACK of its 200. [`Hidden::shown`]
 //! writes the address that a message came from into the Contact of who is certainly behind NAT: a caller whose request passed
-//! no proxy and names another address in Via and Contact, and a phone that registered so; what they answer, too. Where proxies record their route,
-//! requests take it, and nothing is written. A stream needs none of this: it is gone back on.
+//! no proxy and names another address in Via and Contact, and a phone that registered so; what they answer, too. Where proxies
+//! record their route, requests take it, and nothing is written. A stream needs none of this: it is gone back on.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use rsipstack::sip::{Header, Headers, Method, SipMessage, Transport};
 use rsipstack::transport::SipAddr;
 
-use super::params::{NameAddr, split, user};
+use super::params::{NameAddr, sent_by, split, user};
 use super::peer::named;
 
 /// Statuses whose Contact says where the peer is; that of a redirection says where others are.
@@ -109,7 +109,7 @@ fn show(headers: &mut Headers, source: SocketAddr, is_hidden: impl Fn(IpAddr) ->
 fn sender(headers: &Headers) -> Option<IpAddr> {
     let vias: Vec<&str> = named(headers, "via").flat_map(|via| split(via, ',')).collect();
     let [via] = vias[..] else { return None };
-    ip_of(via.split(';').next()?.split_whitespace().last()?)
+    ip_of(sent_by(via)?)
 }
 
 /// Where a phone is dialled that registered this contact from there, and where it is hidden if its own address leads nowhere: then

@@ -109,6 +109,11 @@ impl<'a> NameAddr<'a> {
     }
 }
 
+/// Who a Via says has sent it: host and port (RFC 3261, 20.42).
+pub fn sent_by(via: &str) -> Option<&str> {
+    via.split(';').next()?.split_whitespace().last()
+}
+
 /// The user part of a `sip:` URI, or the number of a `tel:` URI, unescaped.
 pub fn user(uri: &str) -> Option<String> {
     let (scheme, rest) = uri.split_once(':')?;

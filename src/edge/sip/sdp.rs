@@ -79,37 +79,24 @@ pub enum Encryption {
 
 /// Our offer.
 pub fn offer(terms: &Terms) -> Vec<u8> {
-    let mut payloads: Vec<(u8, String, Option<String>)> = Vec::new();
-    for &codec in &terms.codecs {
-        payloads.push((our_payload(codec), rtpmap(codec), fmtp(codec)));
-    }
-    if terms.codecs.iter().any(|codec| has_comfort(*codec)) {
-        payloads.push((comfort::PAYLOAD_TYPE, format!("CN/{COMFORT_CLOCK}"), None));
-    }
-    for (clock, payload) in EVENTS {
-        if terms.codecs.iter().any(|codec| event_clock(*codec) == clock) {
-            payloads.push((payload, format!("telephone-event/{clock}"), Some("0-16".into())));
-        }
-    }
+    let codecs = terms.codecs.iter().map(|codec| Format::codec(*codec, our_payload(*codec)));
+    let comfort = terms.codecs.iter().any(|codec| has_comfort(*codec)).then(Format::comfort);
+    let events = EVENTS.into_iter().filter(|(clock, _)| terms.codecs.iter().any(|codec| event_clock(*codec) == *clock));
+    let formats = codecs.chain(comfort).chain(events.map(|(clock, payload)| Format::event(payload, clock)));
     let encrypts = terms.srtp == Encryption::Required;
     let mut media = Media {
         media: "audio".into(),
         port: terms.local.port(),
         num_ports: None,
         proto: if encrypts { "RTP/SAVP" } else { "RTP/AVP" }.into(),
-        fmt: payloads.iter().map(|(payload, ..)| payload.to_string()).collect::<Vec<_>>().join(" "),
+        fmt: String::new(),
         media_title: None,
         connections: Vec::new(),
         bandwidths: Vec::new(),
         key: None,
         attributes: Vec::new(),
     };
-    for (payload, map, fmtp) in payloads {
-        media.add_attribute(Attribute::with_value("rtpmap", format!("{payload} {map}")));
-        if let Some(fmtp) = fmtp {
-            media.add_attribute(Attribute::with_value("fmtp", format!("{payload} {fmtp}")));
-        }
-    }
+    describe(&mut media, formats.collect());
     if encrypts {
         media.add_attribute(crypto(1, &terms.key));
     }
@@ -139,20 +126,9 @@ pub fn answer(terms: &Terms, offer: &[u8]) -> Result<(Vec<u8>, MediaPlan), SdpEr
         }
     };
     let mut ours = Media { attributes: Vec::new(), connections: Vec::new(), port: terms.local.port(), ..theirs.medias[at].clone() };
-    let comfort = peer.has_comfort(codec).then_some(comfort::PAYLOAD_TYPE);
-    let taken = std::iter::once(payload).chain(comfort).chain(event.map(|(payload, _)| payload));
-    ours.fmt = taken.map(|payload| payload.to_string()).collect::<Vec<_>>().join(" ");
-    ours.add_attribute(Attribute::with_value("rtpmap", format!("{payload} {}", rtpmap(codec))));
-    if let Some(fmtp) = fmtp(codec) {
-        ours.add_attribute(Attribute::with_value("fmtp", format!("{payload} {fmtp}")));
-    }
-    if let Some(comfort) = comfort {
-        ours.add_attribute(Attribute::with_value("rtpmap", format!("{comfort} CN/{COMFORT_CLOCK}")));
-    }
-    if let Some((event, clock)) = event {
-        ours.add_attribute(Attribute::with_value("rtpmap", format!("{event} telephone-event/{clock}")));
-        ours.add_attribute(Attribute::with_value("fmtp", format!("{event} 0-16")));
-    }
+    let comfort = peer.has_comfort(codec).then(Format::comfort);
+    let events = event.map(|(payload, clock)| Format::event(payload, clock));
+    describe(&mut ours, std::iter::once(Format::codec(codec, payload)).chain(comfort).chain(events).collect());
     if let Some((tag, _)) = srtp {
         ours.add_attribute(crypto(tag, &terms.key));
     }
@@ -212,13 +188,40 @@ fn has_comfort(codec: Codec) -> bool {
     codec.clock_hz() == COMFORT_CLOCK
 }
 
-fn rtpmap(codec: Codec) -> String {
-    let channels = if codec == Codec::Opus { "/2" } else { "" };
-    format!("{}/{}{channels}", codec.name(), codec.clock_hz())
+/// What a payload type means.
+struct Format {
+    payload: u8,
+    rtpmap: String,
+    fmtp: Option<&'static str>,
 }
 
-fn fmtp(codec: Codec) -> Option<String> {
-    (codec == Codec::Opus).then(|| "useinbandfec=1;maxplaybackrate=16000;sprop-maxcapturerate=16000".to_owned())
+impl Format {
+    fn codec(codec: Codec, payload: u8) -> Format {
+        let (channels, fmtp) = match codec {
+            Codec::Opus => ("/2", Some("useinbandfec=1;maxplaybackrate=16000;sprop-maxcapturerate=16000")),
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => ("", None),
+        };
+        Format { payload, rtpmap: format!("{}/{}{channels}", codec.name(), codec.clock_hz()), fmtp }
+    }
+
+    fn comfort() -> Format {
+        Format { payload: comfort::PAYLOAD_TYPE, rtpmap: format!("CN/{COMFORT_CLOCK}"), fmtp: None }
+    }
+
+    fn event(payload: u8, clock: u32) -> Format {
+        Format { payload, rtpmap: format!("telephone-event/{clock}"), fmtp: Some("0-16") }
+    }
+}
+
+/// Takes these formats, and no others.
+fn describe(media: &mut Media, formats: Vec<Format>) {
+    media.fmt = formats.iter().map(|format| format.payload.to_string()).collect::<Vec<_>>().join(" ");
+    for Format { payload, rtpmap, fmtp } in formats {
+        media.add_attribute(Attribute::with_value("rtpmap", format!("{payload} {rtpmap}")));
+        if let Some(fmtp) = fmtp {
+            media.add_attribute(Attribute::with_value("fmtp", format!("{payload} {fmtp}")));
+        }
+    }
 }
 
 /// RFC 3264, 6: a stream that is not wanted has port 0 in the answer.

@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use super::answering::{Answering, on_early, prepare};
 use super::guard::Verdict;
 use super::leg::{News, SDP};
-use super::params::{NameAddr, parameter, split, unescaped, user};
+use super::params::{NameAddr, parameter, sent_by, split, unescaped, user};
 use super::peer::{EXTENSIONS, named, replaces, tokens};
 use super::trunk::table::CalledIn;
 use super::{Inner, METHODS, auth, caller, register};
@@ -272,7 +272,7 @@ fn check_way(inner: &Inner, request: &Request) -> Result<(), Refusal> {
     }
     let ours = inner.contact(None).host_with_port.to_string();
     let vias = values(request, "via").collect::<Vec<_>>();
-    let is_ours = |via: &str| via.split(';').next().and_then(|sent| sent.split_whitespace().last()).is_some_and(|by| by == ours);
+    let is_ours = |via: &str| sent_by(via).is_some_and(|by| by == ours);
     if vias.iter().flat_map(|via| split(via, ',')).any(is_ours) {
         tracing::info!("a call of ours came back to us, and is refused: who is dialled leads here");
         return Err(Refusal(StatusCode::LoopDetected, Vec::new()));

@@ -5,8 +5,13 @@ use crate::raw::{Raw, header, sdp, tag};
 
 /// A phone calls, and stands.
 async fn standing(table: SipTable, headers: &str) -> (Raw, Leg, SipEdge) {
+    standing_as(|phone| phone, table, headers).await
+}
+
+/// The same, with a phone of its own kind.
+async fn standing_as(kind: fn(Raw) -> Raw, table: SipTable, headers: &str) -> (Raw, Leg, SipEdge) {
     let (edge, mut ringing) = open_with(table).await;
-    let mut phone = Raw::new(edge.local(), "caller");
+    let mut phone = kind(Raw::new(edge.local(), "caller"));
     let cseq = phone.ask("INVITE", headers, &sdp(6_000, 0, "sendrecv"));
     let mut call = invited(&mut ringing).await;
     ask(&call.leg, LegCommand::Answer).await;
@@ -298,20 +303,12 @@ async fn a_call_that_is_sent_on_is_followed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_behind_nat_is_held_and_hung_up_on_where_they_are_heard_from() {
-    let (edge, mut ringing) = open().await;
-    let mut phone = Raw::new(edge.local(), "hidden").behind_nat();
-    let invite = phone.ask("INVITE", "", &sdp(6_000, 0, "sendrecv"));
-    let mut call = invited(&mut ringing).await;
-    ask(&call.leg, LegCommand::Answer).await;
-    let answer = phone.expect("SIP/2.0 200");
-    phone.meet(&answer);
-    phone.ack(invite, "");
-    stands(&mut call.leg).await;
-    ask(&call.leg, LegCommand::Hold(true)).await;
+    let (phone, leg, _edge) = standing_as(Raw::behind_nat, SipTable::default(), "").await;
+    ask(&leg, LegCommand::Hold(true)).await;
     let held = phone.expect(&format!("INVITE sip:dana@{}", phone.at));
     phone.answer(&held, "200 OK", "", &sdp(6_000, 0, "recvonly"));
     phone.expect("ACK");
-    ask(&call.leg, LegCommand::HangUp { cause: 16, text: "Normal call clearing".into() }).await;
+    ask(&leg, LegCommand::HangUp { cause: 16, text: "Normal call clearing".into() }).await;
     phone.expect_and_take(&format!("BYE sip:dana@{}", phone.at));
 }
 
@@ -324,6 +321,19 @@ async fn who_asks_during_a_shutdown_whether_we_are_there_sends_no_more_calls() {
     edge.drain();
     proxy.ask("OPTIONS", "", "");
     assert_eq!(header(&proxy.expect("SIP/2.0 503"), "Retry-After"), Some("60"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_picks_up_in_the_moment_in_which_they_are_given_up_is_hung_up_on() {
+    let (edge, _ringing) = open().await;
+    for _ in 0..200 {
+        let phone = Raw::new(edge.local(), "late");
+        let leg = edge.dial(dialling(phone.at.port(), ""));
+        phone.answer(&phone.expect("INVITE"), "200 OK", "", &sdp(6_000, 0, "sendrecv"));
+        phone.expect("ACK");
+        drop(leg);
+        phone.expect_and_take("BYE");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
