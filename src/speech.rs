@@ -84,7 +84,7 @@ pub trait RecognizerStream: Send {
 
 /// A text-to-speech engine.
 pub trait Synthesizer: Send + Sync {
-    /// What it is called in configuration and records.
+    /// Its voice: a text sounds the same from all synthesizers of one name.
     fn name(&self) -> &str;
 
     /// Begins to speak a sentence or two; the sound comes in chunks at `rate`.

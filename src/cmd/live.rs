@@ -122,8 +122,8 @@ async fn store(table: &StoreTable) -> anyhow::Result<Option<Store>> {
     Ok(Some(store))
 }
 
-/// Synthesizes what is known to be said, in every band in which callers may hear it. This takes a second or two of work without a
-/// pause, and has a thread of its own.
+/// The kit, once it has synthesized what is known to be said, in every band in which callers may hear it. This takes a second or
+/// two of work without a pause, and has a thread of its own.
 pub async fn speak_ahead(config: &Config, kit: Kit) -> Kit {
     // Browsers come by way of our pages.
     let of_browsers = config.webrtc.codecs.iter().filter(|_| config.console.bind.is_some());

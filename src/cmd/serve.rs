@@ -246,7 +246,7 @@ async fn reload(old: &Config, gateway: &Gateway, sip: &SipEdge, console: Option<
     if let Err(error) = sip.renew_certificate() {
         complain(&format!("{error}; the certificate before it stays in force"));
     }
-    let Some((config, mut kit)) = load(file) else {
+    let Some((config, kit)) = load(file) else {
         complain("the configuration has mistakes; the old one stays in force");
         return;
     };
@@ -254,7 +254,7 @@ async fn reload(old: &Config, gateway: &Gateway, sip: &SipEdge, console: Option<
         Ok(phones) => phones,
         Err(error) => return complain(&format!("{error:#}; the old configuration stays in force")),
     };
-    kit.speak_as(&gateway.kit());
+    kit.take_phrases_of(&gateway.kit());
     gateway.reload(live::speak_ahead(&config, kit).await, places);
     sip.renew_accounts(accounts);
     if let Some(console) = console {

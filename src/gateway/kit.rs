@@ -171,14 +171,9 @@ impl Kit {
         &self.missing
     }
 
-    /// Takes the voice of another kit, with all that it has spoken, if both speak alike. Recordings are looked for anew.
-    pub fn speak_as(&mut self, other: &Kit) {
-        let [ours, theirs] = [&self.tables.speech, &other.tables.speech];
-        let is_alike =
-            (ours.synthesizer, &ours.deepgram, &ours.flite, &ours.voice) == (theirs.synthesizer, &theirs.deepgram, &theirs.flite, &theirs.voice);
-        if is_alike && ours.voice.prompts.is_none() && other.missing.is_empty() {
-            self.voice = other.voice();
-        }
+    /// Takes over what another kit has spoken, if it has the same voice.
+    pub fn take_phrases_of(&self, other: &Kit) {
+        self.voice.take_phrases_of(&other.voice);
     }
 
     /// The voice that all calls may share, so that what was said once is spoken at once.

@@ -188,7 +188,7 @@ impl DeepgramVoice {
 
 impl Synthesizer for DeepgramVoice {
     fn name(&self) -> &str {
-        "deepgram"
+        &self.service.table.voice
     }
 
     fn speak<'a>(&'a self, text: &'a str, _: &'a str, rate: Rate) -> Answering<'a, Box<dyn VoiceStream>> {

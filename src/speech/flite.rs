@@ -69,7 +69,7 @@ fn file_name(voice: FliteVoice) -> &'static str {
 
 impl Synthesizer for Flite {
     fn name(&self) -> &str {
-        "flite"
+        file_name(self.voice)
     }
 
     fn speak<'a>(&'a self, text: &'a str, language: &'a str, rate: Rate) -> Answering<'a, Box<dyn VoiceStream>> {

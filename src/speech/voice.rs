@@ -71,6 +71,15 @@ impl Voice {
         Voice { shared: Arc::new(Shared { synthesizer, standby, prompts: Arc::clone(prompts), cache }) }
     }
 
+    /// Keeps what another has spoken, if it is the same voice; recordings may have changed since.
+    pub fn take_phrases_of(&self, other: &Voice) {
+        let name = |voice: &Voice| voice.shared.synthesizer.as_ref().map(|synthesizer| synthesizer.name().to_owned());
+        if name(self).is_some() && name(self) == name(other) {
+            let phrases = other.shared.cache().clone();
+            self.shared.cache().take_phrases_of(phrases);
+        }
+    }
+
     /// Speaks these wordings into the cache; gives what went wrong, so that it is known before the first call.
     pub async fn ahead(&self, wordings: &[Wording], language: &str, rate: Rate) -> Vec<Fault> {
         let mut faults = Vec::new();

@@ -10,8 +10,8 @@ use segue::gateway::Kit;
 /// The kit of this configuration. Notices, which take a core two seconds, are spoken once for all tests of a process.
 pub fn kit(config: &Config) -> Kit {
     static FIRST: OnceLock<Kit> = OnceLock::new();
-    let mut kit = load(config);
-    kit.speak_as(FIRST.get_or_init(|| std::thread::scope(|scope| scope.spawn(|| spoken(load(config))).join()).expect("it speaks")));
+    let kit = load(config);
+    kit.take_phrases_of(FIRST.get_or_init(|| std::thread::scope(|scope| scope.spawn(|| spoken(load(config))).join()).expect("it speaks")));
     kit
 }
 
@@ -20,7 +20,7 @@ fn load(config: &Config) -> Kit {
 }
 
 fn spoken(kit: Kit) -> Kit {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         kit.speak_ahead(Rate::Hz8000).await;
         kit.speak_ahead(Rate::Hz16000).await;

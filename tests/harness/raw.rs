@@ -72,6 +72,11 @@ impl Raw {
         Raw { named: "10.0.0.3:5060".into(), ..self }
     }
 
+    /// Talks to this edge from now on.
+    pub fn towards(self, edge: SocketAddr) -> Raw {
+        Raw { edge, ..self }
+    }
+
     /// Waits as long as this for what it expects.
     pub fn patient(self, secs: u64) -> Raw {
         Raw { patience: Duration::from_secs(secs), ..self }

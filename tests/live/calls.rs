@@ -2,17 +2,21 @@
 //!
 //! Entries here have no bot, so that a call goes straight to its queue and a test takes seconds.
 
+use std::path::Path;
 use std::time::Duration;
 
-use crate::likeness::speech;
+use crate::likeness::{read, speech};
 use crate::peers::until_so;
-use crate::phones::{PATIENCE, accepts, call, dialling, finished, gateway, gateway_with, in_time, outcomes, part, phone, phone_with, tone};
-use segue::base::{EndedBy, Frame, Happening, LegId, Network, OfferOutcome, Party, Purpose, Rate};
+use crate::phones::{
+    PATIENCE, accepts, call, dialling, finished, gateway, gateway_with, in_time, on_loopback, open, outcomes, part, phone, phone_with, tone,
+};
+use segue::base::{EndedBy, Frame, HandoffClock, Happening, LegId, Network, OfferOutcome, Party, Purpose, Rate, SignalKind};
 use segue::cmd::live;
 use segue::edge::sip::SipEdge;
 use segue::edge::{LegCommand, LegEvent, Wire};
 use segue::replay::caller::{self, Part};
 use segue::sound::codec::{Codec, Encoder, MAX_ENCODED};
+use segue::sound::recording::ChannelChoice;
 use segue::sound::rtp::Packet;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,6 +54,53 @@ async fn a_caller_is_bridged_to_an_agent_who_takes_the_call_by_key() {
         let is_heard = |who| object.turns.iter().any(|turn| turn.who == who && handoff.bridged_s.is_some_and(|bridged| turn.end_s > bridged));
         assert!(is_heard(Party::Caller) && is_heard(Party::Agent), "both are still listened to, though there never was a bot: {:?}", object.turns);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_raises_their_voice_is_noticed_while_their_sound_is_passed_on_as_it_comes() {
+    let recording = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("audio/calls/gets-loud.flac"), ChannelChoice::Left);
+    let pause = [0; 9_600];
+    // Three calm turns and two loud ones.
+    let turns = [(12_000, 36_000), (60_000, 71_200), (95_000, 106_400), (196_000, 213_600), (236_800, 247_600)];
+    let said: Vec<i16> = turns.iter().flat_map(|(from, to)| [&pause, &recording[*from..*to]].concat()).collect();
+    let (agent, mut rung) = phone().await;
+    let (caller_phone, _rung) = phone().await;
+    let mut running = gateway(&[agent.local()], "").await;
+    let agent = tokio::spawn(async move {
+        let invited = in_time(rung.recv()).await.unwrap();
+        caller::attend(invited.leg, Duration::from_millis(100), accepts(Duration::from_millis(300), part(60))).await
+    });
+    let heard = call(&caller_phone, &format!("sip:1000@{}", running.sip.local()), Codec::Pcmu, Part { recording: said.into(), ..part(20) }).await;
+    assert!(heard.status == 200 && in_time(agent).await.unwrap().heard_s > 5.0, "{heard:?}");
+    let finished = finished(&mut running).await;
+    let at = |what: &dyn Fn(&Happening) -> bool| finished.records.iter().filter(|r| what(&r.kind)).map(|r| r.at.as_secs_f64()).collect::<Vec<_>>();
+    let bridged = at(&|kind| matches!(kind, Happening::ClockReached { clock: HandoffClock::T5, .. }))[0];
+    let loud = at(&|kind| matches!(kind, Happening::SignalHeard { who: Party::Caller, signal: SignalKind::RaisedVolume, .. }));
+    // The first loud turn begins after 10.3 s.
+    assert!(loud.len() == 2 && loud.iter().all(|loud| *loud > bridged.max(10.3)), "{bridged} {loud:?}");
+    let of_caller = finished.network.iter().find(|(leg, _)| *leg == LegId::CALLER).map(|(_, network)| network.forwarded);
+    assert!(of_caller.is_some_and(|packets| packets > 700), "{of_caller:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_who_is_dialled_over_a_trunk_takes_the_call_by_key() {
+    let (carrier, mut rung) = phone().await;
+    let number = "tel:+4930123456";
+    let mut tables = format!("[[trunk]]\nname = \"carrier\"\nserver = \"sip:{}\"\n[[agent]]\nname = \"anna\"\n", carrier.local());
+    tables += &format!("[[phone]]\nagent = \"anna\"\ncontact = \"{number}\"\ntrunks = [\"carrier\"]\n");
+    let entry = "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\n[[queue]]\nname = \"service\"\n";
+    let mut running = open(&format!("{entry}{}{tables}", on_loopback(""))).await;
+    let anna = tokio::spawn(async move {
+        let invited = in_time(rung.recv()).await.unwrap();
+        let called = invited.called.clone();
+        (called, caller::attend(invited.leg, Duration::from_millis(300), accepts(Duration::from_millis(500), part(60))).await)
+    });
+    let (caller_phone, _rung) = phone().await;
+    let heard = call(&caller_phone, &format!("sip:1000@{}", running.sip.local()), Codec::Pcmu, part(6)).await;
+    let (called, anna) = in_time(anna).await.unwrap();
+    assert_eq!(called, "+4930123456");
+    assert!(anna.they_hung_up && anna.heard_s > 2.0 && heard.heard_s > 2.0, "{anna:?} {heard:?}");
+    assert_eq!(outcomes(&finished(&mut running).await), [("anna".to_owned(), OfferOutcome::Accepted)]);
 }
 
 /// The share of a sound's power between 4.5 and 7.5 kHz, of 20 ms frames at 16 kHz.

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::likeness::{Likeness, speech};
 use crate::peers::{Peer, Room, free_media_port};
-use crate::phones::{PATIENCE, accepts, finished, gateway, in_time, part, phone, until};
+use crate::phones::{PATIENCE, accepts, dialling, finished, gateway, in_time, part, phone, until, until_they_talk};
 use crate::raw::{Raw, header, sdp};
 use crate::traps::{Line, Seen, Talk, has, talk_with, what_callers_say};
-use segue::base::{AgentId, CallOutcome, EndedBy, HandoffClock, HandoffOutcome, Happening};
+use segue::base::{AgentId, CallOutcome, EndedBy, HandoffClock, HandoffOutcome, Happening, StageName};
 use segue::cmd::live::Running;
 use segue::edge::{LEG_QUEUE, Leg, LegCommand, LegEvent, MediaPlan, MediaSockets};
 use segue::gateway::live::call::Finished;
@@ -98,8 +98,13 @@ fn takes_over(bea: &mut Raw) -> (UdpSocket, SocketAddr) {
     let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
     bea.answer(&invite, "200 OK", "", &sdp(rtp.local_addr().unwrap().port(), 0, "sendrecv"));
     bea.expect("ACK");
-    let port = invite.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap();
-    (rtp, SocketAddr::from(([127, 0, 0, 1], port)))
+    (rtp, sound_of(&invite))
+}
+
+/// Where sound is sent, by this message.
+fn sound_of(message: &str) -> SocketAddr {
+    let port = message.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap();
+    SocketAddr::from(([127, 0, 0, 1], port))
 }
 
 /// Somebody who talks on this socket, in G.711 with this peer, until the sender is dropped.
@@ -156,6 +161,53 @@ async fn whom_an_agent_has_asked_on_another_line_takes_the_caller_over_and_the_a
     let finished = finished(&mut running).await;
     assert_eq!(joined(&finished), ["agent-1".into(), AgentId::from("outside line")]);
     assert!(has(&finished, |h| matches!(h, Happening::HandoffEnded { outcome: HandoffOutcome::Bridged, .. })), "{:?}", finished.records);
+    let bridged = |h: &Happening| matches!(h, Happening::CallEnded { outcome: CallOutcome::Bridged, by: EndedBy::Caller, .. });
+    assert!(has(&finished, bridged), "{:?}", finished.records.last());
+}
+
+/// INVITE with Replaces (RFC 3891) from end to end: an agent goes on with the caller on their other phone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_takes_the_call_over_on_another_phone() {
+    let (caller_phone, _rung) = phone().await;
+    let desk = Raw::new(SocketAddr::from(([127, 0, 0, 1], 9)), "desk");
+    let mut running = gateway(&[desk.at], "").await;
+    let mut records = running.gateway.watch();
+    let leg = caller_phone.dial(dialling(&caller_phone, &format!("sip:1000@{}", running.sip.local()), Codec::Pcmu));
+    let mut caller = Line::new(leg, what_callers_say(), &[]);
+    let edge = running.sip.local();
+    let mut desk = desk.towards(edge).patient(PATIENCE.as_secs());
+    let mut desk = in_time(tokio::task::spawn_blocking(move || {
+        desk.picks_up("", 6_000);
+        desk
+    }))
+    .await
+    .unwrap();
+    until(&mut records, |h| matches!(h, Happening::StageEntered { stage: StageName::Briefing })).await;
+    desk.presses('1');
+    until(&mut records, |h| matches!(h, Happening::StageEntered { stage: StageName::Bridged })).await;
+    let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = rtp.local_addr().unwrap().port();
+    let (mobile, answer) = in_time(tokio::task::spawn_blocking(move || {
+        let mut mobile = Raw::new(edge, "mobile").patient(PATIENCE.as_secs());
+        let answer = mobile.calls(&format!("Replaces: {};to-tag={};from-tag={}\r\n", desk.call, desk.their_tag, desk.tag), port);
+        desk.expect_and_take("BYE");
+        (mobile, answer)
+    }))
+    .await
+    .unwrap();
+    let says = speech(&["repeats-the-question", "nobody-on-duty", "gets-loud"]);
+    let (line, over) = talks((rtp, sound_of(&answer)), says.clone()).await;
+    until_they_talk(&mut records).await;
+    caller.goes_on(12).await;
+    caller.hang_up().await;
+    in_time(tokio::task::spawn_blocking(move || mobile.expect_and_take("BYE"))).await.unwrap();
+    drop(over);
+    let (of_caller, of_mobile) = (caller.heard().await, line.heard().await);
+    let latest = of_caller.len().saturating_sub(10 * 8_000);
+    Likeness::of(&says, &of_caller[latest..]).must_be_good("the caller hears the agent on the other phone");
+    Likeness::of(&what_callers_say(), &of_mobile).must_be_good("the agent hears the caller on the other phone");
+    let finished = finished(&mut running).await;
+    assert_eq!(joined(&finished), ["agent-1".into()], "it is the same agent");
     let bridged = |h: &Happening| matches!(h, Happening::CallEnded { outcome: CallOutcome::Bridged, by: EndedBy::Caller, .. });
     assert!(has(&finished, bridged), "{:?}", finished.records.last());
 }

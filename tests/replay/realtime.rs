@@ -21,6 +21,15 @@ fn objects(output: &Output) -> Vec<Value> {
     String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// By how much times may differ, in s.
+const SLACK_SECS: f64 = 0.3;
+
+/// What was heard, and when it began and ended in the recording.
+fn signals(object: &Value) -> Vec<(&Value, &Value, [f64; 2])> {
+    let signals = object["signals"].as_array().unwrap().iter();
+    signals.map(|s| (&s["kind"], &s["who"], ["rec_start_s", "rec_end_s"].map(|key| s[key].as_f64().unwrap()))).collect()
+}
+
 /// What a handoff was for, and what agents did.
 fn decisions(object: &Value) -> Vec<Value> {
     let handoffs = object["handoffs"].as_array().unwrap().iter();
@@ -30,7 +39,7 @@ fn decisions(object: &Value) -> Vec<Value> {
 #[test]
 fn a_phone_call_in_real_time_decides_as_virtual_time_does() {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("realtime");
-    let calls = [sample("asks-for-a-person.flac"), sample("order-by-keys.flac")];
+    let calls = ["asks-for-a-person.flac", "gets-loud.flac", "order-by-keys.flac"].map(sample);
     let realtime = segue(&["--realtime", "--json", "--out", out.to_str().unwrap()], &calls);
     if told(&realtime).contains("no speech recognizer") {
         eprintln!("SKIPPED: {}", told(&realtime));
@@ -39,9 +48,14 @@ fn a_phone_call_in_real_time_decides_as_virtual_time_does() {
     assert!(realtime.status.success(), "{}", told(&realtime));
     let on_virtual_time = segue(&["--json"], &calls);
     let (real, virtual_time) = (objects(&realtime), objects(&on_virtual_time));
-    assert_eq!(real.len(), 2);
+    assert_eq!((real.len(), virtual_time.len()), (calls.len(), calls.len()));
     for (real, virtual_time) in real.iter().zip(&virtual_time) {
         assert_eq!(decisions(real), decisions(virtual_time));
+        let (real, virtual_time) = (signals(real), signals(virtual_time));
+        let are_same = real.iter().zip(&virtual_time).all(|((kind, who, at), (other, whose, when))| {
+            (kind, who) == (other, whose) && at.iter().zip(when).all(|(at, when)| (at - when).abs() < SLACK_SECS)
+        });
+        assert!(real.len() == virtual_time.len() && are_same, "{real:?} in real time, {virtual_time:?} on virtual time");
     }
     for file in ["events.jsonl", "packet.json", "transcript.txt", "call.wav", "report.html"] {
         assert!(out.join("asks-for-a-person").join(file).metadata().unwrap().len() > 0, "{file}");

@@ -220,7 +220,7 @@ impl Ringing<'_, '_> {
                     return self.decided(response).await;
                 }
                 Some(state) = states.recv() => {
-                    if matches!(state, DialogState::Trying(_) | DialogState::Early(..)) {
+                    if matches!(state, DialogState::Trying(_) | DialogState::Early(..) | DialogState::Confirmed(..)) {
                         silent_until = None;
                     }
                     self.on_state(state).await;
@@ -300,7 +300,7 @@ impl Ringing<'_, '_> {
     async fn cancel(&mut self) {
         self.is_cancelled = true;
         let given_up = self.dialog.cancel().await;
-        // The library ends what is picked up after a CANCEL (RFC 3261, 9.1), and sends none for what was picked up before.
+        // The library ends what is picked up after this (RFC 3261, 9.1), and does nothing for what was picked up before.
         let given_up = match self.dialog.state() {
             DialogState::Confirmed(..) => self.dialog.bye().await,
             _ => given_up,

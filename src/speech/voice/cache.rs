@@ -72,6 +72,15 @@ impl Cache {
         self.entries.insert(piece, Entry { sound, used: self.uses });
     }
 
+    /// Keeps what another cache has, recordings aside; what it used last stays longest.
+    pub fn take_phrases_of(&mut self, mut other: Cache) {
+        for piece in other.by_use.into_values().filter(|piece| piece.prompt.is_none()) {
+            if let Some(entry) = other.entries.remove(&piece) {
+                self.keep(piece, entry.sound);
+            }
+        }
+    }
+
     fn remove(&mut self, piece: &Piece) {
         if let Some(entry) = self.entries.remove(piece) {
             self.by_use.remove(&entry.used);
@@ -109,6 +118,20 @@ mod tests {
         assert!(cache.find(&piece("b")).is_none());
         assert!(cache.find(&piece("a")).is_some() && cache.find(&piece("c")).is_some());
         assert_eq!((cache.len(), cache.thrown_away(), cache.bytes), (2, 1, 40));
+    }
+
+    #[test]
+    fn phrases_of_another_cache_are_kept_as_far_as_there_is_room_and_recordings_are_not() {
+        let mut old = Cache::new(100);
+        for name in ["a", "b", "c"] {
+            old.keep(piece(name), vec![0; 10].into());
+        }
+        old.find(&piece("a"));
+        old.keep(Piece { prompt: Some("hold".into()), ..piece("d") }, vec![0; 10].into());
+        let mut new = Cache::new(40);
+        new.take_phrases_of(old);
+        let kept: Vec<&str> = new.entries.keys().map(|piece| piece.text.as_str()).collect();
+        assert_eq!(kept, ["a", "c"]);
     }
 
     #[test]

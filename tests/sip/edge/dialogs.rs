@@ -326,6 +326,7 @@ async fn who_asks_during_a_shutdown_whether_we_are_there_sends_no_more_calls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_picks_up_in_the_moment_in_which_they_are_given_up_is_hung_up_on() {
     let (edge, _ringing) = open().await;
+    // The ACK leaves before the leg knows that it stands; few of these calls are given up just then.
     for _ in 0..200 {
         let phone = Raw::new(edge.local(), "late");
         let leg = edge.dial(dialling(phone.at.port(), ""));
