@@ -19,6 +19,8 @@ mod browser;
 #[allow(clippy::unwrap_used, reason = "a bench may fail by unwrapping")]
 #[path = "../tests/harness/console.rs"]
 mod console;
+#[path = "../tests/harness/kit.rs"]
+mod kit;
 #[path = "density/lines.rs"]
 mod lines;
 #[path = "density/load.rs"]
