@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::console::{PATIENCE, Site, TABLES};
-use crate::kit::kit;
 use reqwest::Method;
 use segue::base::Record;
+use segue::cmd::live;
 use segue::config::Config;
 use segue::replay::expect::ExpectTable;
 use segue::replay::run::{Player as _, VirtualTime};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// What happened in a recorded call that gets a person; its sound is written into `dir`.
 fn replayed(dir: &Path) -> Vec<Record> {
     let config = Config::read(None, [], |_| Err(std::io::ErrorKind::NotFound.into())).unwrap_or_else(|p| panic!("{p}"));
-    let kit = kit(&config);
+    let kit = live::kit(&config, None).unwrap_or_else(|p| panic!("{p}"));
     let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio/calls/asks-for-a-person.flac");
     let options: ExpectTable = toml::from_str(&std::fs::read_to_string(recording.with_extension("expect.toml")).unwrap()).unwrap();
     VirtualTime(&kit).play(&recording, &options, Some(dir), &mut |_, _| {}).unwrap_or_else(|error| panic!("{error}")).replayed.records

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use crate::kit::kit;
 use jiff::{SignedDuration, Timestamp};
 use segue::base::{AgentId, Happening, Party, Record, Time};
+use segue::cmd::live;
 use segue::config::Config;
 use segue::console::projection::{Audience, Choices, Projection, Told};
 use segue::console::views::{EarlierView, Event, NumbersView, StageWord, Topic};
@@ -17,7 +17,7 @@ use segue::replay::run::{Player as _, VirtualTime};
 /// A recorded caller of the built-in line who gets a person, and the agent whom the replay scripts.
 fn replayed() -> (Vec<Record>, DeskTables) {
     let config = Config::read(None, [], |_| Err(std::io::ErrorKind::NotFound.into())).unwrap_or_else(|p| panic!("{p}"));
-    let kit = kit(&config);
+    let kit = live::kit(&config, None).unwrap_or_else(|p| panic!("{p}"));
     let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio/calls/gets-loud.flac");
     let expected = std::fs::read_to_string(recording.with_extension("expect.toml")).unwrap();
     let options: ExpectTable = toml::from_str(&expected).unwrap();

@@ -176,7 +176,7 @@ async fn the_button_is_a_request_as_if_it_had_been_said() {
     let mut records = site.running.gateway.watch();
     let mut visitor = Visitor::call(&site).await;
     let told = visitor.until("bot").await;
-    if kit(&config).missing().is_empty() {
+    if kit(&config).await.missing().is_empty() {
         assert!(told.iter().any(|message| message["event"]["who"] == "bot"), "the greeting is read too: {told:?}");
     }
     assert_eq!(visitor.ask("/visit/person", &json!({})).await, 202);

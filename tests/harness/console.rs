@@ -60,7 +60,7 @@ impl Site {
     pub async fn kept(text: &str) -> Site {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let config = Config::read(Some(("test.toml", text)), [], |path| std::fs::read_to_string(path)).unwrap_or_else(|p| panic!("{p}"));
-        let running = live::open_kept(&config, kit(&config)).await.unwrap();
+        let running = live::open_kept(&config, kit(&config).await).await.unwrap();
         let address = running.console.as_ref().unwrap().address();
         Site { running, address }
     }
@@ -69,7 +69,7 @@ impl Site {
     pub async fn of(config: &Config) -> Site {
         // Another test of this process may have done it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let running = live::open(config, kit(config)).await.unwrap();
+        let running = live::open(config, kit(config).await).await.unwrap();
         let address = running.console.as_ref().unwrap().address();
         Site { running, address }
     }

@@ -100,7 +100,7 @@ pub async fn gateway_with(sip: &str, agents: &[SocketAddr], more: &str) -> Runni
 /// A gateway of this configuration, which has no recognizer and no secrets.
 pub async fn open(text: &str) -> Running {
     let config = Config::read(Some(("test.toml", text)), [], |path| std::fs::read_to_string(path)).unwrap_or_else(|p| panic!("{p}"));
-    live::open(&config, kit(&config)).await.unwrap()
+    live::open(&config, kit(&config).await).await.unwrap()
 }
 
 /// A tone of so many seconds.

@@ -45,6 +45,12 @@ pub fn sdp(port: u16, payload: u8, direction: &str) -> String {
     )
 }
 
+/// Where sound is sent, by this message.
+pub fn sound_of(message: &str) -> SocketAddr {
+    let port = message.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
+    SocketAddr::from(([127, 0, 0, 1], port.expect("it has sound")))
+}
+
 impl Raw {
     pub fn new(edge: SocketAddr, name: &str) -> Raw {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has ports");

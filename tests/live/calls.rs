@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use crate::likeness::{read, speech};
 use crate::peers::until_so;
-use crate::phones::{
-    PATIENCE, accepts, call, dialling, finished, gateway, gateway_with, in_time, on_loopback, open, outcomes, part, phone, phone_with, tone,
-};
+use crate::phones::{PATIENCE, accepts, call, dialling, finished, gateway, gateway_with, in_time, outcomes, part, phone, phone_with, tone};
 use segue::base::{EndedBy, Frame, HandoffClock, Happening, LegId, Network, OfferOutcome, Party, Purpose, Rate, SignalKind};
 use segue::cmd::live;
 use segue::edge::sip::SipEdge;
@@ -88,8 +86,7 @@ async fn an_agent_who_is_dialled_over_a_trunk_takes_the_call_by_key() {
     let number = "tel:+4930123456";
     let mut tables = format!("[[trunk]]\nname = \"carrier\"\nserver = \"sip:{}\"\n[[agent]]\nname = \"anna\"\n", carrier.local());
     tables += &format!("[[phone]]\nagent = \"anna\"\ncontact = \"{number}\"\ntrunks = [\"carrier\"]\n");
-    let entry = "[[entry]]\nname = \"main\"\ncalled = [\"1000\"]\nqueue = \"service\"\n[[queue]]\nname = \"service\"\n";
-    let mut running = open(&format!("{entry}{}{tables}", on_loopback(""))).await;
+    let mut running = gateway(&[], &tables).await;
     let anna = tokio::spawn(async move {
         let invited = in_time(rung.recv()).await.unwrap();
         let called = invited.called.clone();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::phones::{PATIENCE, accepts, agent, finished, in_time, on_loopback, open, outcomes, part, phone, until};
-use crate::raw::Raw;
+use crate::raw::{Raw, sound_of};
 use segue::base::{Happening, Key, OfferOutcome, Party, StageName};
 use segue::cmd::live::Running;
 use segue::replay::caller;
@@ -71,8 +71,7 @@ async fn trap_13_keys_are_understood_though_each_leg_has_another_number_for_them
     assert!(answer.contains("a=rtpmap:96 telephone-event/8000") && !answer.contains("101"), "{answer}");
     let tag = answer.lines().find_map(|line| line.strip_prefix("To:")?.split_once(";tag=")).map(|(_, tag)| format!(";tag={}", tag.trim())).unwrap();
     sip.send_to(request("ACK", 1, &tag, "").as_bytes(), to).await.unwrap();
-    let port = answer.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap();
-    let media = SocketAddr::new(to.ip(), port);
+    let media = sound_of(&answer);
     until(&mut records, |h| matches!(h, Happening::StageEntered { stage: StageName::WithBot })).await;
     press(&rtp, media, 96, 0, (100, 8_000)).await;
     until(&mut records, |h| matches!(h, Happening::KeyPressed { who: Party::Caller, .. })).await;
@@ -103,9 +102,7 @@ async fn a_key_that_comes_in_the_sound_and_by_info_counts_once_each_time_it_is_p
     let rtp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let port = rtp.local_addr().unwrap().port();
     let mut caller = Raw::new(running.sip.local(), "caller").patient(PATIENCE.as_secs());
-    let answer = caller.calls("", port);
-    let there = answer.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap();
-    let media = SocketAddr::new(running.sip.local().ip(), there);
+    let media = sound_of(&caller.calls("", port));
     until(&mut records, |h| matches!(h, Happening::StageEntered { stage: StageName::WithBot })).await;
     for n in 0..3_u16 {
         caller.presses('5');

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::likeness::{Likeness, speech};
 use crate::peers::{Peer, Room, free_media_port};
 use crate::phones::{PATIENCE, accepts, dialling, finished, gateway, in_time, part, phone, until, until_they_talk};
-use crate::raw::{Raw, header, sdp};
+use crate::raw::{Raw, header, sdp, sound_of};
 use crate::traps::{Line, Seen, Talk, has, talk_with, what_callers_say};
 use segue::base::{AgentId, CallOutcome, EndedBy, HandoffClock, HandoffOutcome, Happening, StageName};
 use segue::cmd::live::Running;
@@ -101,12 +101,6 @@ fn takes_over(bea: &mut Raw) -> (UdpSocket, SocketAddr) {
     (rtp, sound_of(&invite))
 }
 
-/// Where sound is sent, by this message.
-fn sound_of(message: &str) -> SocketAddr {
-    let port = message.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap();
-    SocketAddr::from(([127, 0, 0, 1], port))
-}
-
 /// Somebody who talks on this socket, in G.711 with this peer, until the sender is dropped.
 async fn talks((rtp, remote): (UdpSocket, SocketAddr), says: Vec<i16>) -> (Line, Sender<LegEvent>) {
     let (rtcp, codec) = (UdpSocket::bind("127.0.0.1:0").unwrap(), Codec::Pcmu);
@@ -134,10 +128,26 @@ async fn talks((rtp, remote): (UdpSocket, SocketAddr), says: Vec<i16>) -> (Line,
     (line, told)
 }
 
+/// The caller and who has taken them over on this phone talk, and hear each other, until the caller hangs up.
+async fn talk_to_the_end(mut caller: Line, (phone, line, over): (Raw, Line, Sender<LegEvent>), says: &[i16], running: &mut Running) -> Finished {
+    caller.goes_on(12).await;
+    caller.hang_up().await;
+    in_time(tokio::task::spawn_blocking(move || phone.expect_and_take("BYE"))).await.unwrap();
+    drop(over);
+    let (of_caller, of_other) = (caller.heard().await, line.heard().await);
+    let latest = of_caller.len().saturating_sub(10 * 8_000);
+    Likeness::of(says, &of_caller[latest..]).must_be_good("the caller hears who has taken them over");
+    Likeness::of(&what_callers_say(), &of_other).must_be_good("who has taken the caller over hears them");
+    let finished = finished(running).await;
+    let bridged = |h: &Happening| matches!(h, Happening::CallEnded { outcome: CallOutcome::Bridged, by: EndedBy::Caller, .. });
+    assert!(has(&finished, bridged), "{:?}", finished.records.last());
+    finished
+}
+
 /// An attended transfer (REFER with Replaces) from end to end: whom the agent's phone has talked to on another line hears the caller.
 #[tokio::test(flavor = "multi_thread")]
 async fn whom_an_agent_has_asked_on_another_line_takes_the_caller_over_and_the_agent_is_free() {
-    let Talk { mut caller, mut agent, mut running, .. } = talk_with(&[], "").await;
+    let Talk { caller, mut agent, mut running, .. } = talk_with(&[], "").await;
     let mut bea = Raw::new(running.sip.local(), "bea").patient(PATIENCE.as_secs());
     agent.refer(&format!("sip:bea@{}?Replaces=other%40line%3Bto-tag%3Dbea7%3Bfrom-tag%3Danna7", bea.at)).await;
     let (bea, sound) = tokio::task::spawn_blocking(move || {
@@ -150,19 +160,9 @@ async fn whom_an_agent_has_asked_on_another_line_takes_the_caller_over_and_the_a
     let (line, over) = talks(sound, bea_says.clone()).await;
     assert_eq!(agent.sees().await, Seen::Moved(true), "the agent's phone is told");
     agent.heard().await;
-    caller.goes_on(12).await;
-    caller.hang_up().await;
-    tokio::task::spawn_blocking(move || bea.expect_and_take("BYE")).await.unwrap();
-    drop(over);
-    let (of_caller, of_bea) = (caller.heard().await, line.heard().await);
-    let latest = of_caller.len().saturating_sub(10 * 8_000);
-    Likeness::of(&bea_says, &of_caller[latest..]).must_be_good("the caller hears whom the agent has asked");
-    Likeness::of(&what_callers_say(), &of_bea).must_be_good("who was asked hears the caller");
-    let finished = finished(&mut running).await;
+    let finished = talk_to_the_end(caller, (bea, line, over), &bea_says, &mut running).await;
     assert_eq!(joined(&finished), ["agent-1".into(), AgentId::from("outside line")]);
     assert!(has(&finished, |h| matches!(h, Happening::HandoffEnded { outcome: HandoffOutcome::Bridged, .. })), "{:?}", finished.records);
-    let bridged = |h: &Happening| matches!(h, Happening::CallEnded { outcome: CallOutcome::Bridged, by: EndedBy::Caller, .. });
-    assert!(has(&finished, bridged), "{:?}", finished.records.last());
 }
 
 /// INVITE with Replaces (RFC 3891) from end to end: an agent goes on with the caller on their other phone.
@@ -173,7 +173,7 @@ async fn an_agent_takes_the_call_over_on_another_phone() {
     let mut running = gateway(&[desk.at], "").await;
     let mut records = running.gateway.watch();
     let leg = caller_phone.dial(dialling(&caller_phone, &format!("sip:1000@{}", running.sip.local()), Codec::Pcmu));
-    let mut caller = Line::new(leg, what_callers_say(), &[]);
+    let caller = Line::new(leg, what_callers_say(), &[]);
     let edge = running.sip.local();
     let mut desk = desk.towards(edge).patient(PATIENCE.as_secs());
     let mut desk = in_time(tokio::task::spawn_blocking(move || {
@@ -198,16 +198,6 @@ async fn an_agent_takes_the_call_over_on_another_phone() {
     let says = speech(&["repeats-the-question", "nobody-on-duty", "gets-loud"]);
     let (line, over) = talks((rtp, sound_of(&answer)), says.clone()).await;
     until_they_talk(&mut records).await;
-    caller.goes_on(12).await;
-    caller.hang_up().await;
-    in_time(tokio::task::spawn_blocking(move || mobile.expect_and_take("BYE"))).await.unwrap();
-    drop(over);
-    let (of_caller, of_mobile) = (caller.heard().await, line.heard().await);
-    let latest = of_caller.len().saturating_sub(10 * 8_000);
-    Likeness::of(&says, &of_caller[latest..]).must_be_good("the caller hears the agent on the other phone");
-    Likeness::of(&what_callers_say(), &of_mobile).must_be_good("the agent hears the caller on the other phone");
-    let finished = finished(&mut running).await;
+    let finished = talk_to_the_end(caller, (mobile, line, over), &says, &mut running).await;
     assert_eq!(joined(&finished), ["agent-1".into()], "it is the same agent");
-    let bridged = |h: &Happening| matches!(h, Happening::CallEnded { outcome: CallOutcome::Bridged, by: EndedBy::Caller, .. });
-    assert!(has(&finished, bridged), "{:?}", finished.records.last());
 }
